@@ -1,0 +1,41 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Libraries import no Foundation: a static, stripped library stays a few megabytes.
+let library: [SwiftSetting] = [.strictMemorySafety(), .enableExperimentalFeature("Lifetimes")]
+
+let package = Package(
+  name: "jamba-edge",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Jamba", targets: ["Jamba"]),
+    .library(name: "JambaConvert", targets: ["JambaConvert"]),
+    .executable(name: "jamba", targets: ["JambaCLI"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CZstd", path: "CSupport/CZstd",
+      providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+    .target(name: "CChecksum", path: "CSupport/CChecksum"),
+    .target(name: "CKernels", path: "CSupport/CKernels"),
+    .target(name: "JambaFormat", dependencies: ["CZstd", "CChecksum"], swiftSettings: library),
+    .target(name: "JambaConvert", dependencies: ["JambaFormat", "CKernels"], swiftSettings: library),
+    .target(name: "JambaTemplate", dependencies: ["JambaFormat"], swiftSettings: library),
+    .target(
+      name: "Jamba", dependencies: ["JambaFormat", "JambaTemplate", "CKernels"],
+      swiftSettings: library),
+    .executableTarget(
+      name: "JambaCLI",
+      dependencies: [
+        "Jamba", "JambaConvert", "JambaFormat", "JambaTemplate",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
+    .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat"]),
+    .testTarget(name: "JambaTemplateTests", dependencies: ["JambaTemplate", "JambaFormat"]),
+    .testTarget(name: "TokenizerTests", dependencies: ["Jamba", "JambaFormat"]),
+  ]
+)
