@@ -1,0 +1,96 @@
+/// A JSON value that keeps what other readers lose and this project needs: the order of members (a chat template prints
+/// them), integers apart from floating-point numbers, and duplicate names as an error.
+public enum JSON: Sendable, Equatable {
+  case null
+  case bool(Bool)
+  case integer(Int)
+  /// A number with a fraction or an exponent, or an integer beyond 64 bits.
+  case number(Double)
+  case string(String)
+  case array([JSON])
+  case object(JSONObject)
+}
+
+/// A string compared by its bytes. Swift's `==` takes canonically equivalent strings (é in one scalar or in two) for
+/// equal; names in a file and tokens of a vocabulary are not.
+package struct ExactString: Hashable, Sendable {
+  package let text: String
+
+  package init(_ text: String) { self.text = text }
+
+  package static func == (a: ExactString, b: ExactString) -> Bool {
+    a.text.utf8.elementsEqual(b.text.utf8)
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    var text = text
+    text.withUTF8 { unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+  }
+}
+
+/// The members of a JSON object in their order of appearance. Names are compared byte by byte.
+public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
+  public private(set) var keys: [String] = []
+  private var values: [ExactString: JSON] = [:]
+
+  public init() {}
+
+  public init(dictionaryLiteral elements: (String, JSON)...) {
+    for (key, value) in elements { self[key] = value }
+  }
+
+  public var count: Int { keys.count }
+
+  public subscript(key: String) -> JSON? {
+    get { values[ExactString(key)] }
+    set {
+      let exact = ExactString(key)
+      if let newValue {
+        if values.updateValue(newValue, forKey: exact) == nil { keys.append(key) }
+      } else if values.removeValue(forKey: exact) != nil {
+        keys.removeAll { ExactString($0) == exact }
+      }
+    }
+  }
+
+  /// Adds a member; false, and no change, when the name is taken.
+  package mutating func insertNew(_ key: String, _ value: JSON) -> Bool {
+    guard values.updateValue(value, forKey: ExactString(key)) == nil else { return false }
+    keys.append(key)
+    return true
+  }
+
+  /// Members in order.
+  public var members: some Sequence<(key: String, value: JSON)> {
+    keys.lazy.map { ($0, values[ExactString($0)]!) }
+  }
+}
+
+extension JSON {
+  public subscript(key: String) -> JSON? {
+    if case .object(let object) = self { object[key] } else { nil }
+  }
+
+  public var string: String? { if case .string(let value) = self { value } else { nil } }
+  public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+  public var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
+  public var object: JSONObject? { if case .object(let value) = self { value } else { nil } }
+  public var isNull: Bool { self == .null }
+
+  /// The value as an integer; a floating-point number counts when it is whole (`32.0`).
+  public var integer: Int? {
+    switch self {
+    case .integer(let value): value
+    case .number(let value): Int(exactly: value)
+    default: nil
+    }
+  }
+
+  public var double: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    default: nil
+    }
+  }
+}
