@@ -1,0 +1,29 @@
+/// Why a .jamba file cannot be read or written.
+public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The operating system refused; `action` is what was being done ("open", "write", …).
+  case system(action: String, path: String, SystemError)
+  /// The file is no .jamba file at all.
+  case notJamba(path: String)
+  /// Written by a newer version of the format.
+  case unsupportedVersion(path: String, version: UInt32)
+  /// The bytes contradict themselves or their checksums.
+  case damaged(path: String, reason: String)
+  /// The file is sound, but its content does not make a model: a tensor is missing or has the wrong shape.
+  case invalidModel(path: String, reason: String)
+  /// An unfinished conversion in the way of `--resume` belongs to other input or other options.
+  case cannotResume(path: String, reason: String)
+
+  public var description: String {
+    switch self {
+    case .system(let action, let path, let error): "cannot \(action) \(path): \(error)"
+    case .notJamba(let path):
+      "\(path) is not a .jamba file; convert a Hugging Face checkpoint with: jamba convert CHECKPOINT OUT.jamba"
+    case .unsupportedVersion(let path, let version):
+      "\(path) has format version \(version), this program reads version \(FileHeader.currentVersion); update it or convert the model again"
+    case .damaged(let path, let reason): "\(path) is damaged (\(reason)); copy or convert it again"
+    case .invalidModel(let path, let reason): "\(path) does not hold a usable model: \(reason)"
+    case .cannotResume(let path, let reason):
+      "cannot continue \(path): \(reason); remove it, or convert without --resume"
+    }
+  }
+}

@@ -1,0 +1,77 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Zeroed memory of its own, aligned to a page, that the system hands out page by page as it is touched.
+///
+/// Unlike Swift's allocations it throws when memory runs out, so it serves every size that a file or an option decides.
+/// Invariant: `base` is the start of a private anonymous mapping of `byteCount` bytes (or nil when `byteCount` is 0) that
+/// lives as long as the object. Sendable: the object itself never reads or writes the bytes; who takes the pointer
+/// answers for their use.
+@safe
+package final class AlignedBuffer: @unchecked Sendable {
+  package let base: UnsafeMutableRawPointer?
+  package let byteCount: Int
+
+  package init(byteCount: Int) throws(SystemError) {
+    precondition(byteCount >= 0, "a buffer cannot have a negative size")
+    self.byteCount = byteCount
+    guard byteCount > 0 else {
+      unsafe base = nil
+      return
+    }
+    let address = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let address = unsafe address, unsafe address != MAP_FAILED else { throw .last }
+    unsafe base = address
+  }
+
+  deinit {
+    if let base = unsafe base { _ = unsafe munmap(base, byteCount) }
+  }
+
+  package var bytes: UnsafeMutableRawBufferPointer {
+    unsafe UnsafeMutableRawBufferPointer(start: base, count: byteCount)
+  }
+
+  /// The buffer seen as an array of `Element`.
+  package func pointer<Element>(to type: Element.Type = Element.self) -> UnsafeMutablePointer<Element> {
+    precondition(byteCount >= MemoryLayout<Element>.stride, "the buffer is empty")
+    return unsafe base!.assumingMemoryBound(to: Element.self)
+  }
+}
+
+/// A file mapped for reading.
+///
+/// Invariant: `base` is the start of a read-only shared mapping of `byteCount` bytes that lives as long as the object.
+/// Sendable: the bytes are never written through it. A file that is cut short while it is mapped raises SIGBUS on access.
+@safe
+package final class MappedFile: @unchecked Sendable {
+  package let base: UnsafeRawPointer
+  package let byteCount: Int
+
+  package init(_ file: borrowing FileDescriptor) throws(SystemError) {
+    byteCount = try file.regularFileSize()
+    guard byteCount > 0 else { throw SystemError(code: EINVAL) }
+    let address = unsafe mmap(nil, byteCount, PROT_READ, MAP_SHARED, file.raw, 0)
+    guard let address = unsafe address, unsafe address != MAP_FAILED else { throw .last }
+    unsafe base = UnsafeRawPointer(address)
+  }
+
+  deinit {
+    _ = unsafe munmap(UnsafeMutableRawPointer(mutating: base), byteCount)
+  }
+
+  package var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: byteCount) }
+
+  /// Asks the system to read a range ahead.
+  package func willNeed(_ range: Range<Int>) {
+    let page = 4096
+    let start = range.lowerBound / page * page
+    _ = unsafe posix_madvise(
+      UnsafeMutableRawPointer(mutating: base + start), range.upperBound - start, Int32(POSIX_MADV_WILLNEED))
+  }
+}

@@ -1,0 +1,172 @@
+// The calls to the operating system that files and memory need, in one place: everything else is portable Swift.
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// What the operating system said when a call failed.
+public struct SystemError: Error, Equatable, CustomStringConvertible, Sendable {
+  public let code: Int32
+
+  package static var last: SystemError { SystemError(code: errno) }
+  package static let outOfMemory = SystemError(code: ENOMEM)
+  package static let noSpace = SystemError(code: ENOSPC)
+
+  public init(code: Int32) { self.code = code }
+
+  public var description: String { unsafe String(cString: strerror(code)) }
+}
+
+/// An open file; closed when the owner goes.
+@safe
+package struct FileDescriptor: ~Copyable, Sendable {
+  package let raw: Int32
+
+  package static func open(reading path: String) throws(SystemError) -> FileDescriptor {
+    try FileDescriptor(path, O_RDONLY | O_CLOEXEC)
+  }
+
+  /// Creates the file, or empties the one that is there.
+  package static func create(_ path: String) throws(SystemError) -> FileDescriptor {
+    try FileDescriptor(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC)
+  }
+
+  package static func open(updating path: String) throws(SystemError) -> FileDescriptor {
+    try FileDescriptor(path, O_RDWR | O_CLOEXEC)
+  }
+
+  private init(_ path: String, _ flags: Int32) throws(SystemError) {
+    // A path with a NUL inside would silently name another file.
+    guard !path.utf8.contains(0) else { throw SystemError(code: EINVAL) }
+    var descriptor: Int32
+    repeat {
+      #if canImport(Darwin)
+        descriptor = unsafe Darwin.open(path, flags, 0o644)
+      #elseif canImport(Musl)
+        descriptor = unsafe Musl.open(path, flags, 0o644)
+      #else
+        descriptor = unsafe Glibc.open(path, flags, 0o644)
+      #endif
+    } while descriptor < 0 && errno == EINTR
+    guard descriptor >= 0 else { throw .last }
+    raw = descriptor
+  }
+
+  deinit { _ = close(raw) }
+
+  /// The size of a regular file; anything else (a folder, a pipe) is an error.
+  package func regularFileSize() throws(SystemError) -> Int {
+    var information = stat()
+    guard unsafe fstat(raw, &information) == 0 else { throw .last }
+    switch information.st_mode & S_IFMT {
+    case S_IFREG: return Int(information.st_size)
+    case S_IFDIR: throw SystemError(code: EISDIR)
+    default: throw SystemError(code: EINVAL)
+    }
+  }
+
+  /// Reads exactly `buffer.count` bytes from `offset`; a file that ends sooner is an input/output error.
+  package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(SystemError) {
+    var done = 0
+    while done < buffer.count {
+      let count = unsafe pread(raw, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw .last }
+      guard count > 0 else { throw SystemError(code: EIO) }
+      done += count
+    }
+  }
+
+  package func write(_ buffer: UnsafeRawBufferPointer, at offset: Int) throws(SystemError) {
+    var done = 0
+    while done < buffer.count {
+      let count = unsafe pwrite(raw, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { throw count == 0 ? .noSpace : .last }
+      done += count
+    }
+  }
+
+  package func write(_ bytes: [UInt8], at offset: Int) throws(SystemError) {
+    var failure: SystemError?
+    unsafe bytes.withUnsafeBytes { buffer in
+      do throws(SystemError) { try unsafe write(buffer, at: offset) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+
+  package func truncate(to size: Int) throws(SystemError) {
+    guard ftruncate(raw, off_t(size)) == 0 else { throw .last }
+  }
+
+  package func synchronize() throws(SystemError) {
+    guard fsync(raw) == 0 else { throw .last }
+  }
+
+  /// Says that `range` will not be read again, so that a large conversion does not push everything else out of memory.
+  package func forget(_ range: Range<Int>) {
+    #if !canImport(Darwin)
+      _ = posix_fadvise(raw, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_DONTNEED)
+    #endif
+  }
+}
+
+/// File system calls by path.
+package enum FileSystem {
+  package static func rename(_ old: String, to new: String) throws(SystemError) {
+    #if canImport(Darwin)
+      let result = unsafe Darwin.rename(old, new)
+    #elseif canImport(Musl)
+      let result = unsafe Musl.rename(old, new)
+    #else
+      let result = unsafe Glibc.rename(old, new)
+    #endif
+    guard result == 0 else { throw .last }
+  }
+
+  /// Makes a rename durable: syncs the folder that holds `path`.
+  package static func synchronizeParent(of path: String) {
+    let parent = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    let descriptor = unsafe open(parent, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    _ = fsync(descriptor)
+    _ = close(descriptor)
+  }
+
+  /// Removes a file; one that is not there is no error.
+  package static func remove(_ path: String) {
+    _ = unsafe unlink(path)
+  }
+
+  package static func isDirectory(_ path: String) -> Bool {
+    var information = stat()
+    return unsafe stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
+  }
+
+  package static func exists(_ path: String) -> Bool {
+    var information = stat()
+    return unsafe stat(path, &information) == 0
+  }
+
+  /// A whole file of at most `limit` bytes.
+  package static func contents(of path: String, limit: Int) throws(SystemError) -> [UInt8] {
+    let file = try FileDescriptor.open(reading: path)
+    let size = try file.regularFileSize()
+    guard size <= limit else { throw SystemError(code: EFBIG) }
+    var failure: SystemError?
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+      do throws(SystemError) {
+        try unsafe file.read(into: UnsafeMutableRawBufferPointer(buffer), at: 0)
+        count = size
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+}
