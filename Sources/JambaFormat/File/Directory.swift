@@ -58,6 +58,16 @@ public struct Directory: Sendable, Equatable {
   public var segments: [Segment] = []
   public var blocks: [Block] = []
 
+  /// Values of all tensors.
+  public var parameterCount: Int { entries.reduce(0) { $0 + $1.elementCount } }
+
+  /// Bits of a stored value, over the matrices, scales and padding included, before packing.
+  public var bitsPerWeight: Double {
+    let matrices = entries.filter(\.type.isMatrix)
+    let values = matrices.reduce(0) { $0 + $1.elementCount }
+    return 8 * Double(matrices.reduce(0) { $0 + $1.byteCount }) / Double(max(values, 1))
+  }
+
   /// Alignment of tensors in a segment, and of segments in the file.
   static let alignment = 64
   /// Segments of `largeSegment` bytes or more start on `largeAlignment`.

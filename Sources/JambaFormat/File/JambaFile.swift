@@ -3,6 +3,7 @@ public final class JambaFile: Sendable {
   public let path: String
   public let directory: Directory
   package let map: MappedFile
+  public var byteCount: Int { map.byteCount }
   private let entryIndices: [ExactString: Int]
 
   /// Opens and checks header and directory. The content of blocks is checked when they are read.

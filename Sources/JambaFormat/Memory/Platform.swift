@@ -152,6 +152,18 @@ package enum FileSystem {
     return unsafe stat(path, &information) == 0
   }
 
+  /// The first `limit` bytes of a file whose size the system does not tell, such as those under /proc; nil when it
+  /// cannot be read.
+  package static func systemText(of path: String, limit: Int = 4096) -> String? {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { _ = close(descriptor) }
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+      count = max(0, unsafe read(descriptor, buffer.baseAddress, limit))
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
   /// A whole file of at most `limit` bytes.
   package static func contents(of path: String, limit: Int) throws(SystemError) -> [UInt8] {
     let file = try FileDescriptor.open(reading: path)

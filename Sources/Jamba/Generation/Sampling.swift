@@ -1,0 +1,138 @@
+import CKernels
+
+/// How the next token is chosen from the logits.
+///
+/// Applied in this order: repetition penalty, temperature, top-k, min-p, top-p, then a draw with the seeded generator.
+public struct Sampling: Sendable, Equatable {
+  /// 0 takes the most probable token every time.
+  public var temperature: Float
+  /// Only the k most probable tokens; 0 for all.
+  public var topK: Int
+  /// Only the most probable tokens that add up to p.
+  public var topP: Float
+  /// Only tokens at least p times as probable as the most probable one.
+  public var minP: Float
+  /// Divides the logits of tokens that occurred among the last `repetitionWindow`, where positive, and multiplies them
+  /// where negative; 1 changes nothing.
+  public var repetitionPenalty: Float
+  public var repetitionWindow: Int
+  public var seed: UInt64
+
+  public init(
+    temperature: Float = 0, topK: Int = 0, topP: Float = 1, minP: Float = 0, repetitionPenalty: Float = 1,
+    repetitionWindow: Int = 64, seed: UInt64 = 0
+  ) {
+    self.temperature = temperature
+    self.topK = topK
+    self.topP = topP
+    self.minP = minP
+    self.repetitionPenalty = repetitionPenalty
+    self.repetitionWindow = repetitionWindow
+    self.seed = seed
+  }
+
+  /// - Throws: `invalidOption` for a value outside its range, not-a-number included.
+  public func validate() throws(JambaError) {
+    guard temperature >= 0, temperature <= 100 else {
+      throw .invalidOption("the temperature is \(temperature), which is not within 0...100")
+    }
+    guard topK >= 0 else { throw .invalidOption("top-k is \(topK), which is negative") }
+    guard topP > 0, topP <= 1 else { throw .invalidOption("top-p is \(topP), which is not above 0 and at most 1") }
+    guard minP >= 0, minP < 1 else { throw .invalidOption("min-p is \(minP), which is not at least 0 and below 1") }
+    guard repetitionPenalty > 0, repetitionPenalty <= 100 else {
+      throw .invalidOption("the repetition penalty is \(repetitionPenalty), which is not above 0 and at most 100")
+    }
+    guard repetitionWindow >= 0 else {
+      throw .invalidOption("the repetition window is \(repetitionWindow), which is negative")
+    }
+  }
+}
+
+/// Draws tokens; the same seed and the same logits give the same tokens on every machine.
+struct Sampler {
+  let sampling: Sampling
+  private var generator: SplitMix64
+  private var candidates: [Candidate] = []
+
+  private struct Candidate {
+    var token: Int32
+    var value: Float  // a logit, later a probability
+  }
+
+  init(_ sampling: Sampling) throws(JambaError) {
+    try sampling.validate()
+    self.sampling = sampling
+    generator = SplitMix64(seed: sampling.seed)
+  }
+
+  mutating func sample(_ logits: Span<Float>, history: [Int32]) -> Int32 {
+    var penalized: Set<Int32> = []
+    if sampling.repetitionPenalty != 1 { penalized = Set(history.suffix(sampling.repetitionWindow)) }
+    func logit(_ index: Int) -> Float {
+      let value = logits[index]
+      guard penalized.contains(Int32(index)) else { return value }
+      return value > 0 ? value / sampling.repetitionPenalty : value * sampling.repetitionPenalty
+    }
+    if sampling.temperature == 0 {
+      var best = 0
+      var bestValue = -Float.infinity
+      for index in logits.indices {
+        let value = logit(index)
+        if value > bestValue { (best, bestValue) = (index, value) }
+      }
+      return Int32(best)
+    }
+
+    candidates.removeAll(keepingCapacity: true)
+    for index in logits.indices {
+      let value = logit(index) / sampling.temperature
+      if value > -.infinity { candidates.append(Candidate(token: Int32(index), value: value)) }
+    }
+    guard !candidates.isEmpty else { return 0 }
+    // Descending; of equals the smaller id first, so that the order is the same everywhere.
+    let descending = { (a: Candidate, b: Candidate) in a.value != b.value ? a.value > b.value : a.token < b.token }
+    if sampling.topK > 0, sampling.topK < candidates.count {
+      candidates.sort(by: descending)
+      candidates.removeLast(candidates.count - sampling.topK)
+    }
+    let largest = candidates.reduce(-Float.infinity) { max($0, $1.value) }
+    for index in candidates.indices { candidates[index].value = jk_exp(candidates[index].value - largest) }
+    if sampling.minP > 0 { candidates.removeAll { $0.value < sampling.minP } }
+    if sampling.topP < 1 {
+      candidates.sort(by: descending)
+      let enough = sampling.topP * candidates.reduce(0) { $0 + $1.value }
+      var sum: Float = 0
+      let end = candidates.firstIndex { candidate in
+        sum += candidate.value
+        return sum >= enough
+      }
+      if let end { candidates.removeLast(candidates.count - end - 1) }
+    }
+
+    let target = generator.nextUnit() * candidates.reduce(0) { $0 + Double($1.value) }
+    var sum = 0.0
+    for candidate in candidates {
+      sum += Double(candidate.value)
+      if sum > target { return candidate.token }
+    }
+    return candidates[candidates.count - 1].token
+  }
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): one 64-bit word of state, so that a session can carry it.
+struct SplitMix64: Sendable {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  /// Uniform in [0, 1).
+  mutating func nextUnit() -> Double { Double(next() >> 11) * 0x1p-53 }
+}

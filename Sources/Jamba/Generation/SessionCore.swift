@@ -1,0 +1,92 @@
+import JambaFormat
+
+/// What a session owns: state, scratch memory, and the last logits.
+struct SessionCore {
+  let model: JambaModel
+  let state: SequenceState
+  private let workspace: Workspace
+  /// `[vocab]` after the last token.
+  private let logits: Activations
+  /// The text's tokens, for the repetition penalty.
+  private(set) var tokens: [Int32] = []
+
+  init(_ model: JambaModel, _ options: SessionOptions) throws(JambaError) {
+    self.model = model
+    do throws(SystemError) {
+      state = try SequenceState(
+        model.configuration, cacheType: options.cacheType ?? model.network.preferredCacheType)
+      workspace = try Workspace(model.configuration, capacity: options.chunk)
+      logits = try Activations(width: model.configuration.vocabSize, capacity: 1, codes: false)
+    } catch { throw .outOfMemory(byteCount: 0) }
+  }
+
+  mutating func reset() {
+    state.reset()
+    tokens = []
+  }
+
+  /// Checks tokens and makes room for them, so that nothing can fail half way.
+  private func prepare(_ new: [Int32]) throws(JambaError) {
+    let c = model.configuration
+    for id in new where id < 0 || Int(id) >= c.vocabSize {
+      throw .invalidToken(Int(id), vocabularyCount: c.vocabSize)
+    }
+    guard new.count <= c.maxPositionEmbeddings - state.position else {
+      throw .contextFull(limit: c.maxPositionEmbeddings)
+    }
+    do throws(SystemError) { try state.reserve(new.count) } catch { throw .outOfMemory(byteCount: 0) }
+  }
+
+  /// Runs tokens through the model chunk by chunk; `lastLogits` then holds those after the last token.
+  mutating func append(
+    _ new: [Int32], progress: (Int) -> Bool, isCancelled: () -> Bool
+  ) throws(JambaError) {
+    guard !new.isEmpty else { return }
+    try prepare(new)
+    var done = 0
+    while done < new.count {
+      let count = min(workspace.capacity, new.count - done)
+      guard model.network.forward(new[done..<done + count], model.engine, workspace, state, isCancelled: isCancelled)
+      else {
+        reset()
+        throw .cancelled
+      }
+      tokens += new[done..<done + count]
+      done += count
+      if done == new.count {
+        model.network.logits(rows: count - 1, 1, model.engine, workspace, into: logits.values)
+      } else if !progress(done) {
+        reset()
+        throw .cancelled
+      }
+    }
+  }
+
+  mutating func append(_ new: [Int32], eachLogits body: (Int, Span<Float>) -> Void) throws(JambaError) {
+    try prepare(new)
+    var done = 0
+    while done < new.count {
+      let count = min(workspace.capacity, new.count - done)
+      _ = model.network.forward(new[done..<done + count], model.engine, workspace, state, isCancelled: { false })
+      tokens += new[done..<done + count]
+      for row in 0..<count {
+        model.network.logits(rows: row, 1, model.engine, workspace, into: logits.values)
+        withLogits { body(done + row, $0) }
+      }
+      done += count
+    }
+  }
+
+  func withLogits<Result>(_ body: (Span<Float>) -> Result) -> Result {
+    body(unsafe Span(_unsafeStart: UnsafePointer(logits.values.base), count: logits.width))
+  }
+
+  func lastLogits() -> [Float] {
+    unsafe Array(UnsafeBufferPointer(start: logits.values.base, count: logits.width))
+  }
+
+  /// Picks the next token from the last logits.
+  mutating func sample(_ sampler: inout Sampler) -> Int32 {
+    withLogits { sampler.sample($0, history: tokens) }
+  }
+}

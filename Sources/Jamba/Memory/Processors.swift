@@ -1,0 +1,50 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+import JambaFormat
+
+/// What the process may use of the machine.
+package enum Processors {
+  /// Processors that the scheduler may put this process on, cut to the control group's quota.
+  package static var available: Int {
+    var count = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    #if !canImport(Darwin)
+      if let allowed, allowed > 0 { count = min(count, allowed) }
+      if let quota { count = min(count, max(1, quota)) }
+    #endif
+    return count
+  }
+
+  /// Processors in the scheduler's mask of this process: hexadecimal digits with commas in /proc.
+  private static var allowed: Int? {
+    guard let status = FileSystem.systemText(of: "/proc/self/status") else { return nil }
+    let key = "Cpus_allowed:"
+    guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix(key) }) else { return nil }
+    return line.dropFirst(key.count).reduce(0) { $0 + ($1.hexDigitValue?.nonzeroBitCount ?? 0) }
+  }
+
+  /// Whole processors' worth of time that control group version 2 grants; nil without a limit.
+  private static var quota: Int? {
+    guard let text = FileSystem.systemText(of: "/sys/fs/cgroup/cpu.max") else { return nil }
+    let parts = text.split(whereSeparator: \.isWhitespace)
+    guard parts.count == 2, let quota = Int(parts[0]), let period = Int(parts[1]), period > 0 else { return nil }
+    return (quota + period - 1) / period
+  }
+
+  /// The largest resident set of the process so far, in bytes, as the kernel counts it.
+  package static var peakResidentByteCount: Int {
+    #if canImport(Darwin)
+      var usage = rusage()
+      _ = unsafe getrusage(RUSAGE_SELF, &usage)
+      return Int(usage.ru_maxrss)
+    #else
+      var usage = rusage()
+      _ = unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+      return Int(usage.ru_maxrss) << 10
+    #endif
+  }
+}

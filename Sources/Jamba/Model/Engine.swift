@@ -1,0 +1,132 @@
+import CKernels
+import JambaFormat
+
+/// The kernels as the layers call them: one verb an operation, views instead of pointers.
+///
+/// Invariant: every view given to a verb covers at least `count` rows of its width, which the workspace guarantees by
+/// construction; the pool and the kernel table live as long as the engine. Sendable: the pool serialises its callers and
+/// the table is constant.
+@safe
+final class Engine: @unchecked Sendable {
+  private let pool: OpaquePointer
+  private let engine: jk_engine
+  let threadCount: Int
+
+  init(threads: Int, instructionSet: InstructionSet) throws(JambaError) {
+    let set = instructionSet == .automatic ? jk_best_instruction_set() : JK_SCALAR
+    guard let kernels = unsafe jk_kernels_of(set), let pool = unsafe jk_pool_create(threads) else {
+      throw .cannotStart(reason: "\(threads) threads cannot be started")
+    }
+    unsafe self.pool = pool
+    unsafe engine = jk_engine(pool: pool, kernels: kernels)
+    threadCount = threads
+  }
+
+  deinit { unsafe jk_pool_free(pool) }
+
+  private func call(_ body: (UnsafePointer<jk_engine>) -> Void) {
+    unsafe withUnsafePointer(to: engine) { unsafe body($0) }
+  }
+
+  /// Runs `body` for ranges that cover 0..<count, on all threads.
+  func forEachRange(of count: Int, grain: Int = 1, _ body: @escaping @Sendable (Range<Int>) -> Void) {
+    var context = body
+    unsafe withUnsafeMutablePointer(to: &context) { pointer in
+      unsafe jk_pool_run(
+        pool,
+        { context, first, last in
+          unsafe context!.assumingMemoryBound(to: (@Sendable (Range<Int>) -> Void).self).pointee(first..<last)
+        }, pointer, count, grain)
+    }
+  }
+
+  /// Writes the int8 copy of the activations, if one of the matrices that read them is quantized.
+  func quantize(_ x: Activations, _ count: Int, for matrices: Matrix...) {
+    guard matrices.contains(where: \.readsCodes) else { return }
+    unsafe call { engine in unsafe withUnsafePointer(to: x.rows) { unsafe jk_quantize(engine, $0, count) } }
+  }
+
+  /// y = W x for `count` rows; with `rows`, y[i] = W x[rows[i]].
+  func multiply(_ matrix: Matrix, _ x: Activations, rows: IndexList? = nil, _ count: Int, into y: Columns) {
+    unsafe call { engine in
+      unsafe withUnsafePointer(to: matrix.raw) { matrix in
+        unsafe withUnsafePointer(to: x.rows) { x in
+          unsafe jk_matmul(engine, matrix, x, rows?.base, count, y.base, y.stride)
+        }
+      }
+    }
+  }
+
+  func normalize(
+    _ x: Columns, by weight: Vector, epsilon: Float, _ count: Int, into y: Columns
+  ) {
+    unsafe call { engine in
+      unsafe jk_rms_norm(engine, x.base, x.stride, weight.base, epsilon, weight.count, count, y.base, y.stride)
+    }
+  }
+
+  func add(_ x: Columns, width: Int, _ count: Int, to y: Columns) {
+    unsafe call { unsafe jk_add($0, y.base, y.stride, x.base, x.stride, width, count) }
+  }
+
+  /// Adds the same vector to every row.
+  func add(_ bias: Vector, _ count: Int, to y: Columns) {
+    unsafe call { unsafe jk_add($0, y.base, y.stride, bias.base, 0, bias.count, count) }
+  }
+
+  /// y[rows[i]] += scales[i] x[i]
+  func add(_ x: Columns, scaledBy scales: ScaleList, toRows rows: IndexList, of y: Columns, width: Int, _ count: Int) {
+    unsafe call {
+      unsafe jk_add_scaled($0, y.base, y.stride, rows.base, x.base, x.stride, scales.base, width, count)
+    }
+  }
+
+  /// gate = silu(gate) * up
+  func gate(_ gate: Columns, with up: Columns, width: Int, _ count: Int) {
+    unsafe call { unsafe jk_silu_multiply($0, gate.base, gate.stride, up.base, up.stride, width, count) }
+  }
+
+  func softmax(_ x: Columns, row: Int, width: Int) {
+    unsafe call { unsafe jk_softmax($0, x.base + row * x.stride, width) }
+  }
+
+  func convolve(_ arguments: jk_convolution) {
+    unsafe call { engine in unsafe withUnsafePointer(to: arguments) { unsafe jk_convolve(engine, $0) } }
+  }
+
+  func scan(_ arguments: jk_scan_arguments) {
+    unsafe call { engine in unsafe withUnsafePointer(to: arguments) { unsafe jk_scan(engine, $0) } }
+  }
+
+  func store(keys: Columns, values: Columns, into cache: borrowing KeyValueCache, at first: Int, _ count: Int) {
+    unsafe cache.withKernelView { view in
+      unsafe call {
+        unsafe jk_kv_store($0, view, keys.base, keys.stride, values.base, values.stride, first, count)
+      }
+    }
+  }
+
+  func attend(
+    _ queries: Columns, heads: Int, scale: Float, to cache: borrowing KeyValueCache, at first: Int, _ count: Int,
+    into y: Columns
+  ) {
+    unsafe cache.withKernelView { view in
+      unsafe call {
+        unsafe jk_attend($0, view, queries.base, queries.stride, heads, scale, first, count, y.base, y.stride)
+      }
+    }
+  }
+
+  /// Row `row` of a matrix as float32.
+  func decodeRow(_ row: Int, of matrix: Matrix, into y: Columns, row target: Int) {
+    unsafe withUnsafePointer(to: matrix.raw) { unsafe jk_decode_row($0, row, y.base + target * y.stride) }
+  }
+}
+
+/// Which kernels to use. All give the same bits.
+public enum InstructionSet: Sendable {
+  /// The fastest that the processor has.
+  case automatic
+  /// The portable specification: slow, for comparison.
+  case scalar
+}

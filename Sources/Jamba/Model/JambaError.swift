@@ -1,0 +1,42 @@
+public import JambaFormat
+public import JambaTemplate
+
+/// Why an operation of the runtime failed.
+public enum JambaError: Error, Sendable, CustomStringConvertible {
+  case format(FormatError)
+  case configuration(path: String, ConfigurationError)
+  case tokenizer(path: String, TokenizerError)
+  case template(TemplateError)
+  case outOfMemory(byteCount: Int)
+  case cannotStart(reason: String)
+  /// An option that makes no sense, such as a negative temperature.
+  case invalidOption(String)
+  /// A token id outside the vocabulary.
+  case invalidToken(Int, vocabularyCount: Int)
+  case emptyPrompt
+  /// The text has reached the model's largest position.
+  case contextFull(limit: Int)
+  /// Another call is using the session.
+  case sessionBusy
+  /// The model file has no tokenizer or no chat template.
+  case missing(String)
+  case cancelled
+
+  public var description: String {
+    switch self {
+    case .format(let error): error.description
+    case .configuration(let path, let error): "\(path) does not hold a usable model: \(error)"
+    case .tokenizer(let path, let error): "\(path) does not hold a usable tokenizer: \(error)"
+    case .template(let error): "the chat template failed: \(error)"
+    case .outOfMemory(let byteCount): "not enough memory: \(byteCount) bytes more cannot be had"
+    case .cannotStart(let reason): "cannot start: \(reason)"
+    case .invalidOption(let reason): reason
+    case .invalidToken(let id, let count): "token \(id) is not in the vocabulary of \(count)"
+    case .emptyPrompt: "the prompt is empty and the model has no token to begin with"
+    case .contextFull(let limit): "the text has reached the model's limit of \(limit) tokens"
+    case .sessionBusy: "the session is in use by another call"
+    case .missing(let what): "the model file has no \(what)"
+    case .cancelled: "cancelled"
+    }
+  }
+}

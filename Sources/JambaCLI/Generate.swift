@@ -1,0 +1,102 @@
+import ArgumentParser
+import Jamba
+import JambaFormat
+
+struct Generate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Continues a text.",
+    discussion: "The text goes to standard output, everything else to standard error.")
+
+  @Argument(help: "A .jamba file.")
+  var model: String
+
+  @Option(help: "The text to continue.")
+  var prompt: String?
+
+  @Option(help: "The token ids to continue, such as 1,2,3, taken as they are.")
+  var tokens: String?
+
+  @Option(name: [.customShort("n"), .long], help: "The most tokens to generate.")
+  var maxTokens = 256
+
+  @Option(help: "A text that ends the output; may be given several times.")
+  var stop: [String] = []
+
+  @Flag(help: "Go on after a token that ends the text.")
+  var ignoreEos = false
+
+  @Option(help: "Prompt tokens that are computed together; changes speed and memory, never the result.")
+  var chunk = 256
+
+  @Flag(help: "Print one JSON object instead of the text.")
+  var json = false
+
+  @OptionGroup var samplingOptions: SamplingOptions
+  @OptionGroup var threadOption: ThreadOption
+
+  func validate() throws {
+    guard (prompt == nil) != (tokens == nil) else { throw ValidationError("Give either --prompt or --tokens.") }
+    guard maxTokens >= 0 else { throw ValidationError("-n takes a number from 0 on.") }
+    guard 1...8192 ~= chunk else { throw ValidationError("--chunk takes a number from 1 to 8192.") }
+  }
+
+  func run() throws {
+    Interrupt.catchSignals()
+    let start = Terminal.seconds
+    let model = try threadOption.open(self.model)
+    let loaded = Terminal.seconds
+    let promptTokens = try tokens.map(tokenIDs) ?? model.requireTokenizer().encode(prompt!)
+    let session = try model.makeSession(options: SessionOptions(chunk: chunk))
+    var options = GenerationOptions(
+      sampling: samplingOptions.sampling(temperature: 0, topP: 1, seed: 0), maxTokens: maxTokens, stop: stop)
+    options.stopsAtEnd = !ignoreEos
+
+    var bar = ProgressBar("reading", unit: .tokens)
+    let generation = try session.generate(
+      tokens: promptTokens, options: options,
+      progress: { done in
+        bar.update(done, of: promptTokens.count)
+        return !Interrupt.isPending
+      }, isCancelled: { Interrupt.isPending })
+    bar.finish()
+    let prefilled = Terminal.seconds
+
+    var generated: [Int32] = []
+    var text = ""
+    var reason = FinishReason.length
+    var firstToken: Double?
+    while let piece = try generation.next(isCancelled: { Interrupt.isPending }) {
+      if firstToken == nil { firstToken = Terminal.seconds }
+      if let token = piece.token { generated.append(token) }
+      if json { text += piece.text } else { Output.write(piece.text) }
+      if let finish = piece.finishReason { reason = finish }
+    }
+    let end = Terminal.seconds
+    if json {
+      // The first token comes from the prompt's logits: decoding is the steps after it.
+      let decodeSeconds = end - (firstToken ?? end)
+      let report: JSONObject = [
+        "tokens": .array(generated.map { .integer(Int($0)) }),
+        "text": .string(text),
+        "finish_reason": .string(reason.rawValue),
+        "usage": .object([
+          "prompt_tokens": .integer(promptTokens.count), "completion_tokens": .integer(generated.count),
+          "total_tokens": .integer(promptTokens.count + generated.count),
+        ]),
+        "timings": .object([
+          "load_seconds": .number(loaded - start),
+          "prefill_seconds": .number(prefilled - loaded),
+          "prefill_tokens_per_second": .number(Double(promptTokens.count) / max(prefilled - loaded, 1e-9)),
+          "time_to_first_token": .number((firstToken ?? end) - start),
+          "decode_seconds": .number(decodeSeconds),
+          "decode_tokens_per_second": .number(Double(max(generated.count - 1, 0)) / max(decodeSeconds, 1e-9)),
+        ]),
+        "peak_resident_bytes": .integer(Processors.peakResidentByteCount),
+      ]
+      Output.write(JSON.object(report).text() + "\n")
+    } else {
+      Output.write("\n")
+    }
+    if reason == .cancelled { throw JambaError.cancelled }
+  }
+}

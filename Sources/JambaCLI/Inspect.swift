@@ -1,0 +1,89 @@
+import ArgumentParser
+import Jamba
+import JambaFormat
+
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Shows what a .jamba file holds.")
+
+  @Argument(help: "A .jamba file.")
+  var model: String
+
+  @Flag(help: "Print one JSON object, every tensor included.")
+  var json = false
+
+  func run() throws {
+    let file = try JambaFile(path: model)
+    let configuration = try JambaModel.configuration(of: file)
+    let provenance = try file.json(DocumentName.provenance)
+    Output.write(json ? report(file, configuration, provenance).text() + "\n" : summary(file, configuration, provenance))
+  }
+
+  private func report(_ file: JambaFile, _ c: ModelConfiguration, _ provenance: JSON?) -> JSON {
+    let directory = file.directory
+    return .object([
+      "path": .string(file.path),
+      "file_bytes": .integer(file.byteCount),
+      "parameters": .integer(directory.parameterCount),
+      "bits_per_weight": .number(directory.bitsPerWeight),
+      "config": .object([
+        "vocab_size": .integer(c.vocabSize), "hidden_size": .integer(c.hiddenSize),
+        "intermediate_size": .integer(c.intermediateSize), "num_hidden_layers": .integer(c.numHiddenLayers),
+        "attention_layers": .array(c.layers(with: .attention).map { .integer($0) }),
+        "num_attention_heads": .integer(c.numAttentionHeads), "num_key_value_heads": .integer(c.numKeyValueHeads),
+        "num_experts": .integer(c.numExperts), "num_experts_per_tok": .integer(c.numExpertsPerTok),
+        "mamba_d_state": .integer(c.mambaDState), "mamba_d_conv": .integer(c.mambaDConv),
+        "mamba_dt_rank": .integer(c.mambaDtRank),
+        "tie_word_embeddings": .bool(c.tieWordEmbeddings),
+        "eos_token_id": .array(c.eosTokenIDs.map { .integer($0) }),
+      ]),
+      "provenance": provenance ?? .null,
+      "tensors": .array(
+        directory.entries.map { entry in
+          .object([
+            "name": .string(entry.name), "type": .string(entry.type.name),
+            "shape": .array(entry.shape.map { .integer($0) }), "bytes": .integer(entry.byteCount),
+            "packing": .string(directory.segments[entry.segment].packing == .raw ? "raw" : "zstd"),
+          ])
+        }),
+    ])
+  }
+
+  private func summary(_ file: JambaFile, _ c: ModelConfiguration, _ provenance: JSON?) -> String {
+    let directory = file.directory
+    var lines: [(String, String)] = [
+      ("file", "\(file.path), \(Terminal.size(file.byteCount))"),
+      (
+        "model",
+        "\(directory.parameterCount) parameters, \(Terminal.decimal(directory.bitsPerWeight, 2)) bits per weight"
+      ),
+      (
+        "layers",
+        "\(c.numHiddenLayers), attention in \(c.layers(with: .attention).map(String.init).joined(separator: ", "))"
+      ),
+      ("width", "hidden \(c.hiddenSize), inner \(c.innerSize), intermediate \(c.intermediateSize)"),
+      ("vocabulary", "\(c.vocabSize), ends at \(c.eosTokenIDs.map(String.init).joined(separator: ", "))"),
+    ]
+    if c.numExperts > 1 {
+      lines.append(("experts", "\(c.numExperts), \(c.numExpertsPerTok) a token"))
+    }
+    for type in StorageType.allCases where type != .document {
+      let entries = directory.entries.filter { $0.type == type }
+      guard !entries.isEmpty else { continue }
+      let values = entries.reduce(0) { $0 + $1.elementCount }
+      let bytes = entries.reduce(0) { $0 + $1.byteCount }
+      lines.append((type.name, "\(entries.count) tensors, \(values) values, \(Terminal.size(bytes))"))
+    }
+    let packed = directory.segments.filter { $0.packing == .zstd }
+    if !packed.isEmpty {
+      let stored = packed.reduce(0) { $0 + $1.storedByteCount }
+      let bytes = packed.reduce(0) { $0 + $1.byteCount }
+      lines.append(
+        ("packed", "\(packed.count) segments, \(Terminal.size(bytes)) in \(Terminal.size(stored)) by zstd"))
+    }
+    let documents = directory.entries.filter { $0.type == .document }.map(\.name)
+    lines.append(("documents", documents.joined(separator: ", ")))
+    if let tool = provenance?["tool"]?.string { lines.append(("made by", tool)) }
+    let width = lines.map(\.0.count).max()! + 2
+    return lines.map { $0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1 + "\n" }.joined()
+  }
+}

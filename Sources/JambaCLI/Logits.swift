@@ -1,0 +1,69 @@
+import ArgumentParser
+import Jamba
+import JambaFormat
+
+struct Logits: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Writes the logits after every token of a sequence, as float32, to a safetensors file.")
+
+  @Argument(help: "A .jamba file.")
+  var model: String
+
+  @Option(help: "The token ids, such as 1,2,3.")
+  var tokens: String?
+
+  @Option(help: "A file with the token ids.")
+  var tokensFile: String?
+
+  @Option(help: "The safetensors file to write: \"logits\" [tokens, vocab].")
+  var output: String
+
+  @Option(help: "Tokens that are computed together; changes speed and memory, never the result.")
+  var chunk = 256
+
+  @OptionGroup var threadOption: ThreadOption
+
+  func validate() throws {
+    guard (tokens == nil) != (tokensFile == nil) else { throw ValidationError("Give either --tokens or --tokens-file.") }
+    guard 1...8192 ~= chunk else { throw ValidationError("--chunk takes a number from 1 to 8192.") }
+  }
+
+  func run() throws {
+    let ids = try tokenIDs(try tokens ?? String(decoding: contents(of: tokensFile!), as: UTF8.self))
+    guard !ids.isEmpty else { throw CommandFailure("there are no tokens") }
+    let model = try threadOption.open(self.model)
+    let session = try model.makeSession(options: SessionOptions(chunk: chunk))
+    let vocabulary = model.configuration.vocabSize
+
+    let byteCount = ids.count * vocabulary * 4
+    var header = "{\"logits\":{\"dtype\":\"F32\",\"shape\":[\(ids.count),\(vocabulary)],\"data_offsets\":[0,\(byteCount)]}}"
+    header += String(repeating: " ", count: -header.utf8.count & 7)
+    let prefix = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) } + Array(header.utf8)
+
+    // Written under another name first, so that a failure leaves no half file.
+    let temporary = output + ".partial"
+    let file = try opened(temporary)
+    var isComplete = false
+    defer { if !isComplete { FileSystem.remove(temporary) } }
+    var failure: SystemError?
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+      guard failure == nil else { return }
+      do throws(SystemError) { try file.write(bytes, at: offset) } catch { failure = error }
+    }
+    prefix.withUnsafeBytes { write($0, at: 0) }
+    try session.append(ids) { index, row in
+      row.withUnsafeBytes { write($0, at: prefix.count + index * vocabulary * 4) }
+    }
+    do throws(SystemError) {
+      if let failure { throw failure }
+      try FileSystem.rename(temporary, to: output)
+    } catch { throw FormatError.system(action: "write", path: output, error) }
+    isComplete = true
+  }
+
+  private func opened(_ path: String) throws -> FileDescriptor {
+    do { return try FileDescriptor.create(path) } catch {
+      throw FormatError.system(action: "create", path: path, error)
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import Jamba
+import JambaFormat
+
+/// The release this program is built from.
+let toolVersion = "0.1.0"
+
+struct ThreadOption: ParsableArguments {
+  @Option(help: ArgumentHelp("Threads that compute; all that the process may use when not given.", valueName: "n"))
+  var threads: Int?
+
+  func validate() throws {
+    if let threads, !(1...1024 ~= threads) { throw ValidationError("--threads takes a number from 1 to 1024.") }
+  }
+
+  func open(_ path: String) throws(JambaError) -> JambaModel {
+    try JambaModel.open(path, options: ModelOptions(threads: threads))
+  }
+}
+
+struct SamplingOptions: ParsableArguments {
+  @Option(help: "0 takes the most probable token every time.")
+  var temperature: Float?
+
+  @Option(help: "Only the k most probable tokens; 0 for all.")
+  var topK = 0
+
+  @Option(help: "Only the most probable tokens that add up to p.")
+  var topP: Float?
+
+  @Option(help: "Only tokens at least p times as probable as the most probable one.")
+  var minP: Float = 0
+
+  @Option(help: "Makes tokens that occurred lately less probable; 1 is off.")
+  var repetitionPenalty: Float = 1
+
+  @Option(help: "The seed of the random numbers.")
+  var seed: UInt64?
+
+  func sampling(temperature: Float, topP: Float, seed: UInt64) -> Sampling {
+    Sampling(
+      temperature: self.temperature ?? temperature, topK: topK, topP: self.topP ?? topP, minP: minP,
+      repetitionPenalty: repetitionPenalty, seed: self.seed ?? seed)
+  }
+
+  func validate() throws {
+    do { try sampling(temperature: 0, topP: 1, seed: 0).validate() } catch { throw ValidationError("\(error).") }
+  }
+}
+
+/// "1,2,3" or "1 2 3".
+func tokenIDs(_ text: String) throws -> [Int32] {
+  try text.split(whereSeparator: { $0 == "," || $0.isWhitespace }).map {
+    guard let id = Int32($0) else { throw CommandFailure("\"\($0)\" is not a token id") }
+    return id
+  }
+}
+
+/// Reads a text file of at most 1 GiB.
+func contents(of path: String) throws -> [UInt8] {
+  do { return try FileSystem.contents(of: path, limit: 1 << 30) } catch {
+    throw FormatError.system(action: "read", path: path, error)
+  }
+}
