@@ -72,7 +72,7 @@ def make(out, name, preset, prompt=48, new=32):
     routed = any(count > 1 for count in config.layers_num_experts)
     with torch.no_grad():
         result = model(ids, use_cache=False, output_hidden_states=True, output_router_logits=routed)
-        text = model.generate(ids, max_new_tokens=new, do_sample=False, eos_token_id=None, pad_token_id=0)
+        text = model.generate(ids, max_new_tokens=new, do_sample=False, eos_token_id=None, pad_token_id=0, use_cache=False)
         full = model(text, use_cache=False)
     tensors = {"input_ids": ids[0].int(), "logits": result.logits[0], "greedy_ids": text[0, prompt:].int(),
                "greedy_logits": full.logits[0, prompt - 1:-1], "hidden_states": torch.stack([h[0] for h in result.hidden_states])}
