@@ -63,16 +63,26 @@ struct Chat: ParsableCommand {
         case _ where line.hasPrefix("/") && !line.contains(" "):
           Terminal.report("There is no command \(line); there are /reset and /quit.")
         default:
-          do {
-            _ = try answer(line, conversation, turn: turn)
-            turn += 1
-          } catch JambaError.cancelled {
-            Terminal.report("(stopped before the answer began)")
-          } catch JambaError.contextFull(let limit) {
-            Terminal.report("The conversation has reached the model's limit of \(limit) tokens; /reset starts anew.")
-          }
+          try turnOrNotice(line, conversation, turn: turn)
+          turn += 1
           Interrupt.clear()
         }
+      }
+    }
+  }
+
+  /// One turn. What ends a turn but not the chat is said, not thrown.
+  private func turnOrNotice(_ line: String, _ conversation: Conversation, turn: UInt64) throws(JambaError) {
+    do {
+      _ = try answer(line, conversation, turn: turn)
+    } catch {
+      switch error {
+      case .cancelled:
+        Terminal.report("(stopped before the answer began)")
+      case .contextFull(let limit):
+        Terminal.report("The conversation has reached the model's limit of \(limit) tokens; /reset starts anew.")
+      default:
+        throw error
       }
     }
   }

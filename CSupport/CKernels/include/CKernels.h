@@ -20,7 +20,8 @@ extern "C" {
 enum {
     JK_LANES = 8,           // rows in a strip
     JK_GROUP = 32,          // columns that share an activation scale; also a tile's width
-    JK_PAGE_POSITIONS = 256 // positions in a page of the KV cache
+    JK_PAGE_POSITIONS = 256,  // positions in a page of the KV cache
+    JK_MAX_COLUMNS = 1 << 20  // of a quantized matrix
 };
 
 // ---------------------------------------------------------------------------------------------- weight matrices
@@ -62,7 +63,7 @@ size_t jk_strip_size(jk_type type, size_t columns);
 void jk_encode_strip(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
                      const float *importance, void *strip, double error[2]);
 
-// Decodes row `row` of the matrix to `columns` floats.
+// Decodes row `row` of the matrix to `columns` floats: (row scale * (float)group scale) * (float)code.
 void jk_decode_row(const jk_matrix *matrix, size_t row, float *out);
 
 // ---------------------------------------------------------------------------------------------- threads

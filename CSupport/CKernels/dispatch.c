@@ -1,0 +1,20 @@
+// Which kernels this machine runs.
+#include "kernels.h"
+
+const struct jk_kernels *jk_kernels_of(jk_instruction_set set) {
+    switch (set) {
+    case JK_SCALAR:
+        return &jk_scalar_kernels;
+    case JK_AVX2:
+#if defined(__x86_64__)
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
+            return &jk_avx2_kernels;
+#endif
+        return NULL;
+    }
+    return NULL;
+}
+
+jk_instruction_set jk_best_instruction_set(void) { return jk_kernels_of(JK_AVX2) ? JK_AVX2 : JK_SCALAR; }
+
+const char *jk_instruction_set_name(jk_instruction_set set) { return set == JK_AVX2 ? "avx2" : "scalar"; }

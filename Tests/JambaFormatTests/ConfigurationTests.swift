@@ -1,0 +1,46 @@
+import JambaFormat
+import Testing
+
+@Suite struct ConfigurationTests {
+  static let minimal = #""model_type": "jamba", "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2"#
+
+  static func configuration(_ extra: String = "", generation: String? = nil) throws -> ModelConfiguration {
+    try ModelConfiguration(
+      try JSON.parse("{\(minimal)\(extra.isEmpty ? "" : ", " + extra)}"), generation: generation.map { try JSON.parse($0) })
+  }
+
+  @Test func whatIsLeftOutHasTheClassDefaults() throws {
+    let c = try ConfigurationTests.configuration()
+    #expect(c.vocabSize == 65536)
+    #expect(c.mambaDtRank == 4)  // ceil(64 / 16)
+    #expect(c.numExperts == 16)
+    #expect(c.attnLayerPeriod == 8 && c.attnLayerOffset == 4)
+    #expect(c.mambaConvBias && !c.mambaProjBias && !c.tieWordEmbeddings)
+    #expect(c.eosTokenIDs == [])
+  }
+
+  @Test func endTokensComeFromBothFiles() throws {
+    let c = try ConfigurationTests.configuration(#""eos_token_id": 2"#, generation: #"{"eos_token_id": [2, 518]}"#)
+    #expect(c.eosTokenIDs == [2, 518])
+  }
+
+  @Test func spellings() throws {
+    #expect(try ConfigurationTests.configuration(#""mamba_dt_rank": "auto", "n_ctx": 4096"#).maxPositionEmbeddings == 4096)
+    #expect(try ConfigurationTests.configuration(#""num_local_experts": 4"#).numExperts == 4)
+    #expect(try ConfigurationTests.configuration(#""head_dim": 32"#).headDim == 32)
+  }
+
+  @Test(arguments: [
+    #""model_type": "llama""#, #""vocab_size": 0"#, #""hidden_size": -1"#, #""num_hidden_layers": 1e9"#,
+    #""mamba_d_state": "big""#, #""attn_layer_offset": 9"#, #""num_key_value_heads": 3"#, #""num_experts_per_tok": 99"#,
+    #""hidden_act": "gelu""#, #""rms_norm_eps": -1"#, #""mamba_conv_bias": 3"#, #""quantization_config": {"bits": 4}"#,
+    #""num_attention_heads": 0"#, #""mamba_d_conv": 100"#,
+  ])
+  func absurdValuesAreNamed(extra: String) throws {
+    // Replaces the key where the minimal configuration has it.
+    let (key, value) = (extra.split(separator: ":")[0], extra)
+    let rest = ConfigurationTests.minimal.split(separator: ",").filter { !$0.contains(key) }.joined(separator: ",")
+    let json = try JSON.parse("{\(rest.isEmpty ? value : rest + "," + value)}")
+    #expect(throws: ConfigurationError.self) { try ModelConfiguration(json) }
+  }
+}
