@@ -52,7 +52,7 @@ extension ModelConfiguration {
     expertLayerOffset = try integer("expert_layer_offset", or: 1, in: 0...4095)
     numExperts = try integer("num_experts", "num_local_experts", or: 16, in: 1...1024)
     numExpertsPerTok = try integer("num_experts_per_tok", or: 2, in: 1...1024)
-    mambaDState = try integer("mamba_d_state", or: 16, in: 1...1024)
+    mambaDState = try integer("mamba_d_state", or: 16, in: 1...128)
     mambaDConv = try integer("mamba_d_conv", or: 4, in: 1...32)
     mambaExpand = try integer("mamba_expand", or: 2, in: 1...16)
     mambaDtRank =
