@@ -36,6 +36,7 @@ let package = Package(
     .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
     .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat"]),
     .testTarget(name: "JambaTemplateTests", dependencies: ["JambaTemplate", "JambaFormat"]),
-    .testTarget(name: "TokenizerTests", dependencies: ["Jamba", "JambaFormat"]),
+    .testTarget(
+      name: "TokenizerTests", dependencies: ["Jamba", "JambaFormat"], exclude: ["Fixtures"]),
   ]
 )

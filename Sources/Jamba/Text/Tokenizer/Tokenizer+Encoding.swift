@@ -1,0 +1,50 @@
+extension Tokenizer {
+  /// The token ids of a text.
+  ///
+  /// - Parameters:
+  ///   - text: Of fewer than 2³¹ bytes when normalized.
+  ///   - addSpecialTokens: Whether the tokens that frame a text (`<|startoftext|>`) are put around it.
+  ///   - parseSpecialTokens: Whether the names of control tokens in the text become these tokens. Say false for what a user
+  ///     typed: then no special id comes from the text, the unknown piece apart, not even by merging.
+  /// - Complexity: O(n log n) in the bytes of the text, whatever it says.
+  public func encode(
+    _ text: String, addSpecialTokens: Bool = true, parseSpecialTokens: Bool = true
+  ) -> [Int32] {
+    var tokens = addSpecialTokens ? frame.prefix : []
+    var merger = BytePairMerger(model: model, withholding: parseSpecialTokens ? [] : controlIDs)
+    let bytes = Array(text.utf8)[...]
+    for part in addedTokens.cut(raw: bytes, keepingSpecial: !parseSpecialTokens) {
+      switch part {
+      case .token(let id): tokens.append(id)
+      case .text(let range):
+        // Each stretch is normalized by itself: a prepended ▁ appears behind every added token.
+        let normalized = normalizer(bytes[range])
+        for part in addedTokens.cut(normalized: normalized, keepingSpecial: !parseSpecialTokens) {
+          switch part {
+          case .token(let id): tokens.append(id)
+          case .text(let inner):
+            let isTextStart = range.lowerBound == bytes.startIndex && inner.lowerBound == normalized.startIndex
+            for word in preTokenizer.words(of: normalized[inner], isTextStart: isTextStart) {
+              merger.append(tokensOf: word, to: &tokens)
+            }
+          }
+        }
+      }
+    }
+    if addSpecialTokens { tokens += frame.suffix }
+    return tokens
+  }
+
+  /// The text of token ids. Ids outside the vocabulary are skipped.
+  ///
+  /// Byte tokens are read as UTF-8 by runs. In a run that is not valid as a whole every byte becomes U+FFFD, as in the
+  /// reference.
+  ///
+  /// - Parameter skipSpecialTokens: Whether control tokens are left out.
+  public func decode(_ ids: some Sequence<Int32>, skipSpecialTokens: Bool = false) -> String {
+    var detokenizer = StreamingDetokenizer(tokenizer: self, skipSpecialTokens: skipSpecialTokens)
+    var text = ""
+    for id in ids { text += detokenizer.push(id) }
+    return text + detokenizer.finish()
+  }
+}
