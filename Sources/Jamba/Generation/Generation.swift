@@ -61,7 +61,7 @@ public final class Generation {
     self.session = session
     self.options = options
     sampler = try Sampler(options.sampling)
-    detokenizer = session.model.tokenizer.map { StreamingDetokenizer($0, skipSpecialTokens: true, afterText: afterText) }
+    detokenizer = session.model.tokenizer.map { StreamingDetokenizer(tokenizer: $0, skipSpecialTokens: true, afterText: afterText) }
     stops = StopMatcher(options.stop)
     endTokens = options.stopsAtEnd ? Set(session.model.configuration.eosTokenIDs.map { Int32($0) }) : []
   }

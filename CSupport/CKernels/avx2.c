@@ -1,0 +1,291 @@
+// The kernels for AVX2, FMA and F16C: a vector is one register.
+//
+// Products: a lane is a row. Weights of 4 columns x 8 rows fill a register, so that one broadcast dword of activation
+// codes multiplies all of them, and int32 lanes collect the rows' dot products.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "kernels.h"
+
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c")
+#endif
+
+typedef __m256 v8;
+typedef __m256i v8i;
+
+JK_INLINE v8 v8_set(float x) { return _mm256_set1_ps(x); }
+JK_INLINE v8 v8_load(const float *p) { return _mm256_loadu_ps(p); }
+JK_INLINE void v8_store(float *p, v8 x) { _mm256_storeu_ps(p, x); }
+JK_INLINE v8 v8_add(v8 a, v8 b) { return _mm256_add_ps(a, b); }
+JK_INLINE v8 v8_sub(v8 a, v8 b) { return _mm256_sub_ps(a, b); }
+JK_INLINE v8 v8_mul(v8 a, v8 b) { return _mm256_mul_ps(a, b); }
+JK_INLINE v8 v8_div(v8 a, v8 b) { return _mm256_div_ps(a, b); }
+JK_INLINE v8 v8_fma(v8 a, v8 b, v8 c) { return _mm256_fmadd_ps(a, b, c); }
+JK_INLINE v8 v8_sqrt(v8 a) { return _mm256_sqrt_ps(a); }
+JK_INLINE v8 v8_max(v8 a, v8 b) { return _mm256_max_ps(a, b); }
+JK_INLINE v8 v8_min(v8 a, v8 b) { return _mm256_min_ps(a, b); }
+JK_INLINE v8 v8_abs(v8 a) { return _mm256_and_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(0x7FFFFFFF))); }
+JK_INLINE v8 v8_less(v8 a, v8 b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+JK_INLINE v8 v8_select(v8 mask, v8 a, v8 b) { return _mm256_blendv_ps(b, a, mask); }
+JK_INLINE v8i v8_round(v8 x) { return _mm256_cvtps_epi32(x); }
+JK_INLINE v8 v8i_float(v8i a) { return _mm256_cvtepi32_ps(a); }
+JK_INLINE void v8i_store(int32_t *p, v8i x) { _mm256_storeu_si256((__m256i *)p, x); }
+JK_INLINE v8i v8i_add(v8i a, v8i b) { return _mm256_add_epi32(a, b); }
+
+JK_INLINE v8 v8_power_of_two(v8 t) {
+    __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(exponent, _mm256_set1_epi32(0x3F800000)));
+}
+
+JK_INLINE float v8_sum(v8 x) {
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+JK_INLINE float v8_maximum(v8 x) {
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+JK_INLINE int32_t v8i_sum(v8i x) {
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
+    return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 1)));
+}
+
+// Packing works within halves of a register, so the dwords come out as 0 2 4 6 1 3 5 7.
+JK_INLINE void v8i_pack(int8_t *p, const v8i x[4]) {
+    __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(x[0], x[1]), _mm256_packs_epi32(x[2], x[3]));
+    bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256((__m256i *)p, bytes);
+}
+
+JK_INLINE v8 v8_load_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+JK_INLINE void v8_store_f16(uint16_t *p, v8 x) {
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+}
+
+JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index);
+
+#include "lanewise.h"
+#include "encoder.h"
+
+// Binary search among the 15 midpoints: `found` holds the bits found so far and picks the next midpoint.
+JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index) {
+    const v8 second = _mm256_setr_ps(-29, 23, 0, 0, -29, 23, 0, 0);
+    const v8 third = _mm256_setr_ps(-47, -14.5f, 10, 40, -47, -14.5f, 10, 40);
+    const v8 fourth = _mm256_setr_ps(-58, -37.5f, -21.5f, -8, 4, 16, 31, 51);
+    const v8 upper = _mm256_cmp_ps(x, _mm256_set1_ps(-2), _CMP_GE_OQ);
+    v8i found = _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_castps_si256(upper));
+    v8 mask = _mm256_cmp_ps(x, _mm256_permutevar_ps(second, found), _CMP_GE_OQ);
+    found = _mm256_sub_epi32(_mm256_add_epi32(found, found), _mm256_castps_si256(mask));
+    mask = _mm256_cmp_ps(x, _mm256_permutevar_ps(third, found), _CMP_GE_OQ);
+    found = _mm256_sub_epi32(_mm256_add_epi32(found, found), _mm256_castps_si256(mask));
+    mask = _mm256_cmp_ps(x, _mm256_permutevar8x32_ps(fourth, found), _CMP_GE_OQ);
+    found = _mm256_sub_epi32(_mm256_add_epi32(found, found), _mm256_castps_si256(mask));
+    *index = found;
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_loadu_ps(nl4_codes), found),
+                            _mm256_permutevar8x32_ps(_mm256_loadu_ps(nl4_codes + 8), found), upper);
+}
+
+// ---------------------------------------------------------------------------------------------- matrix products
+
+enum {
+    PREFETCH_BYTES = 2048,            // ahead of the tile in hand, when one token reads weights from memory
+    CACHED_ACTIVATION_BYTES = 128 << 10  // of a block of tokens that passes by all strips of a range
+};
+
+// The activations of up to 8 tokens.
+typedef struct {
+    const float *values[8];
+    const int8_t *codes[8];
+    const float *scales[8];
+    const int32_t *sums[8];
+} token_rows;
+
+// All bits set in the lanes of rows that the matrix has.
+JK_INLINE __m256 row_mask(const jk_matrix *w, size_t strip) {
+    const __m256i rows = _mm256_set1_epi32((int)jk_strip_rows(w, strip));
+    return _mm256_castsi256_ps(_mm256_cmpgt_epi32(rows, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
+}
+
+JK_INLINE __m256i broadcast_codes(const int8_t *p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return _mm256_set1_epi32(four);
+}
+
+JK_INLINE __m256 group_scales(const uint8_t *header, size_t group) {
+    const __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)(header + 32 + 8 * group));
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+}
+
+// The grid's entries are 0 ... 121: a pair of products reaches 2 x 121 x 127 = 30734, within int16. What the grid
+// exceeds the codes by, 64, goes out again by the sum of the activations' codes.
+JK_INLINE void strip_nl4(const int tokens, const jk_matrix *w, const uint8_t *header, const token_rows *x, __m256 *y) {
+    const size_t tiles = jk_parts(w->columns, JK_GROUP);
+    const uint8_t *tile = header + jk_header_size(tiles);
+    const __m256i grid = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)jk_nl4_grid));
+    const __m256i nibble = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
+    __m256 s[8];
+    JK_UNROLL for (int t = 0; t < tokens; t++) s[t] = _mm256_setzero_ps();
+    for (size_t g = 0; g < tiles; g++, tile += JK_NL4_TILE) {
+        __m256i dot[8];
+        if (tokens == 1) {
+            _mm_prefetch((const char *)tile + PREFETCH_BYTES, _MM_HINT_T0);
+            _mm_prefetch((const char *)tile + PREFETCH_BYTES + 64, _MM_HINT_T0);
+        }
+        JK_UNROLL for (int t = 0; t < tokens; t++) dot[t] = _mm256_set1_epi32(x->sums[t][g] * -64);
+        JK_UNROLL for (int j = 0; j < 4; j++) {
+            const __m256i plane = _mm256_loadu_si256((const __m256i *)(const void *)(tile + 32 * j));
+            const __m256i low = _mm256_shuffle_epi8(grid, _mm256_and_si256(plane, nibble));
+            const __m256i high = _mm256_shuffle_epi8(grid, _mm256_and_si256(_mm256_srli_epi16(plane, 4), nibble));
+            JK_UNROLL for (int t = 0; t < tokens; t++) {
+                const int8_t *codes = x->codes[t] + g * JK_GROUP + 4 * j;
+                const __m256i a = _mm256_madd_epi16(_mm256_maddubs_epi16(low, broadcast_codes(codes)), ones);
+                const __m256i b = _mm256_madd_epi16(_mm256_maddubs_epi16(high, broadcast_codes(codes + 16)), ones);
+                dot[t] = _mm256_add_epi32(dot[t], _mm256_add_epi32(a, b));
+            }
+        }
+        const __m256 scales = group_scales(header, g);
+        JK_UNROLL for (int t = 0; t < tokens; t++)
+            s[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[t]), _mm256_mul_ps(scales, _mm256_set1_ps(x->scales[t][g])), s[t]);
+    }
+    const __m256 row_scales = _mm256_loadu_ps((const float *)(const void *)header);
+    JK_UNROLL for (int t = 0; t < tokens; t++) y[t] = _mm256_mul_ps(s[t], row_scales);
+}
+
+// |w| times x with w's sign: a pair of products is at most 2 x 128 x 127 = 32512.
+JK_INLINE void strip_i8(const int tokens, const jk_matrix *w, const uint8_t *header, const token_rows *x, __m256 *y) {
+    const size_t tiles = jk_parts(w->columns, JK_GROUP), group = jk_scale_group(JK_I8, w->columns);
+    const int shift = group == 64;  // tile g lies in group g >> shift
+    const uint8_t *tile = header + jk_header_size(jk_parts(w->columns, group));
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256 s[8];
+    JK_UNROLL for (int t = 0; t < tokens; t++) s[t] = _mm256_setzero_ps();
+    for (size_t g = 0; g < tiles; g++, tile += JK_I8_TILE) {
+        __m256i dot[8];
+        if (tokens == 1)
+            JK_UNROLL for (int i = 0; i < 4; i++) _mm_prefetch((const char *)tile + PREFETCH_BYTES + 64 * i, _MM_HINT_T0);
+        JK_UNROLL for (int t = 0; t < tokens; t++) dot[t] = _mm256_setzero_si256();
+        JK_UNROLL for (int j = 0; j < 8; j++) {
+            const __m256i plane = _mm256_loadu_si256((const __m256i *)(const void *)(tile + 32 * j));
+            const __m256i magnitude = _mm256_abs_epi8(plane);
+            JK_UNROLL for (int t = 0; t < tokens; t++) {
+                const __m256i codes = broadcast_codes(x->codes[t] + g * JK_GROUP + 4 * j);
+                const __m256i pairs = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(codes, plane));
+                dot[t] = _mm256_add_epi32(dot[t], _mm256_madd_epi16(pairs, ones));
+            }
+        }
+        const __m256 scales = group_scales(header, g >> shift);
+        JK_UNROLL for (int t = 0; t < tokens; t++)
+            s[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[t]), _mm256_mul_ps(scales, _mm256_set1_ps(x->scales[t][g])), s[t]);
+    }
+    const __m256 row_scales = _mm256_loadu_ps((const float *)(const void *)header);
+    JK_UNROLL for (int t = 0; t < tokens; t++) y[t] = _mm256_mul_ps(s[t], row_scales);
+}
+
+JK_INLINE __m256 load_weights(jk_type type, const uint8_t *strip, size_t column) {
+    if (type == JK_F32) return _mm256_loadu_ps((const float *)(const void *)strip + column * 8);
+    const __m128i halves = _mm_loadu_si128((const __m128i *)(const void *)(strip + column * 16));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+
+// Up to 2 tokens: their 8 sums and the weights fit the registers.
+JK_INLINE void strip_float(jk_type type, const int tokens, const jk_matrix *w, const uint8_t *strip, const token_rows *x,
+                           __m256 *y) {
+    __m256 s[2][4];
+    JK_UNROLL for (int t = 0; t < tokens; t++)
+        JK_UNROLL for (int k = 0; k < 4; k++) s[t][k] = _mm256_setzero_ps();
+    size_t c = 0;
+    for (; c + 4 <= w->columns; c += 4)
+        JK_UNROLL for (int k = 0; k < 4; k++) {
+            const __m256 weights = load_weights(type, strip, c + (size_t)k);
+            JK_UNROLL for (int t = 0; t < tokens; t++)
+                s[t][k] = _mm256_fmadd_ps(weights, _mm256_set1_ps(x->values[t][c + (size_t)k]), s[t][k]);
+        }
+    JK_UNROLL for (int k = 0; k < 3; k++)
+        if (c + (size_t)k < w->columns) {
+            const __m256 weights = load_weights(type, strip, c + (size_t)k);
+            JK_UNROLL for (int t = 0; t < tokens; t++)
+                s[t][k] = _mm256_fmadd_ps(weights, _mm256_set1_ps(x->values[t][c + (size_t)k]), s[t][k]);
+        }
+    JK_UNROLL for (int t = 0; t < tokens; t++)
+        y[t] = _mm256_add_ps(_mm256_add_ps(s[t][0], s[t][1]), _mm256_add_ps(s[t][2], s[t][3]));
+}
+
+JK_INLINE void multiply_strip(jk_type type, const int tokens, const jk_matrix *w, const jk_rows *x, const uint32_t *index,
+                              size_t token, size_t strip, const uint8_t *weights, float *y, size_t y_stride) {
+    token_rows rows;
+    JK_UNROLL for (int t = 0; t < tokens; t++) {
+        const size_t row = jk_source(index, token + (size_t)t);
+        rows.values[t] = x->values + row * x->stride;
+        rows.codes[t] = x->codes + row * x->stride;
+        rows.scales[t] = x->scales + row * (x->stride / JK_GROUP);
+        rows.sums[t] = x->sums + row * (x->stride / JK_GROUP);
+    }
+    __m256 sums[8];
+    if (type == JK_NL4) strip_nl4(tokens, w, weights, &rows, sums);
+    else if (type == JK_I8) strip_i8(tokens, w, weights, &rows, sums);
+    else strip_float(type, tokens, w, weights, &rows, sums);
+    const __m256 mask = row_mask(w, strip);
+    JK_UNROLL for (int t = 0; t < tokens; t++)
+        _mm256_storeu_ps(y + (token + (size_t)t) * y_stride + strip * 8, _mm256_and_ps(sums[t], mask));
+}
+
+// Tokens in blocks whose activations stay in the cache; within a block, a strip meets `widest` tokens at a time.
+JK_INLINE void matmul(jk_type type, const int widest, const jk_matrix *w, const jk_rows *x, const uint32_t *index,
+                      size_t first_token, size_t last_token, float *y, size_t y_stride, size_t first, size_t last) {
+    const size_t size = jk_strip_size(type, w->columns);
+    const size_t row = jk_most(x->stride * (type == JK_F32 || type == JK_BF16 ? sizeof(float) : 1), 1);
+    const size_t block = jk_most(CACHED_ACTIVATION_BYTES / row / 8 * 8, 8);
+    for (size_t begin = first_token; begin < last_token; begin += block) {
+        const size_t end = jk_least(begin + block, last_token);
+        for (size_t strip = first; strip < last; strip++) {
+            const uint8_t *weights = (const uint8_t *)w->strips + strip * size;
+            size_t t = begin;
+            if (widest >= 8)
+                for (; t + 8 <= end; t += 8) multiply_strip(type, 8, w, x, index, t, strip, weights, y, y_stride);
+            if (widest >= 4)
+                for (; t + 4 <= end; t += 4) multiply_strip(type, 4, w, x, index, t, strip, weights, y, y_stride);
+            for (; t + 2 <= end; t += 2) multiply_strip(type, 2, w, x, index, t, strip, weights, y, y_stride);
+            for (; t < end; t++) multiply_strip(type, 1, w, x, index, t, strip, weights, y, y_stride);
+        }
+    }
+}
+
+static void matmul_f32 JK_MATMUL_ARGUMENTS {
+    matmul(JK_F32, 2, w, x, index, first_token, last_token, y, y_stride, first, last);
+}
+
+static void matmul_bf16 JK_MATMUL_ARGUMENTS {
+    matmul(JK_BF16, 2, w, x, index, first_token, last_token, y, y_stride, first, last);
+}
+
+static void matmul_i8 JK_MATMUL_ARGUMENTS {
+    matmul(JK_I8, 4, w, x, index, first_token, last_token, y, y_stride, first, last);
+}
+
+static void matmul_nl4 JK_MATMUL_ARGUMENTS {
+    matmul(JK_NL4, 4, w, x, index, first_token, last_token, y, y_stride, first, last);
+}
+
+const struct jk_kernels jk_avx2_kernels = {
+    .name = "avx2",
+#define JK_ENTRY(kernel, arguments) .kernel = kernel,
+    JK_KERNELS(JK_ENTRY)
+#undef JK_ENTRY
+};
+
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif

@@ -1,0 +1,183 @@
+// The quantizers, over the vectors of scalar.c and avx2.c as in lanewise.h. Lane i is row i of the strip.
+//
+// Each row is first scaled by a power of two so that its largest magnitude is near 1: products of three weights then
+// neither overflow nor vanish, and the scale of the row takes the power back exactly. Rows whose largest magnitude is
+// below 2^-100 are stored as zeros.
+
+// NL4: the grid's codes, and the midpoints that separate them.
+static const float nl4_codes[16] = {-64, -52, -42, -33, -25, -18, -11, -5, 1, 7, 13, 19, 27, 35, 45, 57};
+
+// A group, transposed: `x` weights, `w` what a squared error counts, columns beyond the matrix 0 in both.
+typedef struct {
+    v8 x[64], w[64];
+} encoder_group;
+
+// Loads `count` columns from column `first` of `row_count` rows, each times its factor.
+JK_INLINE void encoder_load(v8 *x, const float *rows, size_t stride, size_t row_count, size_t columns, size_t first,
+                            size_t count, v8 factor) {
+    float lanes[64][8];
+    size_t valid = jk_least(count, columns - first);
+    memset(lanes, 0, sizeof lanes);
+    for (size_t r = 0; r < row_count; r++)
+        for (size_t i = 0; i < valid; i++) lanes[i][r] = rows[r * stride + first + i];
+    for (size_t i = 0; i < count; i++) x[i] = v8_mul(v8_load(lanes[i]), factor);
+}
+
+// The code nearest to x / scale.
+JK_INLINE v8 encoder_nearest(jk_type type, v8 x, v8i *stored) {
+    if (type == JK_NL4) return v8_nl4_nearest(x, stored);
+    v8 clamped = v8_max(v8_min(x, v8_set(127.0f)), v8_set(-127.0f));
+    *stored = v8_round(clamped);
+    return v8i_float(*stored);
+}
+
+// Codes nearest to x * inverse, then the scale d that fits them best: d = sum(w x q) / sum(w q^2), which lowers the
+// squared error by (sum w x q)^2 / sum(w q^2). Keeps d where that beats the best so far.
+JK_INLINE void encoder_try(jk_type type, const encoder_group *g, size_t count, v8 inverse, v8 *best, v8 *best_gain) {
+    v8 xq = v8_set(0.0f), qq = v8_set(0.0f);
+    v8i stored;
+    for (size_t i = 0; i < count; i++) {
+        v8 q = encoder_nearest(type, v8_mul(g->x[i], inverse), &stored);
+        v8 wq = v8_mul(g->w[i], q);
+        xq = v8_fma(wq, g->x[i], xq);
+        qq = v8_fma(wq, q, qq);
+    }
+    v8 d = v8_div(xq, qq);
+    v8 gain = v8_mul(xq, d);
+    v8 better = v8_less(*best_gain, gain);  // false for the 0 / 0 of a row of zeros
+    *best = v8_select(better, d, *best);
+    *best_gain = v8_select(better, gain, *best_gain);
+}
+
+// The best scale of a group: the largest weight is mapped to an end of the grid times a ratio. NL4's ends differ, so
+// both signs are tried; the last step starts from the best scale found.
+JK_INLINE v8 encoder_search(jk_type type, const encoder_group *g, size_t count) {
+    static const float nl4_targets[] = {-47, -52, -56, -60, -64, -68, -73, -80, 42, 46, 50, 53, 57, 61, 66, 72};
+    static const float i8_targets[] = {126.5f, 127, 127.5f};
+    const float *targets = type == JK_NL4 ? nl4_targets : i8_targets;
+    const size_t target_count = type == JK_NL4 ? sizeof nl4_targets / sizeof *nl4_targets
+                                               : sizeof i8_targets / sizeof *i8_targets;
+    const v8 zero = v8_set(0.0f);
+    v8 largest = zero, signed_largest = zero;
+    for (size_t i = 0; i < count; i++) {
+        v8 larger = v8_less(largest, v8_abs(g->x[i]));
+        largest = v8_select(larger, v8_abs(g->x[i]), largest);
+        signed_largest = v8_select(larger, g->x[i], signed_largest);
+    }
+    v8 inverse = v8_select(v8_less(zero, largest), v8_div(v8_set(1.0f), signed_largest), zero);
+    v8 best = zero, gain = zero;
+    for (size_t k = 0; k < target_count; k++)
+        encoder_try(type, g, count, v8_mul(inverse, v8_set(targets[k])), &best, &gain);
+    v8 found = v8_less(zero, v8_abs(best));
+    encoder_try(type, g, count, v8_select(found, v8_div(v8_set(1.0f), best), zero), &best, &gain);
+    return best;
+}
+
+// Writes the codes of 32 columns as one tile.
+JK_INLINE void encoder_write_tile(jk_type type, uint8_t *tile, const int32_t codes[32][8]) {
+    for (int j = 0; j < (type == JK_NL4 ? 4 : 8); j++)
+        for (int r = 0; r < 8; r++)
+            for (int k = 0; k < 4; k++)
+                tile[32 * j + 4 * r + k] = type == JK_NL4 ? (uint8_t)(codes[4 * j + k][r] | codes[16 + 4 * j + k][r] << 4)
+                                                          : (uint8_t)(int8_t)codes[4 * j + k][r];
+}
+
+JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
+                              const float *importance, uint8_t *strip, double error[2]) {
+    const size_t group = jk_scale_group(type, columns), groups = jk_parts(columns, group);
+    const size_t tile = type == JK_NL4 ? JK_NL4_TILE : JK_I8_TILE;
+    uint8_t *tiles = strip + jk_header_size(groups);
+    memset(strip, 0, jk_header_size(groups));
+
+    // The power of two of each row, its inverse, and twice the mean square of the scaled row.
+    float power[8], unpower[8], spread[8];
+    for (size_t r = 0; r < 8; r++) {
+        power[r] = 0.0f;
+        unpower[r] = 1.0f;
+        spread[r] = 0.0f;
+        if (r >= row_count) continue;
+        v8 largest = v8_set(0.0f), squares = v8_set(0.0f);
+        for (size_t i = 0; i < columns; i += 8)
+            largest = v8_max(v8_abs(v8_load_first(rows + r * stride + i, columns - i, 0.0f)), largest);
+        float maximum = v8_maximum(largest);
+        if (maximum < 0x1p-100f) continue;
+        const uint32_t exponent = jk_least(jk_bits(maximum) >> 23, 252);  // of 2^exponent - 127 <= maximum
+        unpower[r] = jk_float(exponent << 23);
+        power[r] = jk_float((254 - exponent) << 23);
+        for (size_t i = 0; i < columns; i += 8) {
+            v8 x = v8_mul(v8_load_first(rows + r * stride + i, columns - i, 0.0f), v8_set(power[r]));
+            squares = v8_fma(x, x, squares);
+        }
+        spread[r] = 2.0f * v8_sum(squares) / (float)columns;
+    }
+    const v8 factor = v8_load(power);
+    float most = 0.0f;
+    for (size_t i = 0; importance && i < columns; i++) most = importance[i] > most ? importance[i] : most;
+
+    // Each group's own best scale, kept in the group's first tile until its codes take the place.
+    encoder_group g;
+    v8 largest = v8_set(0.0f);
+    for (size_t k = 0; k < groups; k++) {
+        encoder_load(g.x, rows, stride, row_count, columns, k * group, group, factor);
+        for (size_t i = 0; i < group; i++) {
+            const size_t c = k * group + i;
+            const float weight = c >= columns ? 0.0f : importance ? importance[c] / most : 1.0f;
+            g.w[i] = v8_mul(v8_set(weight), v8_sqrt(v8_fma(g.x[i], g.x[i], v8_load(spread))));
+        }
+        v8 scale = encoder_search(type, &g, group);
+        largest = v8_max(v8_abs(scale), largest);
+        float lanes[8];
+        v8_store(lanes, scale);
+        memcpy(tiles + k * (group / JK_GROUP) * tile, lanes, sizeof lanes);
+    }
+
+    const v8 row_scale = v8_mul(largest, v8_set(1.0f / 127));
+    float lanes[8];
+    v8_store(lanes, v8_mul(row_scale, v8_load(unpower)));
+    memcpy(strip, lanes, sizeof lanes);
+
+    const v8 zero = v8_set(0.0f);
+    const v8 inverse_row = v8_select(v8_less(zero, largest), v8_div(v8_set(127.0f), largest), zero);
+    for (size_t k = 0; k < groups; k++) {
+        uint8_t *first_tile = tiles + k * (group / JK_GROUP) * tile;
+        memcpy(lanes, first_tile, sizeof lanes);
+        v8 scaled = v8_mul(v8_load(lanes), inverse_row);
+        v8i code = v8_round(v8_max(v8_min(scaled, v8_set(127.0f)), v8_set(-127.0f)));
+        int32_t stored[8];
+        v8i_store(stored, code);
+        for (int r = 0; r < 8; r++) strip[32 + 8 * k + (size_t)r] = (uint8_t)(int8_t)stored[r];
+
+        const v8 scale = v8_mul(row_scale, v8i_float(code));
+        const v8 inverse = v8_select(v8_less(zero, v8_abs(scale)), v8_div(v8_set(1.0f), scale), zero);
+        encoder_load(g.x, rows, stride, row_count, columns, k * group, group, factor);
+        v8 errors = zero, squares = zero;
+        int32_t codes[64][8];
+        for (size_t i = 0; i < group; i++) {
+            v8i index;
+            v8 q = encoder_nearest(type, v8_mul(g.x[i], inverse), &index);
+            v8i_store(codes[i], index);
+            v8 difference = v8_sub(g.x[i], v8_mul(scale, q));
+            const v8 real = v8_set(k * group + i < columns ? 1.0f : 0.0f);
+            errors = v8_fma(v8_mul(difference, real), difference, errors);
+            squares = v8_fma(g.x[i], g.x[i], squares);
+        }
+        for (size_t i = 0; i < group / JK_GROUP; i++)
+            encoder_write_tile(type, first_tile + i * tile, (const int32_t(*)[8])(codes + i * JK_GROUP));
+        float error_lanes[8], square_lanes[8];
+        v8_store(error_lanes, errors);
+        v8_store(square_lanes, squares);
+        for (size_t r = 0; r < row_count; r++) {
+            const double unit = (double)unpower[r] * (double)unpower[r];
+            error[0] += (double)error_lanes[r] * unit;
+            error[1] += (double)square_lanes[r] * unit;
+        }
+    }
+}
+
+static void encode_i8 JK_ENCODE_ARGUMENTS {
+    encoder_encode(JK_I8, rows, stride, row_count, columns, importance, strip, error);
+}
+
+static void encode_nl4 JK_ENCODE_ARGUMENTS {
+    encoder_encode(JK_NL4, rows, stride, row_count, columns, importance, strip, error);
+}

@@ -1,0 +1,221 @@
+// The arithmetic of jamba-edge: matrix products, the Mamba mixer, attention, quantizers, and the thread pool that runs them.
+//
+// Kernels know nothing of files or layers. They do not allocate, fail, or read mutable globals. `scalar.c` is the
+// specification: every other instruction set gives the same bits (docs/NUMERICS.md), so results never depend on the
+// machine, the number of threads, or how tokens are batched.
+//
+// Words: a *strip* is 8 consecutive rows of a weight matrix, a *tile* 8 rows x 32 columns, a *group* the weights of
+// one row that share a scale, a *row* of activations one token's vector. Lane i of a vector is row i of a strip.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    JK_LANES = 8,           // rows in a strip
+    JK_GROUP = 32,          // columns that share an activation scale; also a tile's width
+    JK_PAGE_POSITIONS = 256, // positions in a page of the KV cache
+    JK_MAX_STATE_SIZE = 128  // the largest state_size that jk_scan takes
+};
+
+// ---------------------------------------------------------------------------------------------- weight matrices
+
+// How a weight matrix is stored. Matrices are cut into strips of 8 rows; rows beyond the last are zero weights.
+// All numbers are little-endian. C' is the number of columns rounded up to 32.
+//
+//   JK_F32   strip = C x 8 floats, [column][row]
+//   JK_BF16  strip = C x 8 bfloat16, [column][row]
+//   JK_I8    strip = header, then C'/32 tiles of 256 bytes: 8 dword planes of 32 bytes; byte 4r+k of plane j is
+//            row r, column 4j+k, two's complement in -127...127. Group: 64 columns where C is a multiple of 64, else 32.
+//   JK_NL4   strip = header, then C'/32 tiles of 128 bytes: 4 dword planes of 32 bytes; byte 4r+k of plane j holds
+//            row r, column 4j+k in its low nibble and column 16+4j+k in its high nibble: an index into jk_nl4_grid,
+//            whose entry minus 64 is the weight's code. Group: 32 columns.
+//   header = 8 floats (scale of each row), then 8 signed bytes per group ([group][row]), zeros up to a multiple of 64.
+//
+// weight = row scale x group scale x code.
+typedef enum { JK_F32 = 0, JK_BF16 = 1, JK_I8 = 2, JK_NL4 = 3 } jk_type;
+
+extern const uint8_t jk_nl4_grid[16];
+
+typedef struct {
+    const void *strips;  // aligned to 16 bytes at least; 64 is best
+    jk_type type;
+    uint32_t rows, columns;
+} jk_matrix;
+
+// Columns that share a scale: 64 or 32 for JK_I8, 32 for JK_NL4, 0 for the others.
+size_t jk_scale_group(jk_type type, size_t columns);
+
+// Bytes of one strip. The caller has checked `columns` <= 2^31.
+size_t jk_strip_size(jk_type type, size_t columns);
+
+// Encodes `row_count` (1...8) rows of `columns` floats, `stride` floats apart, as one strip. Missing rows become zeros.
+// `importance` (may be NULL): a weight > 0 per column for the squared error that the search for scales minimises.
+// Adds the sum of squared errors and the sum of squares to `error[0]`, `error[1]`.
+// Not-a-number and infinite inputs are the caller's to refuse.
+// The result does not depend on the instruction set.
+void jk_encode_strip(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
+                     const float *importance, void *strip, double error[2]);
+
+// Decodes row `row` of the matrix to `columns` floats.
+void jk_decode_row(const jk_matrix *matrix, size_t row, float *out);
+
+// ---------------------------------------------------------------------------------------------- threads
+
+typedef struct jk_pool jk_pool;
+
+// A pool of `threads` (>= 1) threads, the caller's among them. NULL when a thread or memory cannot be had.
+jk_pool *jk_pool_create(size_t threads);
+void jk_pool_free(jk_pool *pool);
+size_t jk_pool_threads(const jk_pool *pool);
+
+// Calls work(context, first, last) for ranges that cover 0..<count once, `grain` items each (the last may be shorter),
+// on all threads of the pool; returns when all are done. Ranges are handed out by an atomic counter, so a thread that
+// the system has preempted holds up no more than the range it has in hand. One run at a time: the pool serialises
+// callers. `work` must not call jk_pool_run on the same pool.
+void jk_pool_run(jk_pool *pool, void (*work)(void *context, size_t first, size_t last), void *context, size_t count,
+                 size_t grain);
+
+// ---------------------------------------------------------------------------------------------- instruction sets
+
+typedef enum { JK_SCALAR = 0, JK_AVX2 = 1 } jk_instruction_set;
+
+struct jk_kernels;
+
+// The kernels of one instruction set, or NULL where this machine or build lacks it.
+const struct jk_kernels *jk_kernels_of(jk_instruction_set set);
+// The fastest set this machine runs.
+jk_instruction_set jk_best_instruction_set(void);
+// "scalar", "avx2".
+const char *jk_instruction_set_name(jk_instruction_set set);
+
+// What every operation below runs on.
+typedef struct {
+    jk_pool *pool;
+    const struct jk_kernels *kernels;
+} jk_engine;
+
+// ---------------------------------------------------------------------------------------------- activations
+
+// A batch of activation rows: one row a token. `stride` is a multiple of 32; columns from the logical width to the
+// stride are zero in `values`. The quantized copy (int8 codes, one scale and one sum of codes per 32 columns) is
+// written by jk_quantize and read by products with JK_I8 and JK_NL4 matrices.
+typedef struct {
+    float *values;   // [rows][stride]
+    int8_t *codes;   // [rows][stride]
+    float *scales;   // [rows][stride / 32]
+    int32_t *sums;   // [rows][stride / 32]
+    size_t stride;
+} jk_rows;
+
+// Quantizes rows 0..<count: scale = max|x| / 127, code = round-to-even(x * (127 / max|x|)). A group whose maximum is
+// zero or too small to invert gets scale 0; one with an infinity or a NaN gets scale NaN, so that it shows in the result.
+void jk_quantize(const jk_engine *engine, const jk_rows *x, size_t count);
+
+// y[i] = W x[i'] for i in 0..<count, i' = index ? index[i] : i. y has `y_stride` floats a row, and at least
+// round_up(W.rows, 8) of them are written: rows beyond W.rows become 0.
+// JK_F32, JK_BF16: read x->values; four partial sums over columns c = 0,1,2,3 mod 4, each one fma a term in
+// ascending order, then (s0 + s1) + (s2 + s3).
+// JK_I8, JK_NL4: read the quantized copy; the dot product of 32 columns is exact in int32; then, groups ascending,
+// s = fma((float)dot, (float)group_scale * x_scale, s); at the end y = s * row_scale.
+void jk_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, const uint32_t *index, size_t count,
+               float *y, size_t y_stride);
+
+// ---------------------------------------------------------------------------------------------- vectors
+
+// y[i] = x[i] * (1 / sqrt(mean(x^2) + eps)) * weight, for `count` rows of `width`. Sum of squares: 8 strided lanes
+// (fma), then ((l0+l4)+(l2+l6)) + ((l1+l5)+(l3+l7)). Columns from `width` up to round_up(width, 32) of y become 0.
+void jk_rms_norm(const jk_engine *engine, const float *x, size_t x_stride, const float *weight, float eps, size_t width,
+                 size_t count, float *y, size_t y_stride);
+
+// y[i] += x[i]
+void jk_add(const jk_engine *engine, float *y, size_t y_stride, const float *x, size_t x_stride, size_t width,
+            size_t count);
+
+// y[index[i]] = fma(scale[i], x[i], y[index[i]]): the weighted sum of experts' outputs. Indices are distinct.
+void jk_add_scaled(const jk_engine *engine, float *y, size_t y_stride, const uint32_t *index, const float *x,
+                   size_t x_stride, const float *scale, size_t width, size_t count);
+
+// gate = silu(gate) * up, elementwise; silu(x) = x / (1 + exp(-x)).
+void jk_silu_multiply(const jk_engine *engine, float *gate, size_t gate_stride, const float *up, size_t up_stride,
+                      size_t width, size_t count);
+
+// x = exp(x - max) / sum, in place, ascending 8-lane sums as in jk_rms_norm. On the calling thread.
+void jk_softmax(const jk_engine *engine, float *x, size_t count);
+
+// exp, the project's own: exp(0) = 1 exactly, 0 below -87.33, saturates above 88.37; relative error < 2e-7.
+float jk_exp(float x);
+
+// ---------------------------------------------------------------------------------------------- Mamba
+
+// Causal depthwise convolution, bias and silu over a run of tokens.
+typedef struct {
+    const float *x;         // [tokens][x_stride]: the first half of in_proj's output
+    size_t x_stride;
+    const float *weight;    // [taps][channels]; tap taps-1 multiplies the current token
+    const float *bias;      // [channels], or NULL
+    float *history;         // [taps - 1][channels]: the last inputs, oldest first; updated
+    float *y;               // [tokens][y_stride]
+    size_t y_stride;
+    size_t channels, taps, tokens;
+} jk_convolution;
+void jk_convolve(const jk_engine *engine, const jk_convolution *arguments);
+
+// The selective scan with everything around it (Gu & Dao 2023):
+//   d = softplus(dt + dt_bias);  s[n] = exp(d * A[n]) * s[n] + (d * u) * B[n];  y = sum_n s[n] * C[n] + D * u;
+//   y *= silu(z)
+// per channel, n ascending, one fma a term. softplus(x) = x above 20, as in PyTorch.
+typedef struct {
+    const float *u;         // [tokens][u_stride]
+    size_t u_stride;
+    const float *dt;        // [tokens][dt_stride]: dt_proj's output, without bias
+    size_t dt_stride;
+    const float *dt_bias;   // [channels]
+    const float *a;         // [state_size][channels], A = -exp(A_log)
+    const float *b;         // [tokens][b_stride]
+    const float *c;         // [tokens][c_stride]
+    size_t b_stride, c_stride;
+    const float *d;         // [channels]
+    const float *z;         // [tokens][z_stride]
+    size_t z_stride;
+    float *state;           // [state_size][channels], updated
+    float *y;               // [tokens][y_stride]
+    size_t y_stride;
+    size_t channels, state_size, tokens;
+} jk_scan_arguments;
+void jk_scan(const jk_engine *engine, const jk_scan_arguments *arguments);
+
+// ---------------------------------------------------------------------------------------------- attention
+
+typedef enum { JK_KV_F32 = 0, JK_KV_F16 = 1 } jk_kv_type;
+
+// The KV cache of one attention layer, in pages of 256 absolute positions. A page holds, per KV head, keys as
+// [position / 8][head_size][position % 8] and then values as [position][head_size].
+typedef struct {
+    void *const *pages;     // pages[p]: positions 256 p ..< 256 (p + 1)
+    jk_kv_type type;
+    size_t kv_heads, head_size;
+} jk_kv;
+
+size_t jk_kv_page_size(jk_kv_type type, size_t kv_heads, size_t head_size);
+
+// Stores the keys and values ([tokens][stride], kv_heads x head_size wide) of positions first ..< first + tokens.
+void jk_kv_store(const jk_engine *engine, const jk_kv *kv, const float *k, size_t k_stride, const float *v,
+                 size_t v_stride, size_t first, size_t tokens);
+
+// Grouped-query attention without positional encoding: token t, at position first + t, attends to 0 ... first + t.
+// q, y: [tokens][stride], heads x head_size wide; head h reads KV head h / (heads / kv_heads).
+// Blocks of 64 absolute positions ascending, with a running maximum: bits depend on the position alone.
+void jk_attend(const jk_engine *engine, const jk_kv *kv, const float *q, size_t q_stride, size_t heads, float scale,
+               size_t first, size_t tokens, float *y, size_t y_stride);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

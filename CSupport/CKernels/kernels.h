@@ -1,0 +1,119 @@
+// What the kernels' files share: the list of kernels, the layout of strips, and the rule against contraction.
+#ifndef JK_KERNELS_H
+#define JK_KERNELS_H
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "CKernels.h"
+
+// A multiplication and an addition fuse only where the source says fmaf: otherwise clang would fuse where the
+// instruction set can and not where it cannot, and the bits would differ. gcc knows only -ffp-contract=off.
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+#define JK_INLINE static inline __attribute__((always_inline, unused))
+#define JK_UNUSED __attribute__((unused))
+
+#ifdef __clang__
+#define JK_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define JK_UNROLL _Pragma("GCC unroll 8")
+#endif
+
+#pragma GCC visibility push(hidden)
+
+// Every kernel of an instruction set, once: the table's type, the tables and their initialisers expand from this list.
+// Kernels run on the calling thread, on the part of the work that their last arguments name.
+#define JK_KERNELS(KERNEL)                                                                                             \
+    /* Tokens first_token ..< last_token, strips first ..< last of the matrix. */                                      \
+    KERNEL(matmul_f32, JK_MATMUL_ARGUMENTS)                                                                            \
+    KERNEL(matmul_bf16, JK_MATMUL_ARGUMENTS)                                                                           \
+    KERNEL(matmul_i8, JK_MATMUL_ARGUMENTS)                                                                             \
+    KERNEL(matmul_nl4, JK_MATMUL_ARGUMENTS)                                                                            \
+    KERNEL(quantize, (const float *x, int8_t *codes, float *scales, int32_t *sums, size_t groups))                     \
+    /* One row. */                                                                                                     \
+    KERNEL(rms_norm, (const float *x, const float *weight, float eps, size_t width, float *y))                         \
+    KERNEL(add, (float *y, const float *x, size_t width))                                                              \
+    KERNEL(add_scaled, (float *y, const float *x, float scale, size_t width))                                          \
+    KERNEL(silu_multiply, (float *gate, const float *up, size_t width))                                                \
+    KERNEL(softmax, (float *x, size_t count))                                                                          \
+    /* Channels first ..< last, all tokens. */                                                                         \
+    KERNEL(convolve, (const jk_convolution *arguments, size_t first, size_t last))                                     \
+    KERNEL(scan, (const jk_scan_arguments *arguments, size_t first, size_t last))                                      \
+    /* One token; for attend also one head, over the given number of positions. */                                     \
+    KERNEL(kv_store, (const jk_kv *kv, const float *k, const float *v, size_t position))                               \
+    KERNEL(attend, (const jk_kv *kv, size_t kv_head, const float *q, float scale, size_t positions, float *y))         \
+    KERNEL(encode_i8, JK_ENCODE_ARGUMENTS)                                                                             \
+    KERNEL(encode_nl4, JK_ENCODE_ARGUMENTS)
+
+#define JK_MATMUL_ARGUMENTS                                                                                            \
+    (const jk_matrix *w, const jk_rows *x, const uint32_t *index, size_t first_token, size_t last_token, float *y,     \
+     size_t y_stride, size_t first, size_t last)
+#define JK_ENCODE_ARGUMENTS                                                                                            \
+    (const float *rows, size_t stride, size_t row_count, size_t columns, const float *importance, uint8_t *strip,      \
+     double error[2])
+
+struct jk_kernels {
+    const char *name;
+#define JK_MEMBER(kernel, arguments) void(*kernel) arguments;
+    JK_KERNELS(JK_MEMBER)
+#undef JK_MEMBER
+};
+
+extern const struct jk_kernels jk_scalar_kernels;
+#if defined(__x86_64__)
+extern const struct jk_kernels jk_avx2_kernels;
+#endif
+
+#pragma GCC visibility pop
+
+enum {
+    JK_SCAN_BLOCK = 64,      // channels that the scan takes through all tokens at once
+    JK_ATTENTION_BLOCK = 64, // positions between two updates of the running maximum
+    JK_I8_TILE = 256,        // bytes
+    JK_NL4_TILE = 128
+};
+
+JK_INLINE size_t jk_least(size_t a, size_t b) { return a < b ? a : b; }
+JK_INLINE size_t jk_most(size_t a, size_t b) { return a > b ? a : b; }
+
+// a / b rounded up, for b > 0, without overflow.
+JK_INLINE size_t jk_parts(size_t a, size_t b) { return a / b + (a % b != 0); }
+
+JK_INLINE float jk_float(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+JK_INLINE uint32_t jk_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+// Bytes before the first tile of a quantized strip with `groups` groups a row.
+JK_INLINE size_t jk_header_size(size_t groups) { return jk_parts(32 + 8 * groups, 64) * 64; }
+
+// The row of activations that token i of a product reads.
+JK_INLINE size_t jk_source(const uint32_t *index, size_t i) { return index ? index[i] : i; }
+
+// Rows of strip `strip` that the matrix really has, at most 8.
+JK_INLINE size_t jk_strip_rows(const jk_matrix *w, size_t strip) {
+    return jk_least(JK_LANES, w->rows - strip * JK_LANES);
+}
+
+// Keys of a group of 8 positions begin at this element of a page ([position / 8][head_size][8]).
+JK_INLINE size_t jk_key_offset(const jk_kv *kv, size_t kv_head, size_t position) {
+    return kv_head * 2 * JK_PAGE_POSITIONS * kv->head_size + position % JK_PAGE_POSITIONS / 8 * 8 * kv->head_size;
+}
+
+// The value of a position begins at this element of a page.
+JK_INLINE size_t jk_value_offset(const jk_kv *kv, size_t kv_head, size_t position) {
+    return (kv_head * 2 + 1) * JK_PAGE_POSITIONS * kv->head_size + position % JK_PAGE_POSITIONS * kv->head_size;
+}
+
+#endif

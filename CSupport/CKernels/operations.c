@@ -1,0 +1,248 @@
+// The operations of CKernels.h: each cuts its work into ranges, and the pool's threads run the kernels on them.
+//
+// Ranges are sized by a rough cost in the time of one multiplication-addition of 8 lanes: large enough that handing one
+// out (about 0.1 us) does not count, small enough that threads end together. Results do not depend on the cut.
+#include "kernels.h"
+
+enum { RANGE_COST = 16384, RANGES_PER_THREAD = 8 };
+
+// Items a range, when an item costs `cost`.
+static size_t grain_of(const jk_engine *engine, size_t items, size_t cost) {
+    const size_t fair = jk_parts(items, jk_pool_threads(engine->pool) * RANGES_PER_THREAD);
+    return jk_most(fair, jk_parts(RANGE_COST, jk_most(cost, 1)));
+}
+
+// ---------------------------------------------------------------------------------------------- matrix products
+
+// Strips that a thread keeps in its cache while it takes the tokens block by block.
+enum { CACHED_STRIP_BYTES = 192 << 10 };
+
+typedef struct {
+    void(*kernel) JK_MATMUL_ARGUMENTS;
+    const jk_matrix *w;
+    const jk_rows *x;
+    const uint32_t *index;
+    float *y;
+    size_t y_stride, count, strips, tokens;  // `tokens` a part
+} matmul_run;
+
+// Item i is strip i % strips of part i / strips of the tokens.
+static void run_matmul(void *context, size_t first, size_t last) {
+    const matmul_run *run = context;
+    while (first < last) {
+        const size_t part = first / run->strips, strip = first % run->strips;
+        const size_t end = jk_least(run->strips, strip + (last - first));
+        const size_t token = part * run->tokens;
+        run->kernel(run->w, run->x, run->index, token, token + jk_least(run->tokens, run->count - token), run->y,
+                    run->y_stride, strip, end);
+        first += end - strip;
+    }
+}
+
+void jk_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, const uint32_t *index, size_t count,
+               float *y, size_t y_stride) {
+    const struct jk_kernels *kernels = engine->kernels;
+    const size_t threads = jk_pool_threads(engine->pool), bytes = jk_strip_size(w->type, w->columns);
+    matmul_run run = {NULL, w, x, index, y, y_stride, count, jk_parts(w->rows, JK_LANES), count};
+    if (run.strips == 0 || count == 0) return;
+    switch (w->type) {
+        case JK_F32: run.kernel = kernels->matmul_f32; break;
+        case JK_BF16: run.kernel = kernels->matmul_bf16; break;
+        case JK_I8: run.kernel = kernels->matmul_i8; break;
+        default: run.kernel = kernels->matmul_nl4; break;
+    }
+    // A matrix with few strips occupies all threads only if the tokens are divided, too.
+    while (run.strips * jk_parts(count, run.tokens) < 4 * threads && run.tokens >= 32)
+        run.tokens = jk_parts(jk_parts(run.tokens, 2), 16) * 16;
+    // Reading 32 bytes of weights costs about as much as four of the cost's units, or one for each further token.
+    const size_t items = run.strips * jk_parts(count, run.tokens);
+    size_t grain = grain_of(engine, items, jk_parts(bytes, 32) * (3 + run.tokens));
+    if (run.tokens > 1) grain = jk_least(grain, jk_parts(CACHED_STRIP_BYTES, jk_most(bytes, 1)));
+    jk_pool_run(engine->pool, run_matmul, &run, items, grain);
+}
+
+// ---------------------------------------------------------------------------------------------- vectors
+
+typedef struct {
+    const jk_engine *engine;
+    const jk_rows *x;
+} quantize_run;
+
+static void run_quantize(void *context, size_t first, size_t last) {
+    const quantize_run *run = context;
+    const jk_rows *x = run->x;
+    run->engine->kernels->quantize(x->values + first * JK_GROUP, x->codes + first * JK_GROUP, x->scales + first,
+                                   x->sums + first, last - first);
+}
+
+void jk_quantize(const jk_engine *engine, const jk_rows *x, size_t count) {
+    quantize_run run = {engine, x};
+    const size_t groups = count * (x->stride / JK_GROUP);  // rows follow each other without a gap
+    jk_pool_run(engine->pool, run_quantize, &run, groups, grain_of(engine, groups, 16));
+}
+
+typedef struct {
+    const jk_engine *engine;
+    const float *x;
+    size_t x_stride;
+    const float *weight;
+    float eps;
+    size_t width;
+    float *y;
+    size_t y_stride;
+} norm_run;
+
+static void run_norm(void *context, size_t first, size_t last) {
+    const norm_run *run = context;
+    for (size_t i = first; i < last; i++)
+        run->engine->kernels->rms_norm(run->x + i * run->x_stride, run->weight, run->eps, run->width,
+                                       run->y + i * run->y_stride);
+}
+
+void jk_rms_norm(const jk_engine *engine, const float *x, size_t x_stride, const float *weight, float eps, size_t width,
+                 size_t count, float *y, size_t y_stride) {
+    norm_run run = {engine, x, x_stride, weight, eps, width, y, y_stride};
+    jk_pool_run(engine->pool, run_norm, &run, count, grain_of(engine, count, width / 2));
+}
+
+// y and x row by row, in pieces of PIECE columns so that a single row can occupy several threads.
+enum { PIECE = 1024 };
+
+typedef struct {
+    const jk_engine *engine;
+    float *y;
+    size_t y_stride;
+    const float *x;
+    size_t x_stride;
+    const uint32_t *index;
+    const float *scale;
+    size_t width, pieces;
+} elementwise_run;
+
+#define DEFINE_ELEMENTWISE(name, call)                                                                                 \
+    static void name(void *context, size_t first, size_t last) {                                                       \
+        const elementwise_run *run = context;                                                                          \
+        const struct jk_kernels *kernels = run->engine->kernels;                                                       \
+        for (size_t item = first; item < last; item++) {                                                               \
+            const size_t i = item / run->pieces, column = item % run->pieces * PIECE;                                  \
+            const size_t width = jk_least(PIECE, run->width - column);                                                 \
+            float *y = run->y + jk_source(run->index, i) * run->y_stride + column;                                     \
+            const float *x = run->x + i * run->x_stride + column;                                                      \
+            call;                                                                                                      \
+        }                                                                                                              \
+    }
+
+DEFINE_ELEMENTWISE(run_add, kernels->add(y, x, width))
+DEFINE_ELEMENTWISE(run_add_scaled, kernels->add_scaled(y, x, run->scale[i], width))
+DEFINE_ELEMENTWISE(run_silu_multiply, kernels->silu_multiply(y, x, width))
+
+void jk_add(const jk_engine *engine, float *y, size_t y_stride, const float *x, size_t x_stride, size_t width,
+            size_t count) {
+    elementwise_run run = {engine, y, y_stride, x, x_stride, NULL, NULL, width, jk_parts(width, PIECE)};
+    const size_t items = count * run.pieces;
+    jk_pool_run(engine->pool, run_add, &run, items, grain_of(engine, items, PIECE / 4));
+}
+
+void jk_add_scaled(const jk_engine *engine, float *y, size_t y_stride, const uint32_t *index, const float *x,
+                   size_t x_stride, const float *scale, size_t width, size_t count) {
+    elementwise_run run = {engine, y, y_stride, x, x_stride, index, scale, width, jk_parts(width, PIECE)};
+    const size_t items = count * run.pieces;
+    jk_pool_run(engine->pool, run_add_scaled, &run, items, grain_of(engine, items, PIECE / 4));
+}
+
+void jk_silu_multiply(const jk_engine *engine, float *gate, size_t gate_stride, const float *up, size_t up_stride,
+                      size_t width, size_t count) {
+    elementwise_run run = {engine, gate, gate_stride, up, up_stride, NULL, NULL, width, jk_parts(width, PIECE)};
+    const size_t items = count * run.pieces;
+    jk_pool_run(engine->pool, run_silu_multiply, &run, items, grain_of(engine, items, PIECE * 2));
+}
+
+void jk_softmax(const jk_engine *engine, float *x, size_t count) { engine->kernels->softmax(x, count); }
+
+// ---------------------------------------------------------------------------------------------- Mamba
+
+typedef struct {
+    const jk_engine *engine;
+    const void *arguments;
+    size_t channels;
+} channel_run;
+
+// Item i is the i-th block of JK_SCAN_BLOCK channels.
+static void run_convolution(void *context, size_t first, size_t last) {
+    const channel_run *run = context;
+    run->engine->kernels->convolve(run->arguments, first * JK_SCAN_BLOCK, jk_least(last * JK_SCAN_BLOCK, run->channels));
+}
+
+static void run_scan(void *context, size_t first, size_t last) {
+    const channel_run *run = context;
+    run->engine->kernels->scan(run->arguments, first * JK_SCAN_BLOCK, jk_least(last * JK_SCAN_BLOCK, run->channels));
+}
+
+void jk_convolve(const jk_engine *engine, const jk_convolution *arguments) {
+    channel_run run = {engine, arguments, arguments->channels};
+    const size_t blocks = jk_parts(arguments->channels, JK_SCAN_BLOCK);
+    const size_t cost = arguments->tokens * (arguments->taps + 16) * 2;
+    jk_pool_run(engine->pool, run_convolution, &run, blocks, grain_of(engine, blocks, cost));
+}
+
+void jk_scan(const jk_engine *engine, const jk_scan_arguments *arguments) {
+    channel_run run = {engine, arguments, arguments->channels};
+    const size_t blocks = jk_parts(arguments->channels, JK_SCAN_BLOCK);
+    const size_t cost = (arguments->tokens + 1) * (arguments->state_size + 4) * 20;
+    jk_pool_run(engine->pool, run_scan, &run, blocks, grain_of(engine, blocks, cost));
+}
+
+// ---------------------------------------------------------------------------------------------- attention
+
+size_t jk_kv_page_size(jk_kv_type type, size_t kv_heads, size_t head_size) {
+    return (size_t)2 * JK_PAGE_POSITIONS * kv_heads * head_size * (type == JK_KV_F32 ? 4 : 2);
+}
+
+typedef struct {
+    const jk_engine *engine;
+    const jk_kv *kv;
+    const float *k, *v;
+    size_t k_stride, v_stride, first;
+} store_run;
+
+static void run_store(void *context, size_t first, size_t last) {
+    const store_run *run = context;
+    for (size_t t = first; t < last; t++)
+        run->engine->kernels->kv_store(run->kv, run->k + t * run->k_stride, run->v + t * run->v_stride, run->first + t);
+}
+
+void jk_kv_store(const jk_engine *engine, const jk_kv *kv, const float *k, size_t k_stride, const float *v,
+                 size_t v_stride, size_t first, size_t tokens) {
+    store_run run = {engine, kv, k, v, k_stride, v_stride, first};
+    jk_pool_run(engine->pool, run_store, &run, tokens, grain_of(engine, tokens, kv->kv_heads * kv->head_size * 2));
+}
+
+typedef struct {
+    const jk_engine *engine;
+    const jk_kv *kv;
+    const float *q;
+    size_t q_stride, heads;
+    float scale;
+    size_t first;
+    float *y;
+    size_t y_stride;
+} attend_run;
+
+// Item i is head i % heads of token i / heads.
+static void run_attend(void *context, size_t first, size_t last) {
+    const attend_run *run = context;
+    const size_t size = run->kv->head_size, share = run->heads / run->kv->kv_heads;
+    for (size_t i = first; i < last; i++) {
+        const size_t t = i / run->heads, head = i % run->heads;
+        run->engine->kernels->attend(run->kv, head / share, run->q + t * run->q_stride + head * size, run->scale,
+                                     run->first + t + 1, run->y + t * run->y_stride + head * size);
+    }
+}
+
+void jk_attend(const jk_engine *engine, const jk_kv *kv, const float *q, size_t q_stride, size_t heads, float scale,
+               size_t first, size_t tokens, float *y, size_t y_stride) {
+    attend_run run = {engine, kv, q, q_stride, heads, scale, first, y, y_stride};
+    const size_t items = tokens * heads;
+    const size_t cost = (first + tokens) * jk_parts(kv->head_size, 4);
+    jk_pool_run(engine->pool, run_attend, &run, items, grain_of(engine, items, cost));
+}
