@@ -68,6 +68,14 @@ extern const struct jk_kernels jk_scalar_kernels;
 extern const struct jk_kernels jk_avx2_kernels;
 #endif
 
+// The constants of exp, each filling a vector. They are defined in another file so that a loop reads them as memory
+// operands: where the compiler sees the values, it spends an instruction and a register on each.
+struct jk_exp_constants {
+    float most[8], least[8], per_ln2[8], magic[8], minus_ln2_high[8], minus_ln2_low[8];
+    float one[8], c0[8], c1[8], c2[8], c3[8], c4[8];
+};
+extern const struct jk_exp_constants jk_exp_constants;
+
 #pragma GCC visibility pop
 
 enum {

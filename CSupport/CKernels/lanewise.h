@@ -12,17 +12,17 @@
 // Adding 1.5 x 2^23 rounds to an integer that then stands in the low bits, where v8_power_of_two finds it.
 // The limits keep n in -126...127: results are normal numbers, or 0. A NaN passes both comparisons as false.
 JK_INLINE v8 v8_exp(v8 x) {
-    const v8 magic = v8_set(12582912.0f);
-    v8 z = v8_min(v8_set(88.37f), x);
-    v8 t = v8_fma(z, v8_set(1.44269504088896341f), magic);
-    v8 n = v8_sub(t, magic);
-    v8 r = v8_fma(n, v8_set(-0.693147182464599609375f), z);
-    r = v8_fma(n, v8_set(1.904654299957768e-9f), r);
+    const struct jk_exp_constants *k = &jk_exp_constants;
+    v8 z = v8_min(v8_load(k->most), x);
+    v8 t = v8_fma(z, v8_load(k->per_ln2), v8_load(k->magic));
+    v8 n = v8_sub(t, v8_load(k->magic));
+    v8 r = v8_fma(n, v8_load(k->minus_ln2_high), z);
+    r = v8_fma(n, v8_load(k->minus_ln2_low), r);
     v8 q = v8_mul(r, r);
-    v8 low = v8_fma(v8_set(0.166665331f), r, v8_set(0.5f));
-    v8 high = v8_fma(v8_set(0.00138651673f), q, v8_fma(v8_set(0.00836759713f), r, v8_set(0.0416672267f)));
-    v8 p = v8_add(v8_fma(v8_fma(high, q, low), q, r), v8_set(1.0f));
-    return v8_select(v8_less(x, v8_set(-87.33f)), v8_set(0.0f), v8_mul(p, v8_power_of_two(t)));
+    v8 low = v8_fma(r, v8_load(k->c1), v8_load(k->c0));
+    v8 high = v8_fma(q, v8_load(k->c4), v8_fma(r, v8_load(k->c3), v8_load(k->c2)));
+    v8 p = v8_add(v8_fma(v8_fma(high, q, low), q, r), v8_load(k->one));
+    return v8_select(v8_less(x, v8_load(k->least)), v8_set(0.0f), v8_mul(p, v8_power_of_two(t)));
 }
 
 // log(1 + u) for 0 <= u <= 1: 2 atanh(s) = 2 (s + s^3/3 + s^5/5 + ...) with s = u / (2 + u) <= 1/3. The first term left

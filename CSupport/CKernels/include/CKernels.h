@@ -63,7 +63,12 @@ size_t jk_strip_size(jk_type type, size_t columns);
 void jk_encode_strip(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
                      const float *importance, void *strip, double error[2]);
 
-// Decodes row `row` of the matrix to `columns` floats.
+// The same, computed by the given kernels; for tests of that last sentence.
+struct jk_kernels;
+void jk_encode_strip_by(const struct jk_kernels *kernels, jk_type type, const float *rows, size_t stride,
+                        size_t row_count, size_t columns, const float *importance, void *strip, double error[2]);
+
+// Decodes row `row` of the matrix to `columns` floats: (row_scale * (float)group_scale) * (float)code.
 void jk_decode_row(const jk_matrix *matrix, size_t row, float *out);
 
 // ---------------------------------------------------------------------------------------------- threads
@@ -85,8 +90,6 @@ void jk_pool_run(jk_pool *pool, void (*work)(void *context, size_t first, size_t
 // ---------------------------------------------------------------------------------------------- instruction sets
 
 typedef enum { JK_SCALAR = 0, JK_AVX2 = 1 } jk_instruction_set;
-
-struct jk_kernels;
 
 // The kernels of one instruction set, or NULL where this machine or build lacks it.
 const struct jk_kernels *jk_kernels_of(jk_instruction_set set);

@@ -107,6 +107,13 @@ package struct FileDescriptor: ~Copyable, Sendable {
     guard fsync(raw) == 0 else { throw .last }
   }
 
+  /// Asks the system to read a range ahead.
+  package func willNeed(_ range: Range<Int>) {
+    #if !canImport(Darwin)
+      _ = posix_fadvise(raw, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_WILLNEED)
+    #endif
+  }
+
   /// Says that `range` will not be read again, so that a large conversion does not push everything else out of memory.
   package func forget(_ range: Range<Int>) {
     #if !canImport(Darwin)
@@ -114,6 +121,9 @@ package struct FileDescriptor: ~Copyable, Sendable {
     #endif
   }
 }
+
+/// e to the power of x, in double precision.
+package func exponential(_ x: Double) -> Double { exp(x) }
 
 /// File system calls by path.
 package enum FileSystem {

@@ -1,0 +1,94 @@
+import ArgumentParser
+import Jamba
+import JambaConvert
+import JambaFormat
+
+struct Convert: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Converts a Hugging Face checkpoint to a .jamba file.",
+    discussion: """
+      Reads a folder with config.json, tokenizer.json and safetensors weights, in a few hundred megabytes of memory
+      whatever its size.
+      """)
+
+  @Argument(help: "The checkpoint's folder.")
+  var source: String
+
+  @Argument(help: "The .jamba file to write.")
+  var output: String
+
+  enum WeightType: String, ExpressibleByArgument, CaseIterable { case int4, int8, bf16, f32 }
+  enum RecipeName: String, ExpressibleByArgument, CaseIterable { case balanced, small }
+  enum PackName: String, ExpressibleByArgument, CaseIterable { case auto, zstd, raw }
+
+  @Option(help: "How weights are stored.")
+  var type: WeightType = .int4
+
+  @Option(help: "For int4: balanced keeps the sensitive matrices in 8 bits, small fewer of them.")
+  var recipe: RecipeName?
+
+  @Option(help: "zstd packs everything, raw nothing; auto packs what shrinks by 3 % and is not needed for every token.")
+  var pack: PackName = .auto
+
+  @Flag(help: "Keep progress when interrupted, and continue from what an interrupted conversion kept.")
+  var resume = false
+
+  @OptionGroup var threadOption: ThreadOption
+
+  func validate() throws {
+    guard recipe == nil || type == .int4 else { throw ValidationError("--recipe goes with --type int4 only.") }
+  }
+
+  func run() throws {
+    Interrupt.catchSignals()
+    let recipe: Recipe =
+      switch type {
+      case .int4: self.recipe == .small ? .small : .balanced
+      case .int8: .uniform(.int8)
+      case .bf16: .uniform(.bf16)
+      case .f32: .uniform(.f32)
+      }
+    let packing: JambaFileWriter.Packing =
+      switch pack {
+      case .auto: .automatic
+      case .zstd: .zstd
+      case .raw: .raw
+      }
+    let start = Terminal.seconds
+    var bar = ProgressBar("converting", unit: .bytes)
+    defer { bar.finish() }
+    let summary = try convert(
+      checkpoint: source, to: output,
+      options: ConversionOptions(
+        recipe: recipe, packing: packing, threads: threadOption.threads ?? Processors.available, resumes: resume),
+      tool: "jamba-edge \(toolVersion)"
+    ) { done, total in
+      bar.update(done, of: total)
+      return !Interrupt.isPending
+    }
+    bar.finish()
+    report(summary, seconds: Terminal.seconds - start)
+  }
+
+  private func report(_ summary: ConversionSummary, seconds: Double) {
+    var rows = [["tensors", "stored as", "count", "values", "bits", "relative error"]]
+    for item in summary.classes {
+      rows.append([
+        item.name, item.type.name, "\(item.tensorCount)", "\(item.valueCount)", Terminal.decimal(item.bitsPerWeight, 2),
+        item.type.isMatrix ? Terminal.decimal(item.relativeError, 5) : "",
+      ])
+    }
+    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max()! }
+    for row in rows {
+      let cells = row.enumerated().map { column, cell in
+        let space = String(repeating: " ", count: widths[column] - cell.count)
+        return column < 2 ? cell + space : space + cell
+      }
+      Terminal.report("  " + cells.joined(separator: "  "))
+    }
+    let ratio = Double(summary.sourceByteCount) / Double(max(summary.fileByteCount, 1))
+    Terminal.report(
+      "\(output): \(Terminal.size(summary.fileByteCount)), \(Terminal.decimal(summary.bitsPerWeight, 2)) bits per weight, "
+        + "\(Terminal.decimal(ratio, 2)) times smaller, \(Terminal.decimal(seconds, 1)) s")
+  }
+}

@@ -1,0 +1,74 @@
+import JambaFormat
+
+/// What goes into the file, segment by segment.
+struct ConversionPlan {
+  struct Tensor: Sendable {
+    let specification: TensorSpecification
+    let type: StorageType
+    let source: SourceTensor
+    /// Within the segment.
+    var offset = 0
+
+    var byteCount: Int { type.byteCount(shape: specification.shape)! }
+  }
+
+  struct Segment {
+    var tensors: [Tensor] = []
+    var byteCount = 0
+    /// Read for every token, so that it is not worth unpacking on the way.
+    var isHot = true
+
+    mutating func append(_ tensor: Tensor) {
+      var tensor = tensor
+      tensor.offset = (byteCount + 63) / 64 * 64
+      byteCount = tensor.offset + tensor.byteCount
+      tensors.append(tensor)
+    }
+  }
+
+  private(set) var segments: [Segment] = []
+
+  /// Tensors below this share a segment with their neighbours.
+  private static let smallTensor = 1 << 20
+
+  init(_ configuration: ModelConfiguration, _ sources: SourceTensors, _ recipe: Recipe) {
+    let tensors = ModelTensors(configuration)
+    func plan(_ specification: TensorSpecification) -> Tensor {
+      Tensor(
+        specification: specification,
+        type: specification.kind == .vector ? .vector : recipe.type(of: specification.name),
+        source: sources.sources[specification.name]!)
+    }
+    func add(_ specifications: [TensorSpecification]) {
+      var small = Segment()
+      for tensor in specifications.map(plan) {
+        guard tensor.byteCount >= ConversionPlan.smallTensor else {
+          small.append(tensor)
+          continue
+        }
+        var own = Segment()
+        own.append(tensor)
+        // A row a token is read of embeddings that are not the head as well.
+        own.isHot = tensor.specification.name != ModelTensors.embedding || configuration.tieWordEmbeddings
+        segments.append(own)
+      }
+      if !small.tensors.isEmpty { segments.append(small) }
+    }
+    add(tensors.outer)
+    for layer in 0..<configuration.numHiddenLayers {
+      add(tensors.layer(layer))
+      let experts = configuration.expertCount(ofLayer: layer)
+      guard experts > 1 else { continue }
+      for expert in 0..<experts {
+        var segment = Segment()
+        segment.isHot = false
+        for specification in tensors.expert(expert, ofLayer: layer) { segment.append(plan(specification)) }
+        segments.append(segment)
+      }
+    }
+  }
+
+  var sourceByteCount: Int {
+    segments.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.source.byteCount } }
+  }
+}

@@ -1,0 +1,58 @@
+import JambaFormat
+
+/// What a conversion made, and what it lost.
+public struct ConversionSummary: Sendable {
+  /// The tensors of one kind that are stored in one way.
+  public struct TensorClass: Sendable {
+    public let name: String
+    public let type: StorageType
+    public fileprivate(set) var tensorCount = 0
+    public fileprivate(set) var valueCount = 0
+    public fileprivate(set) var byteCount = 0
+    fileprivate var error = 0.0
+    fileprivate var power = 0.0
+
+    public var bitsPerWeight: Double { 8 * Double(byteCount) / Double(max(valueCount, 1)) }
+    /// ‖stored - source‖ / ‖source‖
+    public var relativeError: Double { power > 0 ? (error / power).squareRoot() : 0 }
+  }
+
+  public fileprivate(set) var classes: [TensorClass] = []
+  public fileprivate(set) var sourceByteCount = 0
+  /// Bytes of the file; set when it is complete.
+  public internal(set) var fileByteCount = 0
+  public var parameterCount: Int { classes.reduce(0) { $0 + $1.valueCount } }
+
+  /// Bits of a stored weight over all matrices.
+  public var bitsPerWeight: Double {
+    let matrices = classes.filter(\.type.isMatrix)
+    return 8 * Double(matrices.reduce(0) { $0 + $1.byteCount })
+      / Double(max(matrices.reduce(0) { $0 + $1.valueCount }, 1))
+  }
+
+  mutating func add(_ tensor: ConversionPlan.Tensor, error: Double, power: Double) {
+    let name = ConversionSummary.className(of: tensor.specification)
+    var index = classes.firstIndex { $0.name == name && $0.type == tensor.type }
+    if index == nil {
+      classes.append(TensorClass(name: name, type: tensor.type))
+      index = classes.count - 1
+    }
+    classes[index!].tensorCount += 1
+    classes[index!].valueCount += tensor.specification.shape.reduce(1, *)
+    classes[index!].byteCount += tensor.byteCount
+    classes[index!].error += error
+    classes[index!].power += power
+    sourceByteCount += tensor.source.byteCount
+  }
+
+  private static func className(of specification: TensorSpecification) -> String {
+    let name = specification.name
+    if specification.kind == .vector { return "norms, biases, scan" }
+    let classes = [
+      ("embed_tokens", "embedding"), ("lm_head", "head"), (".router.", "router"), (".experts.", "experts"),
+      (".feed_forward.", "MLP"), ("in_proj", "Mamba in_proj"), ("out_proj", "Mamba out_proj"), ("x_proj", "Mamba x_proj"),
+      ("dt_proj", "Mamba dt_proj"), (".self_attn.", "attention"),
+    ]
+    return classes.first { name.contains($0.0) }?.1 ?? "other"
+  }
+}

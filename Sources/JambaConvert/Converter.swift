@@ -1,0 +1,104 @@
+import CKernels
+public import JambaFormat
+
+/// How to convert.
+public struct ConversionOptions: Sendable {
+  public var recipe: Recipe
+  public var packing: JambaFileWriter.Packing
+  public var threads: Int
+  /// Keep progress when interrupted, and continue where an interrupted conversion of the same kind stopped.
+  public var resumes: Bool
+
+  public init(
+    recipe: Recipe = .balanced, packing: JambaFileWriter.Packing = .automatic, threads: Int = 1, resumes: Bool = false
+  ) {
+    self.recipe = recipe
+    self.packing = packing
+    self.threads = threads
+    self.resumes = resumes
+  }
+}
+
+/// Converts a Hugging Face checkpoint to a .jamba file, a few rows at a time: memory does not grow with the checkpoint.
+///
+/// - Parameters:
+///   - tool: name and version of the program, for the file's provenance.
+///   - progress: called with source bytes done and in all; false cancels.
+public func convert(
+  checkpoint path: String, to output: String, options: ConversionOptions, tool: String,
+  progress: (_ done: Int, _ total: Int) -> Bool
+) throws(ConversionError) -> ConversionSummary {
+  let checkpoint = try Checkpoint(path: path)
+  let sources = try SourceTensors(checkpoint)
+  let plan = ConversionPlan(checkpoint.configuration, sources, options.recipe)
+  let pool = try WorkerPool(threads: options.threads)
+  let provenance = provenance(checkpoint, options, tool)
+  let writer: JambaFileWriter
+  do {
+    writer = try JambaFileWriter(
+      path: output, identity: options.resumes ? provenance.text() : nil, parallel: { pool.forEach($0, $1) })
+  } catch { throw .format(error) }
+
+  let encoder = try TensorEncoder(writer, pool)
+  var summary = ConversionSummary()
+  let total = plan.sourceByteCount
+  var done = 0
+  for segment in plan.segments {
+    if writer.contains(segment.tensors[0].specification.name) {
+      // Written by an earlier run; its errors are not known any more.
+      for tensor in segment.tensors { done += tensor.source.byteCount }
+      continue
+    }
+    let packing = options.packing == .automatic && segment.isHot ? .raw : options.packing
+    writer.beginSegment(byteCount: segment.byteCount, packing: packing)
+    for tensor in segment.tensors {
+      let before = done
+      let (error, power) = try encoder.encode(tensor) { progress(before + $0, total) }
+      summary.add(tensor, error: error, power: power)
+      done += tensor.source.byteCount
+    }
+    do {
+      try writer.endSegment(
+        entries: segment.tensors.map { ($0.specification.name, $0.type, $0.specification.shape, $0.offset) })
+    } catch { throw .format(error) }
+  }
+  do {
+    try writer.addDocuments(
+      checkpoint.documents + [(DocumentName.provenance, Array(provenance.text().utf8))],
+      packing: options.packing == .raw ? .raw : .zstd)
+    try writer.finish()
+    summary.fileByteCount = try JambaFile(path: output).byteCount
+  } catch { throw .format(error) }
+  return summary
+}
+
+/// What the file was made from: also what an interrupted conversion must agree with to be continued.
+private func provenance(_ checkpoint: Checkpoint, _ options: ConversionOptions, _ tool: String) -> JSON {
+  let packing =
+    switch options.packing {
+    case .raw: "raw"
+    case .zstd: "zstd"
+    case .automatic: "auto"
+    }
+  return .object([
+    "tool": .string(tool),
+    "recipe": .string(options.recipe.name),
+    "rules": .array(
+      options.recipe.rules.map { .object(["tensors": .string($0.pattern), "type": .string($0.type.name)]) }),
+    "pack": .string(packing),
+    "sources": .array(
+      checkpoint.files.map { file in
+        .object([
+          "file": .string(file.path.split(separator: "/").last.map(String.init) ?? file.path),
+          "bytes": .integer(file.byteCount),
+          "header_crc32c": .integer(Int(file.headerChecksum)),
+        ])
+      }),
+    "documents": .array(
+      checkpoint.documents.map { document in
+        .object([
+          "file": .string(document.name), "crc32c": .integer(Int(checksum(of: document.bytes))),
+        ])
+      }),
+  ])
+}

@@ -1,0 +1,204 @@
+import CKernels
+import Foundation
+import Testing
+
+/// A KV cache with room for `positions`; memory that was never written holds NaN.
+private final class Cache {
+  let type: jk_kv_type
+  let kvHeads: Int
+  let headSize: Int
+  private let pages: [Buffer<UInt16>]
+  private let pointers: Buffer<UnsafeMutableRawPointer?>
+
+  init(_ type: jk_kv_type, kvHeads: Int, headSize: Int, positions: Int) {
+    self.type = type
+    self.kvHeads = kvHeads
+    self.headSize = headSize
+    let size = jk_kv_page_size(type, kvHeads, headSize)
+    pages = (0..<(positions + 255) / 256).map { _ in Buffer(size / 2, 0x7FFF) }
+    pointers = Buffer(pages.count, nil)
+    for (index, page) in pages.enumerated() { pointers[index] = UnsafeMutableRawPointer(page.pointer) }
+  }
+
+  var value: jk_kv {
+    jk_kv(pages: pointers.pointer, type: type, kv_heads: kvHeads, head_size: headSize)
+  }
+
+  var bits: [UInt16] { pages.flatMap(\.array) }
+
+  func store(_ engine: Engine, _ k: [Float], _ v: [Float], first: Int, tokens: Int) {
+    var kv = value
+    let stride = kvHeads * headSize
+    engine.run { jk_kv_store($0, &kv, k, stride, v, stride, first, tokens) }
+  }
+
+  func attend(_ engine: Engine, _ q: [Float], heads: Int, scale: Float, first: Int, tokens: Int) -> [Float] {
+    var kv = value
+    let stride = heads * headSize
+    let y = Buffer(tokens * stride)
+    engine.run { jk_attend($0, &kv, q, stride, heads, scale, first, tokens, y.pointer, stride) }
+    return y.array
+  }
+}
+
+@Suite struct AttentionTests {
+  @Test(arguments: [JK_KV_F32, JK_KV_F16], [1, 8, 20, 64, 72])
+  func everyInstructionSetGivesTheBitsOfScalar(type: jk_kv_type, headSize: Int) {
+    var random = Random(31)
+    let (heads, kvHeads) = (4, 2)
+    let positions = 70
+    for pattern in Pattern.allCases {
+      let k = random.normals(positions * kvHeads * headSize)
+      let v = pattern.values(positions * kvHeads * headSize, &random)
+      let q = random.normals(positions * heads * headSize)
+      let results = instructionSets.map { set -> ([Float], [UInt16]) in
+        let engine = Engine(set, threads: 2)
+        let cache = Cache(type, kvHeads: kvHeads, headSize: headSize, positions: positions)
+        cache.store(engine, k, v, first: 0, tokens: positions)
+        let last = Array(q.suffix(3 * heads * headSize))
+        return (
+          cache.attend(engine, last, heads: heads, scale: 0.3, first: positions - 3, tokens: 3)
+            + cache.attend(engine, q, heads: heads, scale: 0.3, first: 0, tokens: 2),
+          cache.bits
+        )
+      }
+      for result in results.dropFirst() {
+        #expect(firstDifference(results[0].0, result.0) == nil)
+        #expect(pattern == .notANumber || results[0].1 == result.1)
+      }
+    }
+  }
+
+  /// Bits depend on the position alone: not on how the tokens are batched, nor on what lies beyond them in the cache.
+  @Test(arguments: [JK_KV_F32, JK_KV_F16]) func batchesAndLaterPositionsChangeNothing(type: jk_kv_type) {
+    var random = Random(32)
+    let (heads, headSize, positions) = (2, 8, 300)
+    let k = random.normals(positions * headSize)
+    let v = random.normals(positions * headSize)
+    let q = random.normals(positions * heads * headSize)
+    let row = heads * headSize
+    for set in instructionSets {
+      let engine = Engine(set, threads: 3)
+      let whole = Cache(type, kvHeads: 1, headSize: headSize, positions: positions)
+      whole.store(engine, k, v, first: 0, tokens: positions)
+      let together = whole.attend(engine, q, heads: heads, scale: 0.5, first: 0, tokens: positions)
+      let growing = Cache(type, kvHeads: 1, headSize: headSize, positions: positions)
+      for t in 0..<positions {
+        growing.store(
+          engine, Array(k[t * headSize..<(t + 1) * headSize]), Array(v[t * headSize..<(t + 1) * headSize]),
+          first: t, tokens: 1)
+        guard t < 10 || t % 31 == 0 || t > 250 else { continue }
+        let alone = growing.attend(
+          engine, Array(q[t * row..<(t + 1) * row]), heads: heads, scale: 0.5, first: t, tokens: 1)
+        #expect(firstDifference(alone, Array(together[t * row..<(t + 1) * row])) == nil, "position \(t)")
+      }
+    }
+  }
+
+  @Test(arguments: [JK_KV_F32, JK_KV_F16]) func agreesWithDouble(type: jk_kv_type) {
+    var random = Random(33)
+    let (heads, kvHeads, headSize, positions) = (6, 2, 16, 270)
+    let round: (Float) -> Float = { type == JK_KV_F16 ? halfToFloat(nearestHalf($0)) : $0 }
+    let k = random.normals(positions * kvHeads * headSize)
+    let v = random.normals(positions * kvHeads * headSize)
+    let q = random.normals(heads * headSize)
+    let cache = Cache(type, kvHeads: kvHeads, headSize: headSize, positions: positions)
+    let engine = Engine(JK_SCALAR)
+    cache.store(engine, k, v, first: 0, tokens: positions)
+    let y = cache.attend(engine, q, heads: heads, scale: 0.25, first: positions - 1, tokens: 1)
+    for head in 0..<heads {
+      let shared = head / 3
+      var weights = [Double]()
+      for position in 0..<positions {
+        var score = 0.0
+        for i in 0..<headSize {
+          score +=
+            Double(q[head * headSize + i]) * Double(round(k[(position * kvHeads + shared) * headSize + i]))
+        }
+        weights.append(exp(score * 0.25))
+      }
+      let sum = weights.reduce(0, +)
+      for i in 0..<headSize {
+        var expected = 0.0
+        var magnitude = 0.0
+        for position in 0..<positions {
+          let value = Double(round(v[(position * kvHeads + shared) * headSize + i]))
+          expected += weights[position] / sum * value
+          magnitude += weights[position] / sum * abs(value)
+        }
+        // Scores are below 16 in magnitude here, with 17 roundings: 16 x 17 x 2^-24 = 1.6e-5 in the exponent at worst;
+        // 270 fma of the sums add as much, in the worst case.
+        #expect(abs(Double(y[head * headSize + i]) - expected) <= 3.5e-5 * magnitude)
+      }
+    }
+  }
+
+  /// The half nearest to `x`, found by comparing with both neighbours in Double.
+  private func nearestHalf(_ x: Float) -> UInt16 {
+    let sign: UInt16 = x.sign == .minus ? 0x8000 : 0
+    let magnitude = Double(x.magnitude)
+    var low = 0
+    var high = 0x7C00
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if half(middle) <= magnitude { low = middle } else { high = middle }
+    }
+    let below = magnitude - half(low)
+    let above = half(high) - magnitude
+    let up = above < below || (above == below && low % 2 == 1)
+    return sign | UInt16(up ? high : low)
+  }
+
+  /// The value of a half's magnitude; the first infinite one counts as 65536, the next step of the grid.
+  private func half(_ bits: Int) -> Double {
+    let (exponent, fraction) = (bits >> 10, Double(bits & 0x3FF))
+    return exponent == 0 ? fraction * 0x1p-24 : (1024 + fraction) * exp2(Double(exponent - 25))
+  }
+
+  private func halfToFloat(_ bits: UInt16) -> Float {
+    let magnitude = Int(bits & 0x7FFF)
+    let value: Float = magnitude >= 0x7C00 ? (magnitude == 0x7C00 ? .infinity : .nan) : Float(half(magnitude))
+    return bits & 0x8000 == 0 ? value : -value
+  }
+
+  /// Stored as V of one position, a half comes back as y: p = l = 1 exactly.
+  @Test func everyHalfSurvives() {
+    let headSize = 4096
+    for set in instructionSets {
+      let engine = Engine(set)
+      for first in stride(from: 0, to: 65536, by: headSize) {
+        let halves = (0..<headSize).map { UInt16(first + $0) }
+        let values = halves.map(halfToFloat)
+        let cache = Cache(JK_KV_F16, kvHeads: 1, headSize: headSize, positions: 1)
+        cache.store(engine, values.map { $0.isFinite ? $0 : 0 }, values, first: 0, tokens: 1)
+        let stored = Array(cache.bits[256 * headSize..<257 * headSize])
+        for (index, bits) in halves.enumerated() {
+          let same = values[index].isNaN ? halfToFloat(stored[index]).isNaN : stored[index] == bits
+          if !same { Issue.record("\(bits) became \(stored[index])") }
+        }
+        let y = cache.attend(
+          engine, Array(repeating: 0, count: headSize), heads: 1, scale: 1, first: 0, tokens: 1)
+        let returned = zip(y, values).allSatisfy { $0 == $1 || ($0.isNaN && $1.isNaN) }
+        #expect(returned)
+      }
+    }
+  }
+
+  @Test func floatsRoundToTheNearestHalf() {
+    var random = Random(34)
+    // All magnitudes, and the midpoints between halves with their neighbours.
+    var values = (0..<2000).map { _ in Float(bitPattern: UInt32(truncatingIfNeeded: random.next())) }
+    for bits in [0, 1, 2, 0x3FF, 0x400, 0x401, 0x3BFF, 0x3C00, 0x7BFE, 0x7BFF] {
+      let middle = Float((half(bits) + half(bits + 1)) / 2)
+      values += [middle, middle.nextUp, middle.nextDown, -middle]
+    }
+    values = values.filter { !$0.isNaN }
+    let expected = values.map(nearestHalf)
+    for set in instructionSets {
+      let cache = Cache(JK_KV_F16, kvHeads: 1, headSize: values.count, positions: 1)
+      cache.store(Engine(set), values, values, first: 0, tokens: 1)
+      let stored = Array(cache.bits[256 * values.count..<257 * values.count])
+      #expect(stored == expected)
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import CKernels
+import Testing
+
+@Suite struct ProductTests {
+  static let columns = [1, 3, 31, 32, 33, 63, 64, 65, 96, 128, 200]
+
+  /// Strips of arbitrary bytes, as a file could hold them, except for scales that are finite.
+  static func arbitrary(
+    _ type: jk_type, rows: Int, columns: Int, byte: UInt8?, _ random: inout Random
+  ) -> Matrix {
+    if type == JK_F32 || type == JK_BF16 {
+      return Matrix(type, rows: rows, columns: columns, weights: random.normals(rows * columns))
+    }
+    let matrix = Matrix(type, rows: rows, columns: columns)
+    for index in 0..<matrix.bytes.count {
+      matrix.bytes[index] = byte ?? UInt8(truncatingIfNeeded: random.next())
+    }
+    for strip in 0..<(rows + 7) / 8 {
+      let scales = UnsafeMutableRawPointer(matrix.bytes.pointer + strip * matrix.stripSize)
+      for row in 0..<8 {
+        scales.storeBytes(of: random.normal(), toByteOffset: 4 * row, as: Float.self)
+      }
+    }
+    return matrix
+  }
+
+  @Test(arguments: types) func everyInstructionSetGivesTheBitsOfScalar(type: jk_type) {
+    var random = Random(1)
+    let engines = instructionSets.map { Engine($0) }
+    for columns in Self.columns {
+      for rows in [1, 7, 8, 9] {
+        for pattern in Pattern.allCases {
+          let tokens = 7
+          let x = Activations(
+            count: tokens, width: columns, values: pattern.values(tokens * columns, &random))
+          x.quantize(engines[0])
+          // Among them the largest and the smallest code everywhere: the accumulators' extremes.
+          for byte: UInt8? in pattern == .equal || pattern == .alternating ? [nil, 0, 0xFF, 0x81] : [nil] {
+            let matrix = Self.arbitrary(type, rows: rows, columns: columns, byte: byte, &random)
+            let expected = matrix.multiply(engines[0], x, count: tokens)
+            for engine in engines.dropFirst() {
+              let found = firstDifference(expected, matrix.multiply(engine, x, count: tokens))
+              #expect(found == nil, "\(rows) x \(columns), \(pattern)")
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test(arguments: types) func batchesThreadsAndIndicesChangeNothing(type: jk_type) {
+    var random = Random(2)
+    let width = 160
+    let rows = 45
+    let weights = random.normals(rows * width)
+    let matrix = Matrix(type, rows: rows, columns: width, weights: weights)
+    let x = Activations(count: 17, width: width, values: random.normals(17 * width))
+    let stride = 48
+    for set in instructionSets {
+      let single = Engine(set)
+      x.quantize(single)
+      let alone = (0..<17).map { matrix.multiply(single, x, from: $0, count: 1) }
+      for threads in 1...3 {
+        let engine = Engine(set, threads: threads)
+        for count in [0, 1, 2, 3, 4, 5, 7, 8, 9, 17] {
+          #expect(
+            firstDifference(matrix.multiply(engine, x, count: count), Array(alone[..<count].joined()))
+              == nil)
+        }
+        let index: [UInt32] = [16, 3, 3, 0, 9]
+        #expect(
+          firstDifference(
+            matrix.multiply(engine, x, count: 5, index: index),
+            index.flatMap { alone[Int($0)] }) == nil)
+      }
+    }
+    // Rows that do not exist are zero even where the activations are not finite.
+    x.values[0] = .nan
+    for set in instructionSets {
+      x.quantize(Engine(set))
+      let y = matrix.multiply(Engine(set), x, count: 1)
+      #expect(y[..<rows].allSatisfy { $0.isNaN })
+      #expect(y[rows..<stride].allSatisfy { $0 == 0 })
+    }
+  }
+
+  @Test(arguments: [JK_F32, JK_BF16]) func floatProductsAgreeWithDouble(type: jk_type) {
+    var random = Random(3)
+    let (rows, width) = (9, 131)
+    let weights = random.normals(rows * width)
+    let matrix = Matrix(type, rows: rows, columns: width, weights: weights)
+    let x = Activations(count: 1, width: width, values: random.normals(width))
+    let y = matrix.multiply(Engine(JK_SCALAR), x, count: 1)
+    for row in 0..<rows {
+      var expected = 0.0
+      var magnitude = 0.0
+      for column in 0..<width {
+        var weight = weights[row * width + column]
+        if type == JK_BF16 {
+          let bits = weight.bitPattern
+          weight = Float(bitPattern: (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000)
+        }
+        let term = Double(weight) * Double(x.values[column])
+        expected += term
+        magnitude += abs(term)
+      }
+      // A term is rounded in at most (131 + 3) / 4 fma of its chain and twice when the chains are added.
+      #expect(abs(Double(y[row]) - expected) <= 36 * 0x1p-24 * magnitude)
+    }
+  }
+
+  /// Reads the strips by the description in CKernels.h, not by the code that wrote them.
+  @Test(arguments: [JK_I8, JK_NL4], [32, 64, 192, 200]) func quantizedProductsAgreeWithTheLayout(
+    type: jk_type, width: Int
+  ) {
+    var random = Random(4)
+    let rows = 11
+    let matrix = Self.arbitrary(type, rows: rows, columns: width, byte: nil, &random)
+    let x = Activations(count: 1, width: width, values: random.normals(width))
+    x.quantize(Engine(JK_SCALAR))
+    let y = matrix.multiply(Engine(JK_SCALAR), x, count: 1)
+    let grid: [Int] = [0, 12, 22, 31, 39, 46, 53, 59, 65, 71, 77, 83, 91, 99, 109, 121]
+    let group = type == JK_I8 && width % 64 == 0 ? 64 : 32
+    let groups = (width + group - 1) / group
+    let header = (32 + 8 * groups + 63) / 64 * 64
+    for row in 0..<rows {
+      let strip = row / 8 * matrix.stripSize
+      let r = row % 8
+      let rowScale = UnsafeRawPointer(matrix.bytes.pointer + strip).load(
+        fromByteOffset: 4 * r, as: Float.self)
+      var expected = 0.0
+      var magnitude = 0.0
+      var decoded = [Float](repeating: 0, count: width)
+      for column in 0..<x.stride {
+        let tile = column / 32
+        let c = column % 32
+        let code: Int
+        if type == JK_I8 {
+          let byte = matrix.bytes[strip + header + tile * 256 + c / 4 * 32 + 4 * r + c % 4]
+          code = Int(Int8(bitPattern: byte))
+        } else {
+          let byte = matrix.bytes[strip + header + tile * 128 + c % 16 / 4 * 32 + 4 * r + c % 4]
+          code = grid[Int(c < 16 ? byte & 15 : byte >> 4)] - 64
+        }
+        let groupScale = Float(Int8(bitPattern: matrix.bytes[strip + 32 + 8 * (column / group) + r]))
+        let term =
+          Double(rowScale) * Double(groupScale) * Double(x.scales[tile]) * Double(code * Int(x.codes[column]))
+        expected += term
+        magnitude += abs(term)
+        if column < width { decoded[column] = rowScale * groupScale * Float(code) }
+      }
+      // Roundings that a term meets: its scale's, one fma for each later tile, and the row scale's.
+      let roundings = Double(x.stride / 32 + 2)
+      #expect(abs(Double(y[row]) - expected) <= roundings * 0x1p-24 * magnitude)
+
+      let out = Buffer(width)
+      var value = matrix.value
+      jk_decode_row(&value, row, out.pointer)
+      #expect(firstDifference(out.array, decoded) == nil)
+    }
+  }
+}
