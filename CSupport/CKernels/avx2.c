@@ -197,27 +197,32 @@ JK_INLINE __m256 load_weights(jk_type type, const uint8_t *strip, size_t column)
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
 }
 
+// A column of 8 weights against a token, added to sums of rows 0-3 and 4-7. Products of floats are exact in double.
+JK_INLINE void add_column(__m256 weights, float x, __m256d s[2]) {
+    const __m256d factor = _mm256_set1_pd(x);
+    s[0] = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(weights)), factor, s[0]);
+    s[1] = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm256_extractf128_ps(weights, 1)), factor, s[1]);
+}
+
 // Up to 2 tokens: their 8 sums and the weights fit the registers.
 JK_INLINE void strip_float(jk_type type, const int tokens, const jk_matrix *w, const uint8_t *strip, const token_rows *x,
                            __m256 *y) {
-    __m256 s[2][4];
+    __m256d s[2][2][2];  // [token][column mod 2][half]
     JK_UNROLL for (int t = 0; t < tokens; t++)
-        JK_UNROLL for (int k = 0; k < 4; k++) s[t][k] = _mm256_setzero_ps();
+        JK_UNROLL for (int k = 0; k < 2; k++) s[t][k][0] = s[t][k][1] = _mm256_setzero_pd();
     size_t c = 0;
-    for (; c + 4 <= w->columns; c += 4)
-        JK_UNROLL for (int k = 0; k < 4; k++) {
+    for (; c + 2 <= w->columns; c += 2)
+        JK_UNROLL for (int k = 0; k < 2; k++) {
             const __m256 weights = load_weights(type, strip, c + (size_t)k);
-            JK_UNROLL for (int t = 0; t < tokens; t++)
-                s[t][k] = _mm256_fmadd_ps(weights, _mm256_set1_ps(x->values[t][c + (size_t)k]), s[t][k]);
+            JK_UNROLL for (int t = 0; t < tokens; t++) add_column(weights, x->values[t][c + (size_t)k], s[t][k]);
         }
-    JK_UNROLL for (int k = 0; k < 3; k++)
-        if (c + (size_t)k < w->columns) {
-            const __m256 weights = load_weights(type, strip, c + (size_t)k);
-            JK_UNROLL for (int t = 0; t < tokens; t++)
-                s[t][k] = _mm256_fmadd_ps(weights, _mm256_set1_ps(x->values[t][c + (size_t)k]), s[t][k]);
-        }
+    if (c < w->columns) {
+        const __m256 weights = load_weights(type, strip, c);
+        JK_UNROLL for (int t = 0; t < tokens; t++) add_column(weights, x->values[t][c], s[t][0]);
+    }
     JK_UNROLL for (int t = 0; t < tokens; t++)
-        y[t] = _mm256_add_ps(_mm256_add_ps(s[t][0], s[t][1]), _mm256_add_ps(s[t][2], s[t][3]));
+        y[t] = _mm256_set_m128(_mm256_cvtpd_ps(_mm256_add_pd(s[t][0][1], s[t][1][1])),
+                               _mm256_cvtpd_ps(_mm256_add_pd(s[t][0][0], s[t][1][0])));
 }
 
 JK_INLINE void multiply_strip(jk_type type, const int tokens, const jk_matrix *w, const jk_rows *x, const uint32_t *index,

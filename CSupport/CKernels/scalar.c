@@ -128,17 +128,18 @@ static void store_strip(const jk_matrix *w, size_t strip, const float sums[8], f
     for (size_t r = 0; r < 8; r++) y[strip * 8 + r] = r < jk_strip_rows(w, strip) ? sums[r] : 0.0f;
 }
 
-// s_k = sum over columns c = k mod 4 of w[c] x[c], ascending, one fma a term; y = (s0 + s1) + (s2 + s3).
+// s_k = sum over columns c = k mod 2 of w[c] x[c], ascending, in double; y = s0 + s1, rounded once.
 #define DEFINE_MATMUL_FLOAT(name, element, to_float)                                                                   \
     static void name JK_MATMUL_ARGUMENTS {                                                                             \
         for (size_t strip = first; strip < last; strip++) {                                                            \
             const element *weights = (const element *)w->strips + strip * w->columns * 8;                              \
             for (size_t i = first_token; i < last_token; i++) {                                                        \
                 const float *values = x->values + jk_source(index, i) * x->stride;                                     \
-                float s[4][8] = {{0}}, sums[8];                                                                        \
+                double s[2][8] = {{0}};                                                                                \
+                float sums[8];                                                                                         \
                 for (size_t c = 0; c < w->columns; c++)                                                                \
-                    for (int r = 0; r < 8; r++) s[c % 4][r] = fmaf(to_float(weights[c * 8 + r]), values[c], s[c % 4][r]); \
-                for (int r = 0; r < 8; r++) sums[r] = (s[0][r] + s[1][r]) + (s[2][r] + s[3][r]);                       \
+                    for (int r = 0; r < 8; r++) s[c % 2][r] += (double)to_float(weights[c * 8 + r]) * values[c];       \
+                for (int r = 0; r < 8; r++) sums[r] = (float)(s[0][r] + s[1][r]);                                      \
                 store_strip(w, strip, sums, y + i * y_stride);                                                         \
             }                                                                                                          \
         }                                                                                                              \

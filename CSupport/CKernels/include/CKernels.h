@@ -123,8 +123,9 @@ void jk_quantize(const jk_engine *engine, const jk_rows *x, size_t count);
 
 // y[i] = W x[i'] for i in 0..<count, i' = index ? index[i] : i. y has `y_stride` floats a row, and at least
 // round_up(W.rows, 8) of them are written: rows beyond W.rows become 0.
-// JK_F32, JK_BF16: read x->values; four partial sums over columns c = 0,1,2,3 mod 4, each one fma a term in
-// ascending order, then (s0 + s1) + (s2 + s3).
+// JK_F32, JK_BF16: read x->values; in double precision, where every product is exact, two partial sums over the even and
+// the odd columns, ascending; y = (float)(s0 + s1). These types are the reference that others are measured against, and
+// some models magnify the rounding of float sums a thousandfold.
 // JK_I8, JK_NL4: read the quantized copy; the dot product of 32 columns is exact in int32; then, groups ascending,
 // s = fma((float)dot, (float)group_scale * x_scale, s); at the end y = s * row_scale.
 void jk_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, const uint32_t *index, size_t count,
