@@ -35,7 +35,8 @@ let package = Package(
       ]),
     .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
     .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat"]),
-    .testTarget(name: "JambaTemplateTests", dependencies: ["JambaTemplate", "JambaFormat"]),
+    .testTarget(
+      name: "JambaTemplateTests", dependencies: ["JambaTemplate", "JambaFormat"], exclude: ["Fixtures"]),
     .testTarget(name: "TokenizerTests", dependencies: ["Jamba", "JambaFormat"]),
   ]
 )
