@@ -33,10 +33,14 @@ let package = Package(
         "Jamba", "JambaConvert", "JambaFormat", "JambaTemplate",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .target(name: "TestSupport", dependencies: ["JambaFormat"], path: "Tests/TestSupport"),
     .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
-    .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat"]),
-    .testTarget(name: "JambaTemplateTests", dependencies: ["JambaTemplate", "JambaFormat"]),
+    .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat", "TestSupport"]),
     .testTarget(
-      name: "TokenizerTests", dependencies: ["Jamba", "JambaFormat"], exclude: ["Fixtures"]),
+      name: "JambaTemplateTests", dependencies: ["JambaTemplate", "JambaFormat"], exclude: ["Fixtures"]),
+    .testTarget(name: "TokenizerTests", dependencies: ["Jamba", "JambaFormat"], exclude: ["Fixtures"]),
+    .testTarget(name: "JambaConvertTests", dependencies: ["JambaConvert", "JambaFormat", "CKernels", "TestSupport"]),
+    .testTarget(name: "JambaTests", dependencies: ["Jamba", "JambaConvert", "JambaFormat", "TestSupport"]),
+    .testTarget(name: "JambaCLITests", dependencies: ["JambaCLI", "JambaFormat", "TestSupport"]),
   ]
 )

@@ -44,7 +44,7 @@ struct Perplexity: ParsableCommand {
     }
     let source = String(decoding: try contents(of: text), as: UTF8.self)
     let ids = try model.requireTokenizer().encode(source, addSpecialTokens: false)
-    var measure = try DivergenceMeasure(model, reference, context: context)
+    var measure = DivergenceMeasure(try model.makeSession(), reference: try reference?.makeSession())
     let count = min(windows ?? .max, ids.count / context)
     guard count > 0 else {
       throw CommandFailure("\(text) has \(ids.count) tokens, fewer than one window of \(context)")

@@ -1,4 +1,5 @@
 import JambaFormat
+import TestSupport
 import Testing
 
 /// Files that lie. Every one must be refused with an error: no crash, no hang, no memory in proportion to the lie.

@@ -1,4 +1,5 @@
 import JambaFormat
+import TestSupport
 import Testing
 
 @Suite struct RoundTripTests {

@@ -18,10 +18,11 @@ public struct DivergenceMeasure {
   private var divergences: [Double] = []
   private var agreements = 0
 
-  public init(_ model: JambaModel, _ reference: JambaModel?, context: Int) throws(JambaError) {
-    session = try model.makeSession()
-    self.reference = try reference?.makeSession()
-    bos = model.configuration.bosTokenID.map { Int32($0) }
+  /// The sessions are the measure's own from now on.
+  public init(_ session: Session, reference: Session? = nil) {
+    self.session = session
+    self.reference = reference
+    bos = session.model.configuration.bosTokenID.map { Int32($0) }
   }
 
   /// Measures one window: its first token is replaced by the model's first token, the others are predicted.

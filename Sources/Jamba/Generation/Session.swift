@@ -56,6 +56,11 @@ public final class Session: Sendable {
     try withCore { (core) throws(JambaError) in try core.append(tokens, eachLogits: body) }
   }
 
+  /// Appends at most a chunk of tokens; the residual stream before each layer, `[layers][tokens * hidden]`.
+  package func hiddenStates(_ tokens: [Int32]) throws(JambaError) -> [[Float]] {
+    try withCore { (core) throws(JambaError) in try core.hiddenStates(tokens) }
+  }
+
   /// Bytes of the session's state: Mamba states, keys and values.
   public var stateByteCount: Int { core.withLock { $0.state.byteCount } }
 

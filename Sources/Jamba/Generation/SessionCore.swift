@@ -77,6 +77,22 @@ struct SessionCore {
     }
   }
 
+  /// The residual stream before each layer, `[layers][tokens * hidden]`, for comparison with a reference. The tokens must
+  /// fit one chunk.
+  mutating func hiddenStates(_ new: [Int32]) throws(JambaError) -> [[Float]] {
+    precondition(new.count <= workspace.capacity, "the tokens are more than a chunk")
+    try prepare(new)
+    var states: [[Float]] = []
+    let (residual, width) = (workspace.residual.values, model.configuration.hiddenSize)
+    // The network asks before each layer whether to stop: a good moment to look.
+    _ = model.network.forward(new[...], model.engine, workspace, state) {
+      states.append((0..<new.count).flatMap { row in (0..<width).map { residual[row, $0] } })
+      return false
+    }
+    tokens += new
+    return states
+  }
+
   func withLogits<Result>(_ body: (Span<Float>) -> Result) -> Result {
     body(unsafe Span(_unsafeStart: UnsafePointer(logits.values.base), count: logits.width))
   }

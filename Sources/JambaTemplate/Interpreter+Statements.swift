@@ -1,0 +1,166 @@
+extension Interpreter {
+  func execute(_ statements: [Statement], in activation: Activation) throws(TemplateError) -> Signal {
+    try deeper { () throws(TemplateError) in
+      for statement in statements {
+        let signal = try execute(statement, in: activation)
+        if signal != .normal { return signal }
+      }
+      return .normal
+    }
+  }
+
+  private func execute(_ statement: Statement, in activation: Activation) throws(TemplateError) -> Signal {
+    switch statement {
+    case .text(let text): try write(text)
+    case .output(let expression, let position):
+      try at(position) { () throws(TemplateError) in try write(text(of: evaluate(expression, in: activation))) }
+    case .condition(let branches, let otherwise):
+      for branch in branches where try evaluate(branch.test, in: activation).isTrue {
+        return try execute(branch.body, in: activation)
+      }
+      return try execute(otherwise, in: activation)
+    case .loop(let loop): return try execute(loop, in: activation)
+    case .assignment(let target, let expression, let position):
+      try at(position) { () throws(TemplateError) in
+        try checkNamespaces(target, in: activation)
+        try assign(evaluate(expression, in: activation), to: target, in: activation)
+      }
+    case .capture(let capture): return try execute(capture, in: activation)
+    case .macro(let macro):
+      guard case .name(let name, _)? = macro.name, let target = macro.name else { break }
+      track(activation)
+      try assign(.macro(Value.Macro(macro, name: name, activation: activation)), to: target, in: activation)
+    case .call(let call): try execute(call, in: activation)
+    case .filter(let block): return try execute(block, in: activation)
+    case .with(let block): return try execute(block, in: activation)
+    case .breakLoop: return .breakLoop
+    case .continueLoop: return .continueLoop
+    }
+    return .normal
+  }
+
+  /// Runs `body`, giving its errors a place.
+  @inline(__always)
+  func at<T>(_ position: Position, _ body: () throws(TemplateError) -> T) throws(TemplateError) -> T {
+    do throws(TemplateError) { return try body() } catch { throw error.located(at: position) }
+  }
+
+  private func checkNamespaces(_ target: Target, in activation: Activation) throws(TemplateError) {
+    for name in target.names where name.isAttribute {
+      if case .namespace? = lookUp(program.references[name.id], in: activation) { continue }
+      throw .runtime("cannot assign attribute on non-namespace object")
+    }
+  }
+
+  private func execute(_ loop: Statement.Loop, in activation: Activation) throws(TemplateError) -> Signal {
+    let block = program.blocks[loop.id]
+    let (state, _) = try at(loop.position) { () throws(TemplateError) -> (LoopState, Int) in
+      let sequence = try evaluate(loop.sequence, in: activation)
+      return (try loopState(over: sequence, loop, block, in: activation), 0)
+    }
+    var ranToEnd = false
+    while let item = try at(loop.position, { () throws(TemplateError) in try state.next() }) {
+      try spend()
+      if let slot = block.loopSlot { activation.slots[slot] = .loop(state) }
+      try at(loop.position) { () throws(TemplateError) in try assign(item, to: loop.target, in: activation) }
+      enter(block.scope, in: activation)
+      switch try execute(loop.body, in: activation) {
+      case .normal: ranToEnd = true
+      case .continueLoop: continue
+      case .breakLoop:
+        leave(block.scope, in: activation)
+        return try executeElse(of: loop, block, unless: ranToEnd, in: activation)
+      }
+    }
+    leave(block.scope, in: activation)
+    return try executeElse(of: loop, block, unless: ranToEnd, in: activation)
+  }
+
+  /// As in the reference, `else` runs unless some iteration reached the end of the body.
+  private func executeElse(
+    of loop: Statement.Loop, _ block: Program.Block, unless ran: Bool, in activation: Activation
+  ) throws(TemplateError) -> Signal {
+    guard !ran, !loop.otherwise.isEmpty else { return .normal }
+    enter(block.otherwise, in: activation)
+    defer { leave(block.otherwise, in: activation) }
+    return try execute(loop.otherwise, in: activation)
+  }
+
+  private func loopState(
+    over sequence: Value, _ loop: Statement.Loop, _ block: Program.Block, in activation: Activation
+  ) throws(TemplateError) -> LoopState {
+    let cursor = try iterate(sequence)
+    guard let filter = loop.filter, let target = loop.filterTarget else {
+      return LoopState(cursor, count: sequence.isSized ? try length(of: sequence) : nil)
+    }
+    enter(block.filter, in: activation)
+    // Items are tested one by one, as the body asks for them: it may change what the test reads.
+    let filtered = try Value.Cursor("generator", depth: cursor.depth) { [self] () throws(TemplateError) -> Value? in
+      while let item = try cursor.next() {
+        try spend()
+        try assign(item, to: target, in: activation)
+        if try evaluate(filter, in: activation).isTrue { return item }
+      }
+      return nil
+    }
+    return LoopState(filtered, count: nil)
+  }
+
+  private func execute(_ block: Statement.Capture, in activation: Activation) throws(TemplateError) -> Signal {
+    let scope = program.blocks[block.id].scope
+    enter(scope, in: activation)
+    let (text, signal) = try capture { () throws(TemplateError) in try execute(block.body, in: activation) }
+    guard signal == .normal else { return signal }
+    try at(block.position) { () throws(TemplateError) in
+      let value = try apply(block.filters, to: .string(text), in: activation)
+      try assign(value, to: block.target, in: activation)
+    }
+    leave(scope, in: activation)
+    return .normal
+  }
+
+  private func execute(_ block: Statement.FilterBlock, in activation: Activation) throws(TemplateError) -> Signal {
+    let scope = program.blocks[block.id].scope
+    enter(scope, in: activation)
+    let (text, signal) = try capture { () throws(TemplateError) in try execute(block.body, in: activation) }
+    guard signal == .normal else { return signal }
+    try at(block.position) { () throws(TemplateError) in
+      try write(self.text(of: apply(block.filters, to: .string(text), in: activation)))
+    }
+    leave(scope, in: activation)
+    return .normal
+  }
+
+  private func execute(_ block: Statement.WithBlock, in activation: Activation) throws(TemplateError) -> Signal {
+    let scope = program.blocks[block.id].scope
+    enter(scope, in: activation)
+    try at(block.position) { () throws(TemplateError) in
+      for (target, value) in zip(block.targets, block.values) {
+        try assign(evaluate(value, in: activation), to: target, in: activation)
+      }
+    }
+    let signal = try execute(block.body, in: activation)
+    leave(scope, in: activation)
+    return signal
+  }
+
+  private func execute(_ block: Statement.CallBlock, in activation: Activation) throws(TemplateError) {
+    track(activation)
+    let caller = Value.Macro(block.caller, name: nil, activation: activation)
+    try at(block.position) { () throws(TemplateError) in
+      guard let callee = block.callee else {
+        return try write(call(caller, Arguments()))
+      }
+      guard case .postfix(let base, let postfixes) = callee, let last = postfixes.last,
+        case .call(let callArguments) = last.kind
+      else { return }
+      let function = try evaluate(base, postfixes.dropLast(), in: activation)
+      var arguments = try evaluate(callArguments, in: activation)
+      if arguments.named.contains(where: { $0.name == "caller" }) {
+        throw .runtime("got multiple values for keyword argument 'caller'")
+      }
+      arguments.named.append(("caller", .macro(caller)))
+      try write(text(of: call(function, arguments)))
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import Foundation
+import JambaFormat
+import TestSupport
+import Testing
+
+/// The built program, run as a user runs it.
+@Suite struct CommandTests {
+  let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  struct Outcome {
+    let status: Int32
+    let output: String
+    let errors: String
+  }
+
+  /// The program stands beside the test bundle.
+  static let program = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+    .appendingPathComponent("jamba")
+
+  func jamba(_ arguments: String..., input: String = "") throws -> Outcome { try run(arguments, input: input) }
+
+  func demo() throws -> String {
+    let path = folder.file("demo.jamba")
+    let outcome = try jamba("convert", Fixtures.checkpoint("demo"), path)
+    #expect(outcome.status == 0 && outcome.output.isEmpty, "\(outcome.errors)")
+    return path
+  }
+
+  @Test func fromCheckpointToText() throws {
+    let model = try demo()
+    let verified = try jamba("verify", model, "--against", Fixtures.checkpoint("demo"))
+    #expect(verified.status == 0 && verified.output.contains("is sound"))
+    let inspected = try JSON.parse(try jamba("inspect", model, "--json").output)
+    #expect(inspected["parameters"]?.integer == 19_493_968)
+
+    let once = try jamba("generate", model, "--prompt", "Once upon a time", "-n", "24")
+    #expect(once.status == 0 && once.output.split(separator: " ").count > 10 && once.errors.isEmpty)
+    let report = try JSON.parse(try jamba("generate", model, "--prompt", "Once upon a time", "-n", "24", "--json").output)
+    #expect(report["text"]?.string.map { $0 + "\n" } == once.output)
+    #expect(report["finish_reason"]?.string == "length")
+    #expect(report["usage"]?["completion_tokens"]?.integer == 24)
+    #expect(report["peak_resident_bytes"]?.integer ?? 0 > 1 << 20)
+    #expect(report["timings"]?["decode_tokens_per_second"]?.double ?? 0 > 0)
+
+    // The same seed draws the same text, another one another.
+    func drawn(_ seed: String) throws -> String {
+      try jamba("generate", model, "--prompt", "One day", "-n", "24", "--temperature", "1", "--seed", seed).output
+    }
+    #expect(try drawn("1") == drawn("1"))
+    #expect(try drawn("1") != drawn("2"))
+
+    let stopped = try jamba("generate", model, "--prompt", "Once upon a time", "-n", "24", "--stop", "little")
+    #expect(once.output.contains("little") && !stopped.output.contains("little"))
+    #expect(once.output.hasPrefix(stopped.output.dropLast()))
+  }
+
+  @Test func chats() throws {
+    let model = try demo()
+    let answer = try jamba("chat", model, "--prompt", "Hello", "--temperature", "0")
+    #expect(answer.status == 0 && !answer.output.contains("<|") && answer.output.count > 3)
+    let session = try jamba(
+      "chat", model, "--temperature", "0", "-n", "20", input: "Hello\n/reset\nHello\nAnd you?\n/nonsense\n/quit\nnever read\n")
+    let lines = session.output.split(separator: "\n")
+    #expect(session.status == 0 && lines.count >= 3)
+    #expect(lines[0] == lines[1])
+    #expect(session.errors.contains("no command /nonsense"))
+  }
+
+  @Test func tokenizesAndRenders() throws {
+    let model = try demo()
+    let line = try JSON.parse(try jamba("tokenize", model, "Hello world").output)
+    #expect(line["decoded"]?.string == "Hello world")
+    let ids = try #require(line["ids"]?.array?.compactMap(\.integer))
+    #expect(line["ids_with_special"]?.array?.compactMap(\.integer) == [1] + ids)
+    let decoded = try jamba("tokenize", model, "--decode", ids.map(String.init).joined(separator: ","))
+    #expect(decoded.output == "Hello world\n")
+
+    let context = folder.file("context.json")
+    try write(
+      Array(#"{"messages": [{"role": "user", "content": "Hi"}], "add_generation_prompt": true, "bos_token": "<s>"}"#.utf8),
+      to: context)
+    #expect(
+      try jamba("render", model, "--context", context).output == "<s><|bom|><|user|>Hi<|eom|><|bom|><|assistant|>")
+  }
+
+  @Test func logitsAreASafetensorsFile() throws {
+    let model = folder.file("moe.jamba")
+    #expect(try jamba("convert", Fixtures.checkpoint("moe"), model, "--type", "f32").status == 0)
+    var files: [[UInt8]] = []
+    for (chunk, threads) in [("1", "1"), ("7", "2"), ("64", "1"), ("256", "2")] {
+      let output = folder.file("logits.safetensors")
+      let outcome = try jamba(
+        "logits", model, "--tokens", "5, 6 7,8", "--output", output, "--chunk", chunk, "--threads", threads)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      files.append(try bytes(of: output))
+      #expect(try TensorFile(output).tensors["logits"]?.shape == [4, 512])
+    }
+    #expect(Set(files).count == 1)
+  }
+
+  /// One sentence on standard error, nothing on standard output, the documented status.
+  @Test func failuresAreOneSentence() throws {
+    let model = try demo()
+    let text = folder.file("text")
+    try write(Array("not a model".utf8), to: text)
+    let failures: [[String]] = [
+      ["generate", "/nonexistent.jamba", "--prompt", "x"], ["generate", text, "--prompt", "x"],
+      ["generate", folder.path, "--prompt", "x"], ["generate", model, "--tokens", "1,99999"],
+      ["generate", model, "--tokens", "1,x"], ["generate", model, "--tokens", "-5"],
+      ["convert", "/nonexistent", folder.file("o.jamba")],
+      ["convert", Fixtures.checkpoint("moe"), "/nonexistent/o.jamba"], ["verify", text], ["inspect", text],
+      ["chat", text], ["logits", model, "--tokens", "", "--output", folder.file("l")],
+      ["logits", model, "--tokens", "1", "--output", "/nonexistent/l"], ["tokenize", model, "--jsonl", text],
+      ["render", model, "--context", text], ["perplexity", model, text], ["unpack", text, folder.file("u")],
+    ]
+    for arguments in failures {
+      let outcome = try run(arguments)
+      #expect(outcome.status == 1, "\(arguments): \(outcome.errors)")
+      #expect(outcome.output.isEmpty, "\(arguments)")
+      #expect(outcome.errors.hasPrefix("jamba: ") && outcome.errors.split(separator: "\n").count == 1, "\(arguments): \(outcome.errors)")
+    }
+  }
+
+  @Test func wrongUsageIsStatus2() throws {
+    for arguments in [
+      ["frobnicate"], ["generate"], ["generate", "x"], ["generate", "x", "--prompt", "a", "--tokens", "1"],
+      ["generate", "x", "--prompt", "a", "--temperature", "nan"], ["generate", "x", "--prompt", "a", "--top-p", "0"],
+      ["generate", "x", "--prompt", "a", "-n", "-1"], ["generate", "x", "--prompt", "a", "--threads", "0"],
+      ["convert", "x"], ["convert", "x", "y", "--type", "int3"], ["convert", "x", "y", "--type", "int8", "--recipe", "small"],
+      ["logits", "x", "--tokens", "1"], ["tokenize", "x"], ["perplexity", "x", "y", "--context", "1"],
+    ] {
+      let outcome = try run(arguments)
+      #expect(outcome.status == 2 && outcome.output.isEmpty && !outcome.errors.isEmpty, "\(arguments)")
+    }
+    #expect(try run(["--help"]).status == 0)
+    #expect(try run(["--version"]).status == 0)
+  }
+
+  private func run(_ arguments: [String], input: String = "") throws -> Outcome {
+    let standardInput = folder.file("input-" + UUID().uuidString)
+    try write(Array(input.utf8), to: standardInput)
+    let process = Process()
+    process.executableURL = CommandTests.program
+    process.arguments = arguments
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: standardInput))
+    try process.run()
+    let found = output.fileHandleForReading.readDataToEndOfFile()
+    let said = errors.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return Outcome(
+      status: process.terminationStatus, output: String(decoding: found, as: UTF8.self),
+      errors: String(decoding: said, as: UTF8.self))
+  }
+}

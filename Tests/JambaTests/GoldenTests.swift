@@ -1,0 +1,127 @@
+import Jamba
+import JambaConvert
+import JambaFormat
+import TestSupport
+import Testing
+
+/// The runtime against Hugging Face transformers in float32, on checkpoints stored in full precision.
+///
+/// The tolerance, 1e-4 of a position's logits, is what the deepest fixture needs: its fourteen layers of random weights
+/// magnify rounding so much that transformers itself is 5e-5 away from the same computation in double precision.
+@Suite struct GoldenTests {
+  static let tolerance = 1e-4
+  let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  func model(_ name: String, threads: Int = 2, instructionSet: InstructionSet = .automatic) throws -> JambaModel {
+    let path = folder.file(name + ".jamba")
+    if !FileSystem.exists(path) {
+      _ = try convert(
+        checkpoint: Fixtures.checkpoint(name), to: path,
+        options: ConversionOptions(recipe: .uniform(.f32), packing: .automatic, threads: 2), tool: "test",
+        progress: { _, _ in true })
+    }
+    return try JambaModel.open(path, options: ModelOptions(threads: threads, instructionSet: instructionSet))
+  }
+
+  /// Logits of every position, `[tokens * vocab]`.
+  func logits(_ model: JambaModel, _ tokens: [Int32], chunk: Int) throws -> [Float] {
+    let session = try model.makeSession(options: SessionOptions(chunk: chunk))
+    var all: [Float] = []
+    try session.append(tokens) { _, row in for index in row.indices { all.append(row[index]) } }
+    return all
+  }
+
+  /// The largest relative distance of two matrices' rows.
+  func distance(_ found: [Float], _ expected: [Float], width: Int) -> Double {
+    guard found.count == expected.count else { return .infinity }
+    return stride(from: 0, to: expected.count, by: width).map { start in
+      var (difference, size) = (0.0, 0.0)
+      for index in start..<start + width {
+        let delta = Double(found[index]) - Double(expected[index])
+        difference += delta * delta
+        size += Double(expected[index]) * Double(expected[index])
+      }
+      return (difference / size).squareRoot()
+    }.max() ?? .infinity
+  }
+
+  @Test(arguments: ["moe", "dense", "long", "odd", "demo"])
+  func logitsAndGreedyTokensAreThoseOfTheReference(name: String) throws {
+    let expected = try Fixtures.expected(name)
+    let model = try model(name)
+    let prompt = expected.integers("input_ids")
+    let greedy = expected.integers("greedy_ids")
+    let vocabulary = model.configuration.vocabSize
+
+    let found = try logits(model, prompt, chunk: 256)
+    #expect(distance(found, expected.floats("logits"), width: vocabulary) <= GoldenTests.tolerance)
+
+    let session = try model.makeSession()
+    let options = GenerationOptions(maxTokens: greedy.count, stopsAtEnd: false)
+    let generation = try session.generate(tokens: prompt, options: options)
+    var tokens: [Int32] = []
+    while let piece = try generation.next() { if let token = piece.token { tokens.append(token) } }
+    #expect(tokens == greedy)
+
+    let continued = try logits(model, prompt + greedy.dropLast(), chunk: 256)
+    #expect(
+      distance(Array(continued[((prompt.count - 1) * vocabulary)...]), expected.floats("greedy_logits"), width: vocabulary)
+        <= GoldenTests.tolerance)
+  }
+
+  @Test(arguments: ["moe", "dense", "long", "odd", "demo"])
+  func hiddenStatesAreThoseOfTheReference(name: String) throws {
+    let expected = try Fixtures.expected(name)
+    let model = try model(name)
+    let prompt = expected.integers("input_ids")
+    let width = model.configuration.hiddenSize
+    let states = try model.makeSession().hiddenStates(prompt)
+    let reference = expected.floats("hidden_states")
+    #expect(states.count == model.configuration.numHiddenLayers)
+    for (layer, state) in states.enumerated() {
+      let start = layer * prompt.count * width
+      #expect(
+        distance(state, Array(reference[start..<start + prompt.count * width]), width: width) <= GoldenTests.tolerance,
+        "before layer \(layer)")
+    }
+  }
+
+  /// The promise of docs/NUMERICS.md: nothing but the file and the tokens decides the bits.
+  @Test(arguments: ["moe", "dense", "long", "odd"])
+  func bitsDependOnNothingElse(name: String) throws {
+    let prompt = try Fixtures.expected(name).integers("input_ids")
+    let reference = try logits(try model(name, threads: 1, instructionSet: .scalar), prompt, chunk: 256)
+    for threads in [1, 2, 3] {
+      let model = try model(name, threads: threads)
+      for chunk in [1, 7, 64, 256] {
+        #expect(try logits(model, prompt, chunk: chunk) == reference, "\(threads) threads, chunks of \(chunk)")
+      }
+    }
+  }
+
+  /// The same for quantized weights, which take other kernels.
+  @Test(arguments: [StorageType.int8, .int4, .bf16])
+  func quantizedBitsDependOnNothingElse(type: StorageType) throws {
+    let path = folder.file("demo-\(type.name).jamba")
+    let packed = folder.file("demo-\(type.name)-packed.jamba")
+    for (path, packing) in [(path, JambaFileWriter.Packing.raw), (packed, .zstd)] {
+      _ = try convert(
+        checkpoint: Fixtures.checkpoint("demo"), to: path,
+        options: ConversionOptions(recipe: type == .int4 ? .small : .uniform(type), packing: packing, threads: 2),
+        tool: "test", progress: { _, _ in true })
+    }
+    let prompt = try Fixtures.expected("demo").integers("input_ids")
+    let reference = try logits(
+      try JambaModel.open(path, options: ModelOptions(threads: 1, instructionSet: .scalar)), prompt, chunk: 256)
+    for threads in [1, 2] {
+      for chunk in [1, 7, 256] {
+        for path in [path, packed] {
+          let model = try JambaModel.open(path, options: ModelOptions(threads: threads))
+          #expect(try logits(model, prompt, chunk: chunk) == reference, "\(threads) threads, chunks of \(chunk)")
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import Foundation
+
+/// Files of the repository that tests read.
+package enum Fixtures {
+  package static let repository = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+
+  package static func checkpoint(_ name: String) -> String {
+    name == "demo" ? repository + "/models/demo" : repository + "/Tests/Fixtures/checkpoints/" + name
+  }
+
+  /// What transformers computes with a checkpoint.
+  package static func expected(_ name: String) throws -> TensorFile {
+    try TensorFile(
+      name == "demo" ? repository + "/Tests/Fixtures/demo/expected.safetensors" : checkpoint(name) + "/expected.safetensors")
+  }
+
+  package static let stories = repository + "/Tests/Fixtures/texts/stories.txt"
+}
