@@ -22,7 +22,7 @@ import Testing
         checkpoint: checkpoint, to: output, options: ConversionOptions(), tool: "test", progress: { _, _ in true })
     }
     #expect(!FileSystem.exists(output) && !FileSystem.exists(output + ".partial"))
-    return "\(try #require(error))"
+    return try #require(error).description
   }
 
   var weights: String { checkpoint + "/model.safetensors" }
