@@ -109,7 +109,7 @@ import Testing
     let failures: [[String]] = [
       ["generate", "/nonexistent.jamba", "--prompt", "x"], ["generate", text, "--prompt", "x"],
       ["generate", folder.path, "--prompt", "x"], ["generate", model, "--tokens", "1,99999"],
-      ["generate", model, "--tokens", "1,x"], ["generate", model, "--tokens", "-5"],
+      ["generate", model, "--tokens", "1,x"], ["generate", model, "--tokens", "1,-5"],
       ["convert", "/nonexistent", folder.file("o.jamba")],
       ["convert", Fixtures.checkpoint("moe"), "/nonexistent/o.jamba"], ["verify", text], ["inspect", text],
       ["chat", text], ["logits", model, "--tokens", "", "--output", folder.file("l")],
