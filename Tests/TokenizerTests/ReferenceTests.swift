@@ -51,10 +51,10 @@ struct ReferenceTests {
     for line in try #require(expected["decoded"]?.array) {
       let ids = line["ids"]!.ids
       let decoded = scalars(line["decoded"]!.string!)
-      let skipped = scalars(line["decoded_skip_special"]!.string!)
       #expect(scalars(tokenizer.decode(ids)) == decoded, "\(name): \(ids)")
-      #expect(scalars(tokenizer.decode(ids, skipSpecialTokens: true)) == skipped, "\(name): \(ids)")
       #expect(scalars(streamed(ids, tokenizer)) == decoded, "\(name): \(ids)")
+      guard let skipped = line["decoded_skip_special"].map({ scalars($0.string!) }) else { continue }
+      #expect(scalars(tokenizer.decode(ids, skipSpecialTokens: true)) == skipped, "\(name): \(ids)")
       #expect(scalars(streamed(ids, tokenizer, skipSpecialTokens: true)) == skipped, "\(name): \(ids)")
     }
   }
