@@ -20,7 +20,7 @@ WORDS = ["Once", "upon", "a", "time", "Lily", "don't", "3.14", "café", "e\u0301
 
 
 def texts(count):
-    result = ["", " ", "  ", "a", " a", "a ", "▁a", "ZOG", " ZOG ", "word", "two words", " two words", "a  LEFT  b", "a  RIGHT  b", "BOTH BOTH  BOTH", "key word keyword"]
+    result = ["", " ", "  ", "a", " a", "a ", "▁a", "ZOG", " ZOG ", "word", "two words", " two words", "a  LEFT  b", "a  RIGHT  b", "BOTH BOTH  BOTH", "key word keyword", "  Lily upon"]
     while len(result) < count:
         text = ""
         for _ in range(rnd.randint(1, 8)):
@@ -109,13 +109,16 @@ def runs(t, j):
     ids = [i for i in list(j["model"]["vocab"].values()) + [a["id"] for a in j["added_tokens"]]]
     singles = [v for k, v in j["model"]["vocab"].items() if k.startswith("<0x")] or ids
     utf8 = [j["model"]["vocab"].get(f"<0x{b:02X}>", 10 ** 6) for b in "né世🙂\n".encode()]
-    for _ in range(12):
-        run = []
+    for index in range(12):
+        run = [singles[0]] + [a["id"] for a in j["added_tokens"]] if index == 0 else []
         for _ in range(rnd.randint(0, 6)):
             kind = rnd.random()
             run += [rnd.choice(ids)] if kind < .5 else [rnd.choice(singles)] if kind < .7 else utf8[rnd.randint(0, 3):rnd.randint(4, len(utf8))] if kind < .9 else [rnd.choice([10 ** 6, 2 ** 31 - 1, 3, j["model"]["vocab"].get("▁", 0)])]
-        try: yield {"ids": run, "decoded": t.decode(run, skip_special_tokens=False), "decoded_skip_special": t.decode(run, skip_special_tokens=True)}
-        except BaseException: pass  # Strip panics on texts shorter than what it cuts
+        try: case = {"ids": run, "decoded": t.decode(run, skip_special_tokens=False), "decoded_skip_special": t.decode(run, skip_special_tokens=True)}
+        except BaseException: continue  # Strip panics on texts shorter than what it cuts
+        # A special token that is itself normalized ("▁<|eom|>") the library fails to skip: nothing to learn from that.
+        if j["normalizer"] and any(a["normalized"] and a["special"] and a["id"] in run for a in j["added_tokens"]): del case["decoded_skip_special"]
+        yield case
 
 
 def cases(j, inputs):
@@ -133,7 +136,7 @@ def cases(j, inputs):
 
 out = {"variants": [], "tokenizers": []}
 for name, variant in VARIANTS.items():
-    out["variants"].append({"name": name, "fields": variant.get("fields", {}), "model": variant.get("model", {}), "without": variant.get("without", []), **cases(build(variant), texts(45))})
+    out["variants"].append({"name": name, "fields": variant.get("fields", {}), "model": variant.get("model", {}), "without": variant.get("without", []), **cases(build(variant), texts(42))})
 for _ in range(12):
     j = tiny()
     out["tokenizers"].append({"json": j, **cases(j, ["".join(rnd.choice("abcd" if rnd.random() < .1 else "abc") for _ in range(rnd.randint(1, 40))) for _ in range(25)])})

@@ -25,6 +25,8 @@ struct AddedTokens: Sendable {
   }
 
   private(set) var tokens: [Int32: AddedToken] = [:]
+  /// What tokens that were searched in normalized text are decoded from, where it is not their content.
+  private(set) var spellings: [Int32: String] = [:]
   private var raw = LiteralTrie()
   private var normalized = LiteralTrie()
 
@@ -49,9 +51,10 @@ struct AddedTokens: Sendable {
     for token in list.filter(\.isSpecial) + list.filter({ !$0.isSpecial }) {
       let content = Array(token.content.utf8)
       if token.isNormalized {
-        let pattern = normalizer(content[...])
+        let pattern = normalizer(content[...]).text
         guard !pattern.isEmpty else { throw field.invalid("has a token that normalizes to nothing") }
         normalized.insert(pattern, id: token.id)
+        if !pattern.elementsEqual(content) { spellings[token.id] = String(decoding: pattern, as: UTF8.self) }
       } else {
         raw.insert(content[...], id: token.id)
       }
@@ -82,8 +85,6 @@ struct AddedTokens: Sendable {
   }
 
   func isSpecial(_ id: Int32) -> Bool { tokens[id]?.isSpecial ?? false }
-
-  var hasNormalizedTokens: Bool { !normalized.isEmpty }
 
   /// Cuts raw text at the tokens that are searched there.
   func cut(raw text: ArraySlice<UInt8>, keepingSpecial: Bool) -> [Part] {

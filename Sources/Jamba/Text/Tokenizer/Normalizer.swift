@@ -34,14 +34,19 @@ struct Normalizer: Sendable {
     guard growth <= Self.growthLimit else { throw field.invalid("makes texts more than \(Self.growthLimit) times longer") }
   }
 
-  func callAsFunction(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+  /// The normalized text, and whether its first character still comes from the start of `text`: one that begins with what
+  /// is taken away does not count as the start of a text afterwards.
+  func callAsFunction(_ text: ArraySlice<UInt8>) -> (text: ArraySlice<UInt8>, keepsStart: Bool) {
     var text = text
+    var keepsStart = true
     for step in steps {
       switch step {
       case .prepend(let prefix): if !text.isEmpty { text = (prefix + text)[...] }
-      case .replace(let replacement): text = replacement(text)
+      case .replace(let replacement):
+        if replacement.content.isEmpty, text.hasPrefix(replacement.pattern, at: text.startIndex) { keepsStart = false }
+        text = replacement(text)
       }
     }
-    return text
+    return (text, keepsStart)
   }
 }

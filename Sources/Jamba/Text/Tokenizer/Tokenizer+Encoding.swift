@@ -18,12 +18,13 @@ extension Tokenizer {
       case .token(let id): tokens.append(id)
       case .text(let range):
         // Each stretch is normalized by itself: a prepended ▁ appears behind every added token.
-        let normalized = normalizer(bytes[range])
+        let (normalized, keepsStart) = normalizer(bytes[range])
         for part in addedTokens.cut(normalized: normalized, keepingSpecial: !parseSpecialTokens) {
           switch part {
           case .token(let id): tokens.append(id)
           case .text(let inner):
-            let isTextStart = range.lowerBound == bytes.startIndex && inner.lowerBound == normalized.startIndex
+            let isTextStart =
+              keepsStart && range.lowerBound == bytes.startIndex && inner.lowerBound == normalized.startIndex
             for word in preTokenizer.words(of: normalized[inner], isTextStart: isTextStart) {
               merger.append(tokensOf: word, to: &tokens)
             }

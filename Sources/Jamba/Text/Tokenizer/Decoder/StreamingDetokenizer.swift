@@ -34,8 +34,9 @@ public struct StreamingDetokenizer: Sendable {
   /// The text that `id` completes; often that of the token itself, and empty for one that is skipped or held back.
   public mutating func push(_ id: Int32) -> String {
     guard let piece = tokenizer.piece(of: id), !(skipsSpecialTokens && tokenizer.isSpecial(id)) else { return "" }
+    let spelling = tokenizer.addedTokens.spellings[id] ?? piece
     var output: [UInt8] = []
-    advance(Array(piece.utf8)[...], from: 0, into: &output)
+    advance(Array(spelling.utf8)[...], from: 0, into: &output)
     return stripped(output)
   }
 
