@@ -8,7 +8,7 @@ extension Interpreter {
   private func braceFormat(
     _ format: String, _ arguments: Arguments, _ automatic: inout Int, depth: Int
   ) throws(TemplateError) -> String {
-    guard depth > 0 else { throw .runtime("Max string recursion exceeded") }
+    guard depth >= 0 else { throw .runtime("Max string recursion exceeded") }
     var result = ""
     var scalars = format.unicodeScalars[...]
     while let scalar = scalars.popFirst() {

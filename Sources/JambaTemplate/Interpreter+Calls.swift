@@ -81,7 +81,7 @@ extension Interpreter {
       }
       return .cycler(try Value.Cycler(arguments.positional))
     case .joiner:
-      return .joiner(Value.Joiner(try arguments.bind("joiner", ["sep"])[0] ?? .string(", ")))
+      return .joiner(try Value.Joiner(arguments.bind("joiner", ["sep"])[0] ?? .string(", ")))
     case .raiseException:
       let message = try arguments.bind("raise_exception", ["message"], required: 1)[0] ?? .none
       throw .raised(try text(of: message), at: .unknown)

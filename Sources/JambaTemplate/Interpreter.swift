@@ -11,6 +11,8 @@ final class Interpreter {
   /// What may hold itself, and is cleared at the end so that nothing leaks.
   private var activations: [Activation] = []
   private var namespaces: [Value.Namespace] = []
+  /// Loops that something still refers to after their end.
+  private var loops: [LoopState] = []
 
   init(program: Program, context: Value.Dictionary, now: LocalTime) {
     self.program = program
@@ -96,10 +98,17 @@ final class Interpreter {
     return namespace
   }
 
+  /// Keeps a loop that has ended and is still referred to.
+  func track(_ loop: LoopState) throws(TemplateError) {
+    try allocate(256)
+    loops.append(loop)
+  }
+
   /// Takes apart what could hold itself, in the order it was made: no chain of releases is longer than a value is deep.
   private func clear() {
     for activation in activations { activation.slots = [] }
-    for namespace in namespaces { namespace.attributes.removeAll() }
+    for namespace in namespaces { namespace.attributes = Value.Dictionary() }
+    for loop in loops { loop.clear() }
   }
 
   // MARK: Output
