@@ -1,6 +1,7 @@
 /// `format.format(…)`, with the sandbox's rules for attributes.
 extension Interpreter {
   func braceFormat(_ format: String, _ arguments: Arguments) throws(TemplateError) -> String {
+    try scan(format.utf8.count)
     var automatic = 0
     return try braceFormat(format, arguments, &automatic, depth: 2)
   }

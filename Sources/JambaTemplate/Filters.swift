@@ -16,6 +16,7 @@ extension Interpreter {
     guard !Filters.refused.contains(name) else {
       throw .runtime("the filter '\(name)' is not supported in chat templates")
     }
+    if let text = value.text { try scan(text.utf8.count) }
     if let result = try textFilter(name, value, arguments) { return result }
     if let result = try numberFilter(name, value, arguments) { return result }
     if let result = try sequenceFilter(name, value, arguments) { return result }

@@ -88,6 +88,7 @@ extension Interpreter {
     case .strftimeNow:
       let format = try arguments.bind("strftime_now", ["format"], required: 1)[0].text("strftime() argument 1")
       guard let format else { throw .runtime("strftime() argument 1 must be str, not NoneType") }
+      try scan(format.utf8.count)
       return try string(now.formatted(format))
     }
   }
