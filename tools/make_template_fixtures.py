@@ -730,6 +730,9 @@ x|sort
 x|join
 x|first
 x|last
+x|reverse|list
+'{:{}{}}'.format('x', '>', 4)
+'{:{:{:{}}}}'.format(1, 2, 3, 4)
 x|upper
 x|trim
 x|map('upper')|list
@@ -815,7 +818,7 @@ TEMPLATES = [
     "{% for i in l %}{% macro m() %}{{ i }}{% endmacro %}{{ m() }}{% endfor %}", "{% if true %}{% macro m() %}ok{% endmacro %}{% endif %}{{ m() }}", "{% macro m(a=n) %}{{ a }}{% endmacro %}{{ m() }}", "{% macro m(a, b=a|upper) %}{{ b }}{% endmacro %}{{ m('x') }}", "{{ m() }}{% macro m() %}{% endmacro %}",
     "{% macro m() %}{{ kwargs.get('a', 0) }}{% endmacro %}{{ m() }}{{ m(a=1) }}", "{% macro m(x) %}{% set x = x + 1 %}{{ x }}{% endmacro %}{{ m(1) }}", "{% macro m() %}  a  {% endmacro %}[{{ m() }}][{{ m()|trim }}]", "{% macro m() %}{{ varargs|length }}{% endmacro %}{{ m(*range(3)) }}", "{% macro m() %}{% endmacro %}{{ m() is string }}{{ m()|length }}",
     "{% call x() %}{% endcall %}", "{% call 1 %}{% endcall %}", "{% call namespace() %}{% endcall %}", "{% macro m(a) %}{{ a }}{{ caller(a) }}{% endmacro %}{% for i in l %}{% call(x) m(i) %}({{ x }}{{ i }}){% endcall %}{% endfor %}",
-    "{% filter upper %}a{{ s }}{% endfilter %}", "{% filter replace('a', 'b')|upper %}aXa{% endfilter %}", "{% filter nope %}{% endfilter %}", "{% filter indent(2) %}a\nb{% endfilter %}",
+    "{% filter upper %}a{{ s }}{% endfilter %}", "{% filter replace('a', 'b')|upper %}aXa{% endfilter %}", "{% filter nope %}{% endfilter %}", "{% filter indent(2) %}a\nb{% endfilter %}", "{% filter length %}abc{% endfilter %}", "{% set a | length %}abc{% endset %}{{ a + 1 }}", "{% macro m() %}{% endmacro %}{% call joiner()() %}{% endcall %}",
     "{% with a = 1, b = 2 %}{{ a }}{{ b }}{% endwith %}{{ a is defined }}", "{% with n = n + 1 %}{{ n }}{% endwith %}{{ n }}", "{% with a = 1, b = a %}{{ b is defined }}{% endwith %}", "{% with %}{% set q = 1 %}{{ q }}{% endwith %}{{ q is defined }}", "{% with a, b = (1, 2) %}{{ a }}{{ b }}{% endwith %}" if False else "{% with a = 1 %}{% with a = 2 %}{{ a }}{% endwith %}{{ a }}{% endwith %}",
     "{% generation %}x{{ n }}{% endgeneration %}y", "a\n{% generation %}\n  x\n{% endgeneration %}\ny", "{% for i in l %}{% generation %}{{ i }}{{ loop.index }}{% endgeneration %}{% endfor %}", "{% generation %}{% set q = 1 %}{% endgeneration %}{{ q is defined }}", "{% generation %}",
     "{% print 1, 'a' %}", "{% include 'x' %}", "{% import 'x' as y %}", "{% extends 'x' %}", "{% from 'x' import y %}",

@@ -1,6 +1,7 @@
 /// `format.format(…)`, with the sandbox's rules for attributes.
 extension Interpreter {
   func braceFormat(_ format: String, _ arguments: Arguments) throws(TemplateError) -> String {
+    try scan(format.utf8.count)
     var automatic = 0
     return try braceFormat(format, arguments, &automatic, depth: 2)
   }
@@ -8,7 +9,7 @@ extension Interpreter {
   private func braceFormat(
     _ format: String, _ arguments: Arguments, _ automatic: inout Int, depth: Int
   ) throws(TemplateError) -> String {
-    guard depth > 0 else { throw .runtime("Max string recursion exceeded") }
+    guard depth >= 0 else { throw .runtime("Max string recursion exceeded") }
     var result = ""
     var scalars = format.unicodeScalars[...]
     while let scalar = scalars.popFirst() {

@@ -27,8 +27,14 @@ public struct ChatTemplate: Sendable {
   ///   - context: The template's variables: `messages`, `tools`, `add_generation_prompt`, `bos_token` and so on.
   ///   - now: What `strftime_now` prints.
   public func render(_ context: JSONObject, now: LocalTime = .current()) throws(TemplateError) -> String {
+    try render(context, now: now, maximumWork: TemplateLimits.work)
+  }
+
+  package func render(
+    _ context: JSONObject, now: LocalTime = .current(), maximumWork: Int
+  ) throws(TemplateError) -> String {
     let variables = Value.Dictionary()
     for (key, value) in context.members { try variables.set(.string(key), Value(value)) }
-    return try Interpreter(program: program, context: variables, now: now).render()
+    return try Interpreter(program: program, context: variables, now: now, maximumWork: maximumWork).render()
   }
 }

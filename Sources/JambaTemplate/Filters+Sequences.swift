@@ -52,8 +52,7 @@ extension Interpreter {
   /// The elements of what Python can walk backwards.
   private func reversed(_ value: Value) throws(TemplateError) -> [Value] {
     switch value {
-    case .string, .markup, .list, .tuple, .dict, .range, .view: return try elements(of: value)
-    case .undefined(let undefined): throw undefined.error
+    case .undefined, .string, .markup, .list, .tuple, .dict, .range, .view: return try elements(of: value)
     default: throw .runtime("'\(value.typeName)' object is not reversible")
     }
   }
@@ -114,7 +113,7 @@ extension Interpreter {
     var seen: Set<Value.Key> = []
     // An empty sequence is not a special case here: elements are read when asked for.
     let source = value.isTrue || value.isUndefined ? value : try list(elements(of: value))
-    return try generate(source) { [self] item throws(TemplateError) in
+    return try generate(source, holding: path) { [self] item throws(TemplateError) in
       let key = try Value.Key(ignoringCase(follow(path, from: item), isSensitive))
       return seen.insert(key).inserted ? item : nil
     }

@@ -135,11 +135,11 @@ extension Interpreter {
     try allocate(text.utf8.count)
     var bytes = Array(text.utf8)
     for (open, close) in [("<!--", "-->"), ("<", ">")] {
-      let (open, close) = (Array(open.utf8), Array(close.utf8))
+      let (open, close) = (ByteSearch(open.utf8), ByteSearch(close.utf8))
       var kept: [UInt8] = []
       var position = 0
-      while let start = PythonText.firstRange(of: open, in: bytes, from: position),
-        let end = PythonText.firstRange(of: close, in: bytes, from: start)
+      while let start = open.first(in: bytes, from: position),
+        let end = close.first(in: bytes, from: start)
       {
         kept += bytes[position..<start]
         position = end + close.count

@@ -16,6 +16,7 @@ extension Interpreter {
     guard !Filters.refused.contains(name) else {
       throw .runtime("the filter '\(name)' is not supported in chat templates")
     }
+    if let text = value.text { try scan(text.utf8.count) }
     if let result = try textFilter(name, value, arguments) { return result }
     if let result = try numberFilter(name, value, arguments) { return result }
     if let result = try sequenceFilter(name, value, arguments) { return result }
@@ -71,14 +72,15 @@ extension Interpreter {
 
   /// A generator over what `step` makes of a value's elements; nil from it leaves an element out.
   func generate(
-    _ value: Value, _ step: @escaping (Value) throws(TemplateError) -> Value?
+    _ value: Value, holding others: [Value] = [], _ step: @escaping (Value) throws(TemplateError) -> Value?
   ) throws(TemplateError) -> Value {
     guard value.isTrue else { return .cursor(try cursor(over: [], "generator", depth: 1)) }
     // As in the reference, nothing happens, errors included, before the first element is asked for.
     var source: Value.Cursor?
     try allocate(128)
+    let depth = try Value.depth(around: [value] + others)
     return .cursor(
-      try Value.Cursor("generator", depth: value.depth + 1) { [self] () throws(TemplateError) -> Value? in
+      try Value.Cursor("generator", depth: depth) { [self] () throws(TemplateError) -> Value? in
         try deeper { () throws(TemplateError) -> Value? in
           let cursor: Value.Cursor
           if let source { cursor = source } else { cursor = try iterate(value) }
@@ -103,12 +105,13 @@ extension Interpreter {
       if let extra = rest.named.first {
         throw .runtime("Unexpected keyword argument '\(extra.name)'")
       }
-      return try generate(value) { [self] item throws(TemplateError) in
+      return try generate(value, holding: path + [fallback ?? .none]) { [self] item throws(TemplateError) in
         try follow(path, from: item, default: fallback)
       }
     }
     let name = rest.positional.removeFirst()
-    return try generate(value) { [self] item throws(TemplateError) in
+    let held = [name] + rest.positional + rest.named.map(\.value)
+    return try generate(value, holding: held) { [self] item throws(TemplateError) in
       guard let name = name.text else { throw .runtime("No filter named \(try representation(of: name)).") }
       guard Filters.names.contains(name) else { throw .runtime("No filter named '\(name)'.") }
       return try filter(name, item, rest)
@@ -129,7 +132,8 @@ extension Interpreter {
       path = try self.path(rest.positional.removeFirst())
     }
     let name = rest.positional.isEmpty ? nil : rest.positional.removeFirst()
-    return try generate(value) { [self, path] item throws(TemplateError) in
+    let held = path + [name ?? .none] + rest.positional + rest.named.map(\.value)
+    return try generate(value, holding: held) { [self, path] item throws(TemplateError) in
       let subject = try follow(path, from: item)
       guard let name else { return subject.isTrue == keeps ? item : nil }
       guard let test = name.text, BuiltinTests.names.contains(test) else {

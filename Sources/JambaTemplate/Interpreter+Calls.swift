@@ -81,13 +81,14 @@ extension Interpreter {
       }
       return .cycler(try Value.Cycler(arguments.positional))
     case .joiner:
-      return .joiner(Value.Joiner(try arguments.bind("joiner", ["sep"])[0] ?? .string(", ")))
+      return .joiner(try Value.Joiner(arguments.bind("joiner", ["sep"])[0] ?? .string(", ")))
     case .raiseException:
       let message = try arguments.bind("raise_exception", ["message"], required: 1)[0] ?? .none
       throw .raised(try text(of: message), at: .unknown)
     case .strftimeNow:
       let format = try arguments.bind("strftime_now", ["format"], required: 1)[0].text("strftime() argument 1")
       guard let format else { throw .runtime("strftime() argument 1 must be str, not NoneType") }
+      try scan(format.utf8.count)
       return try string(now.formatted(format))
     }
   }

@@ -16,7 +16,7 @@ extension Interpreter {
   func equal(_ left: Value, _ right: Value) throws(TemplateError) -> Bool {
     try spend()
     if let a = left.text, let b = right.text {
-      try spend(min(a.utf8.count, b.utf8.count) >> 6)
+      try scan(min(a.utf8.count, b.utf8.count))
       return PythonText.equal(a, b)
     }
     if let order = order(left, right) { return order == .same }
@@ -104,7 +104,7 @@ extension Interpreter {
     try spend()
     if let order = order(left, right) { return order == .less }
     if let a = left.text, let b = right.text {
-      try spend(min(a.utf8.count, b.utf8.count) >> 6)
+      try scan(min(a.utf8.count, b.utf8.count))
       return PythonText.less(a, b)
     }
     if let (a, b) = sequences(left, right) {
@@ -155,7 +155,7 @@ extension Interpreter {
       guard let part = element.text else {
         throw .runtime("'in <string>' requires string as left operand, not \(element.typeName)")
       }
-      try spend(text.utf8.count >> 6)
+      try scan(text.utf8.count)
       return PythonText.contains(text, part)
     case .dict(let dictionary), .view(let dictionary, .keys): return dictionary[try Value.Key(element)] != nil
     case .undefined: return false

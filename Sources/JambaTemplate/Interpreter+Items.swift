@@ -4,7 +4,7 @@ extension Interpreter {
     switch value {
     case .undefined: return 0
     case .string(let text), .markup(let text):
-      try spend(text.utf8.count >> 6)
+      try scan(text.utf8.count)
       return text.unicodeScalars.count
     case .list(let sequence), .tuple(let sequence): return sequence.elements.count
     case .dict(let dictionary), .view(let dictionary, _): return dictionary.count
@@ -46,15 +46,22 @@ extension Interpreter {
   func elements(of value: Value) throws(TemplateError) -> [Value] {
     switch value {
     case .undefined: return []
-    case .list(let sequence), .tuple(let sequence): return sequence.elements
+    case .list(let sequence), .tuple(let sequence):
+      try spend(sequence.elements.count)
+      return sequence.elements
     case .string(let text), .markup(let text):
       guard text.utf8.count <= TemplateLimits.elements else {
         throw .limit("a list of more than \(TemplateLimits.elements) elements")
       }
       try allocate(text.utf8.count * 24)
+      try spend(text.utf8.count)
       return text.unicodeScalars.map { .string(String($0)) }
-    case .dict(let dictionary), .view(let dictionary, .keys): return dictionary.keys
-    case .view(let dictionary, .values): return dictionary.values
+    case .dict(let dictionary), .view(let dictionary, .keys):
+      try spend(dictionary.count)
+      return dictionary.keys
+    case .view(let dictionary, .values):
+      try spend(dictionary.count)
+      return dictionary.values
     case .view(let dictionary, .items):
       var pairs: [Value] = []
       for (key, value) in zip(dictionary.keys, dictionary.values) { pairs.append(try tuple([key, value])) }
@@ -112,7 +119,7 @@ extension Interpreter {
     case .range(let range): return position(index, range.count).map { .int(range[$0]) }
     case .string(let text), .markup(let text):
       guard index.integer != nil else { return nil }
-      try spend(text.utf8.count >> 6)
+      try scan(text.utf8.count)
       let scalars = text.unicodeScalars
       guard let offset = position(index, scalars.count) else { return nil }
       return .string(String(scalars[scalars.index(scalars.startIndex, offsetBy: offset)]))

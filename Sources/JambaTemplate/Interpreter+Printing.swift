@@ -25,7 +25,7 @@ extension Interpreter {
     case .int(let value): result += String(value)
     case .float(let value): result += FloatText.representation(of: value)
     case .string(let text):
-      try spend(text.utf8.count >> 6)
+      try scan(text.utf8.count)
       result += PythonText.quoted(text)
     case .markup(let text): result += "Markup(" + PythonText.quoted(text) + ")"
     case .list(let sequence): try represent(sequence.elements, "[", "]", into: &result, depth: depth)

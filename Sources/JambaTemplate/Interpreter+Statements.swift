@@ -54,10 +54,23 @@ extension Interpreter {
 
   private func execute(_ loop: Statement.Loop, in activation: Activation) throws(TemplateError) -> Signal {
     let block = program.blocks[loop.id]
-    let (state, _) = try at(loop.position) { () throws(TemplateError) -> (LoopState, Int) in
-      let sequence = try evaluate(loop.sequence, in: activation)
-      return (try loopState(over: sequence, loop, block, in: activation), 0)
+    var state = try at(loop.position) { () throws(TemplateError) in
+      try loopState(over: evaluate(loop.sequence, in: activation), loop, block, in: activation)
     }
+    let ranToEnd = try iterate(state, loop, block, in: activation)
+    leave(block.scope, in: activation)
+    if !isKnownUniquelyReferenced(&state) { try track(state) }
+    // As in the reference, `else` runs unless some iteration reached the end of the body.
+    guard !ranToEnd, !loop.otherwise.isEmpty else { return .normal }
+    enter(block.otherwise, in: activation)
+    defer { leave(block.otherwise, in: activation) }
+    return try execute(loop.otherwise, in: activation)
+  }
+
+  /// Runs the body for each item; whether some iteration reached its end.
+  private func iterate(
+    _ state: LoopState, _ loop: Statement.Loop, _ block: Program.Block, in activation: Activation
+  ) throws(TemplateError) -> Bool {
     var ranToEnd = false
     while let item = try at(loop.position, { () throws(TemplateError) in try state.next() }) {
       try spend()
@@ -67,23 +80,10 @@ extension Interpreter {
       switch try execute(loop.body, in: activation) {
       case .normal: ranToEnd = true
       case .continueLoop: continue
-      case .breakLoop:
-        leave(block.scope, in: activation)
-        return try executeElse(of: loop, block, unless: ranToEnd, in: activation)
+      case .breakLoop: return ranToEnd
       }
     }
-    leave(block.scope, in: activation)
-    return try executeElse(of: loop, block, unless: ranToEnd, in: activation)
-  }
-
-  /// As in the reference, `else` runs unless some iteration reached the end of the body.
-  private func executeElse(
-    of loop: Statement.Loop, _ block: Program.Block, unless ran: Bool, in activation: Activation
-  ) throws(TemplateError) -> Signal {
-    guard !ran, !loop.otherwise.isEmpty else { return .normal }
-    enter(block.otherwise, in: activation)
-    defer { leave(block.otherwise, in: activation) }
-    return try execute(loop.otherwise, in: activation)
+    return ranToEnd
   }
 
   private func loopState(
@@ -125,10 +125,16 @@ extension Interpreter {
     let (text, signal) = try capture { () throws(TemplateError) in try execute(block.body, in: activation) }
     guard signal == .normal else { return signal }
     try at(block.position) { () throws(TemplateError) in
-      try write(self.text(of: apply(block.filters, to: .string(text), in: activation)))
+      try write(string(apply(block.filters, to: .string(text), in: activation)))
     }
     leave(scope, in: activation)
     return .normal
+  }
+
+  /// What a `call` or a `filter` block writes, which must be a string.
+  private func string(_ value: Value) throws(TemplateError) -> String {
+    guard let text = value.text else { throw .runtime("expected str instance, \(value.typeName) found") }
+    return text
   }
 
   private func execute(_ block: Statement.WithBlock, in activation: Activation) throws(TemplateError) -> Signal {
@@ -160,7 +166,7 @@ extension Interpreter {
         throw .runtime("got multiple values for keyword argument 'caller'")
       }
       arguments.named.append(("caller", .macro(caller)))
-      try write(text(of: call(function, arguments)))
+      try write(string(call(function, arguments)))
     }
   }
 }

@@ -7,13 +7,17 @@ final class Interpreter {
   private var output = ""
   private var depth = 0
   private var work = 0
+  private let maximumWork: Int
   private var allocatedBytes = 0
   /// What may hold itself, and is cleared at the end so that nothing leaks.
   private var activations: [Activation] = []
   private var namespaces: [Value.Namespace] = []
+  /// Loops that something still refers to after their end.
+  private var loops: [LoopState] = []
 
-  init(program: Program, context: Value.Dictionary, now: LocalTime) {
+  init(program: Program, context: Value.Dictionary, now: LocalTime, maximumWork: Int) {
     self.program = program
+    self.maximumWork = maximumWork
     self.context = context
     self.now = now
   }
@@ -29,13 +33,14 @@ final class Interpreter {
 
   // MARK: Limits
 
-  /// Counts a piece of work; `count` in units of elements or of 64 bytes.
+  /// Counts a piece of work, in steps.
   func spend(_ count: Int = 1) throws(TemplateError) {
     work += count
-    guard work <= TemplateLimits.work else {
-      throw .limit("rendering takes more than \(TemplateLimits.work) steps")
-    }
+    guard work <= maximumWork else { throw .limit("rendering takes more than \(maximumWork) steps") }
   }
+
+  /// Counts the work of looking at every byte of a text.
+  func scan(_ byteCount: Int) throws(TemplateError) { try spend(byteCount >> 4) }
 
   /// Counts memory about to be used, and the work of filling it.
   func allocate(_ byteCount: Int) throws(TemplateError) {
@@ -96,10 +101,17 @@ final class Interpreter {
     return namespace
   }
 
+  /// Keeps a loop that has ended and is still referred to.
+  func track(_ loop: LoopState) throws(TemplateError) {
+    try allocate(256)
+    loops.append(loop)
+  }
+
   /// Takes apart what could hold itself, in the order it was made: no chain of releases is longer than a value is deep.
   private func clear() {
     for activation in activations { activation.slots = [] }
-    for namespace in namespaces { namespace.attributes.removeAll() }
+    for namespace in namespaces { namespace.attributes = Value.Dictionary() }
+    for loop in loops { loop.clear() }
   }
 
   // MARK: Output

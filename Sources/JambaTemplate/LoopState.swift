@@ -1,6 +1,6 @@
 /// The variable `loop`: where a loop stands. Looks one item ahead only when asked.
 final class LoopState {
-  private var items: Value.Cursor
+  private var items: Value.Cursor?
   private var count: Int?
   private(set) var index0 = -1
   /// The item ahead, once looked at; nil inside: there is none.
@@ -9,12 +9,23 @@ final class LoopState {
   private(set) var previous: Value?
   var lastChanged: [Value]?
 
+  /// How deep the values nest that it runs over.
+  let depth: Int
+
   init(_ items: Value.Cursor, count: Int?) {
     self.items = items
     self.count = count
+    depth = items.depth + 1
   }
 
-  var depth: Int { items.depth + 1 }
+  /// Lets go of all values.
+  func clear() {
+    items = nil
+    ahead = nil
+    current = nil
+    previous = nil
+    lastChanged = nil
+  }
 
   func next() throws(TemplateError) -> Value? {
     let item: Value?
@@ -24,7 +35,7 @@ final class LoopState {
       item = looked
       ahead = nil
     } else {
-      item = try items.next()
+      item = try items?.next()
     }
     guard let item else { return nil }
     index0 += 1
@@ -35,7 +46,7 @@ final class LoopState {
 
   func peek() throws(TemplateError) -> Value? {
     if let looked = ahead { return looked }
-    let item = try items.next()
+    let item = try items?.next()
     ahead = .some(item)
     return item
   }
@@ -44,7 +55,7 @@ final class LoopState {
   func length() throws(TemplateError) -> Int {
     if let count { return count }
     var rest: [Value] = []
-    while let item = try items.next() {
+    while let item = try items?.next() {
       rest.append(item)
       guard rest.count <= TemplateLimits.elements else { throw .limit("a loop over too many items") }
     }
@@ -52,7 +63,7 @@ final class LoopState {
     if case .some(.some) = ahead { seen += 1 }
     let total = rest.count + seen
     var position = 0
-    items = try Value.Cursor(items.typeName, depth: items.depth) { () throws(TemplateError) -> Value? in
+    items = try Value.Cursor("generator", depth: depth - 1) { () throws(TemplateError) -> Value? in
       guard position < rest.count else { return nil }
       defer { position += 1 }
       return rest[position]

@@ -1,7 +1,7 @@
 /// The methods of strings.
 extension Interpreter {
   func callText(_ name: String, _ text: String, _ arguments: Arguments) throws(TemplateError) -> Value {
-    try spend(text.utf8.count >> 6)
+    try scan(text.utf8.count)
     switch name {
     case "split", "rsplit":
       let bound = try arguments.bind(name, ["sep", "maxsplit"])
@@ -48,7 +48,7 @@ extension Interpreter {
         fromRight ? PythonText.splitAtSpaceFromRight(text, limit: limit) : PythonText.splitAtSpace(text, limit: limit))
     }
     guard !separator.isEmpty else { throw .runtime("empty separator") }
-    try spend(text.utf8.count >> 4)
+    try scan(text.utf8.count)
     return try strings(
       fromRight
         ? PythonText.splitFromRight(text, by: separator, limit: limit)
@@ -100,7 +100,7 @@ extension Interpreter {
       pieces.append("")
       return try joined(pieces, new)
     }
-    try spend(text.utf8.count >> 4)
+    try scan(text.utf8.count)
     return try joined(PythonText.split(text, by: old, limit: limit), new)
   }
 
@@ -152,22 +152,24 @@ extension Interpreter {
     var found: Int?
     var count = 0
     if start <= stop, !isPastEnd {
-      let bytes = Array(String(scalars[start..<stop]).utf8)
-      let wanted = Array(part.utf8)
-      try spend(bytes.count >> 4)
+      var bytes = Array(String(scalars[start..<stop]).utf8)
       if name == "count" {
-        if wanted.isEmpty { return .int(stop - start + 1) }
+        if part.isEmpty { return .int(stop - start + 1) }
+        let search = ByteSearch(part.utf8)
         var position = 0
-        while let next = PythonText.firstRange(of: wanted, in: bytes, from: position) {
+        while let next = search.first(in: bytes, from: position) {
           count += 1
-          position = next + wanted.count
+          position = next + search.count
+        }
+      } else if name.hasPrefix("r") {
+        bytes.reverse()
+        found = ByteSearch(part.utf8.reversed()).first(in: bytes, from: 0).map {
+          stop - PythonText.string(bytes[..<$0].reversed()).unicodeScalars.count - part.unicodeScalars.count
         }
       } else {
-        let offset =
-          name.hasPrefix("r")
-          ? PythonText.lastRange(of: wanted, in: bytes, before: bytes.count)
-          : PythonText.firstRange(of: wanted, in: bytes, from: 0)
-        found = offset.map { start + PythonText.string(bytes[..<$0]).unicodeScalars.count }
+        found = ByteSearch(part.utf8).first(in: bytes, from: 0).map {
+          start + PythonText.string(bytes[..<$0]).unicodeScalars.count
+        }
       }
     }
     if name == "count" { return .int(count) }

@@ -115,9 +115,6 @@ extension Interpreter {
       for (a, b) in zip(last, arguments.positional) where try !equal(a, b) { isSame = false }
       if isSame { return .bool(false) }
     }
-    for value in arguments.positional where value.depth >= TemplateLimits.valueDepth / 2 {
-      throw .limit("values nested too deep")
-    }
     loop.lastChanged = arguments.positional
     return .bool(true)
   }

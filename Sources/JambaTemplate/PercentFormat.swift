@@ -1,6 +1,7 @@
 /// `format % values`
 extension Interpreter {
   func percentFormat(_ format: String, _ values: Value) throws(TemplateError) -> String {
+    try scan(format.utf8.count)
     var arguments: [Value] = [values]
     if case .tuple(let sequence) = values { arguments = sequence.elements }
     var used = 0

@@ -44,60 +44,34 @@ enum PythonText {
   static func less(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
 
   static func contains(_ text: String, _ part: String) -> Bool {
-    firstRange(of: Array(part.utf8), in: Array(text.utf8), from: 0) != nil
-  }
-
-  /// The byte offset of the first occurrence at or after `start`.
-  static func firstRange(of part: [UInt8], in text: [UInt8], from start: Int) -> Int? {
-    guard let first = part.first else { return start <= text.count ? start : nil }
-    guard text.count - part.count >= start else { return nil }
-    var index = start
-    let last = text.count - part.count
-    while index <= last {
-      if text[index] == first {
-        var matched = 1
-        while matched < part.count, text[index + matched] == part[matched] { matched += 1 }
-        if matched == part.count { return index }
-      }
-      index += 1
-    }
-    return nil
-  }
-
-  static func lastRange(of part: [UInt8], in text: [UInt8], before end: Int) -> Int? {
-    var index = end - part.count
-    while index >= 0 {
-      if text[index..<(index + part.count)].elementsEqual(part) { return index }
-      index -= 1
-    }
-    return nil
+    ByteSearch(part.utf8).first(in: Array(text.utf8), from: 0) != nil
   }
 
   static func string(_ bytes: some Collection<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
   static func split(_ text: String, by separator: String, limit: Int) -> [String] {
     let bytes = Array(text.utf8)
-    let part = Array(separator.utf8)
+    let search = ByteSearch(separator.utf8)
     var pieces: [String] = []
     var start = 0
-    while limit < 0 || pieces.count < limit, let found = firstRange(of: part, in: bytes, from: start) {
+    while limit < 0 || pieces.count < limit, let found = search.first(in: bytes, from: start) {
       pieces.append(string(bytes[start..<found]))
-      start = found + part.count
+      start = found + search.count
     }
     pieces.append(string(bytes[start...]))
     return pieces
   }
 
   static func splitFromRight(_ text: String, by separator: String, limit: Int) -> [String] {
-    let bytes = Array(text.utf8)
-    let part = Array(separator.utf8)
+    let bytes = Array(text.utf8.reversed())
+    let search = ByteSearch(separator.utf8.reversed())
     var pieces: [String] = []
-    var end = bytes.count
-    while limit < 0 || pieces.count < limit, let found = lastRange(of: part, in: bytes, before: end) {
-      pieces.append(string(bytes[(found + part.count)..<end]))
-      end = found
+    var start = 0
+    while limit < 0 || pieces.count < limit, let found = search.first(in: bytes, from: start) {
+      pieces.append(string(bytes[start..<found].reversed()))
+      start = found + search.count
     }
-    pieces.append(string(bytes[..<end]))
+    pieces.append(string(bytes[start...].reversed()))
     return pieces.reversed()
   }
 
@@ -119,19 +93,20 @@ enum PythonText {
   }
 
   static func splitAtSpaceFromRight(_ text: String, limit: Int) -> [String] {
+    let scalars = Array(text.unicodeScalars)
     var pieces: [String] = []
-    var rest = Array(text.unicodeScalars)[...]
+    var end = scalars.count
     while true {
-      while let last = rest.last, last.isPythonSpace { rest.removeLast() }
-      guard !rest.isEmpty else { return pieces.reversed() }
+      while end > 0, scalars[end - 1].isPythonSpace { end -= 1 }
+      guard end > 0 else { return pieces.reversed() }
       if limit >= 0, pieces.count == limit {
-        pieces.append(String(rest))
+        pieces.append(String(scalars[..<end]))
         return pieces.reversed()
       }
-      var start = rest.endIndex
-      while start > rest.startIndex, !rest[start - 1].isPythonSpace { start -= 1 }
-      pieces.append(String(rest[start...]))
-      rest = rest[..<start]
+      var start = end
+      while start > 0, !scalars[start - 1].isPythonSpace { start -= 1 }
+      pieces.append(String(scalars[start..<end]))
+      end = start
     }
   }
 

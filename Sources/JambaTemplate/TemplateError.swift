@@ -58,7 +58,7 @@ public enum TemplateError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// A template comes with a model and is not to be trusted: everything it could make grow has a limit.
-enum TemplateLimits {
+package enum TemplateLimits {
   static let sourceBytes = 4 << 20
   /// Blocks within blocks and parentheses within parentheses, in the source.
   static let nesting = 100
@@ -66,8 +66,9 @@ enum TemplateLimits {
   static let depth = 400
   /// Lists within lists, and other values within values.
   static let valueDepth = 200
-  /// Statements and expressions evaluated, and text scanned in units of 64 bytes.
-  static let work = 10_000_000
+  /// Steps of a rendering: statements and expressions evaluated, elements visited, text read in units of 16 bytes and
+  /// copied in units of 64.
+  package static let work = 10_000_000
   /// What a rendering may allocate in all, freed or not.
   static let allocatedBytes = 1 << 30
   /// One string, or the output.

@@ -127,9 +127,13 @@ extension Value {
 
   final class Joiner {
     let separator: Value
+    let depth: Int
     var isUsed = false
 
-    init(_ separator: Value) { self.separator = separator }
+    init(_ separator: Value) throws(TemplateError) {
+      self.separator = separator
+      depth = try Value.depth(around: [separator])
+    }
   }
 
   /// The only value a template can change. Cleared when the rendering ends, as it may hold itself.
@@ -166,7 +170,7 @@ extension Value {
     case .method(let method): method.receiver.depth + 1
     case .loop(let loop): loop.depth
     case .cycler(let cycler): cycler.depth
-    case .joiner(let joiner): joiner.separator.depth + 1
+    case .joiner(let joiner): joiner.depth
     default: 0
     }
   }
@@ -220,11 +224,6 @@ extension Value {
       self.depth = max(self.depth, depth)
     }
 
-    func removeAll() {
-      keys = []
-      values = []
-      indices = [:]
-    }
   }
 
   /// A value as a dictionary's key: equal values have equal keys (`1 == 1.0 == True`).
