@@ -39,7 +39,9 @@ extension JSON {
 func scalars(_ text: String) -> [Unicode.Scalar] { Array(text.unicodeScalars) }
 
 /// What pushing the ids one by one gives.
-func streamed(_ ids: [Int32], _ tokenizer: Tokenizer, skipSpecialTokens: Bool = false, afterText: Bool = false) -> String {
+func streamed(
+  _ ids: some Sequence<Int32>, _ tokenizer: Tokenizer, skipSpecialTokens: Bool = false, afterText: Bool = false
+) -> String {
   var detokenizer = StreamingDetokenizer(
     tokenizer: tokenizer, skipSpecialTokens: skipSpecialTokens, afterText: afterText)
   return ids.map { detokenizer.push($0) }.joined() + detokenizer.finish()

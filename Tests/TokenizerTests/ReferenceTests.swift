@@ -31,7 +31,7 @@ struct ReferenceTests {
     }
   }
 
-  /// Three letters, random merges, often two ways to the same piece.
+  /// Three letters, random merges, often two ways to the same piece, some listed twice.
   @Test func ambiguousMerges() throws {
     for (index, tiny) in try #require(Fixtures.json("variants.json")["tokenizers"]?.array).enumerated() {
       try compare(tiny, Tokenizer(json: tiny["json"]!, configuration: nil), name: "tiny \(index)")

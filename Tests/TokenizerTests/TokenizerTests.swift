@@ -26,9 +26,9 @@ struct TokenizerTests {
 
   /// é in one scalar and in two are one Swift string, but two pieces.
   @Test func piecesAreComparedByBytes() throws {
-    let vocabulary: JSON = .object(["\u{E9}": .integer(0), "e\u{301}": .integer(1), "e": .integer(2), "\u{301}": .integer(3)])
-    let model: JSON = .object(["type": .string("BPE"), "vocab": vocabulary, "merges": .array([.string("e \u{301}")])])
-    let tokenizer = try Tokenizer(json: .object(["model": model]), configuration: nil)
+    let json = try JSON.parse(
+      #"{"model": {"vocab": {"\u00E9": 0, "e\u0301": 1, "e": 2, "\u0301": 3}, "merges": ["e \u0301"]}}"#)
+    let tokenizer = try Tokenizer(json: json, configuration: nil)
     #expect(tokenizer.encode("\u{E9}e\u{301}") == [0, 1])
     #expect(tokenizer.id(of: "\u{E9}") == 0)
     #expect(tokenizer.id(of: "e\u{301}") == 1)
@@ -43,8 +43,10 @@ struct TokenizerTests {
       let ids = tokenizer.encode(text, addSpecialTokens: false, parseSpecialTokens: false)
       // A text that begins with a space gets no other before it, and so loses it.
       let dropsSpace = expected.first == " "
-      #expect(scalars(tokenizer.decode(ids)) == Array(expected.dropFirst(dropsSpace ? 1 : 0)), "\(text.debugDescription)")
-      #expect(scalars(streamed(ids, tokenizer, afterText: true)) == (dropsSpace || expected.isEmpty ? [] : [" "]) + expected)
+      let comment: Comment = "\(text.debugDescription)"
+      #expect(scalars(tokenizer.decode(ids)) == Array(expected.dropFirst(dropsSpace ? 1 : 0)), comment)
+      let space: [Unicode.Scalar] = dropsSpace || expected.isEmpty ? [] : [" "]
+      #expect(scalars(streamed(ids, tokenizer, afterText: true)) == space + expected, comment)
     }
   }
 
@@ -107,15 +109,17 @@ struct TokenizerTests {
     let tags = String(repeating: "<|eom|", count: 1 << 16)
     for text in [same, noise, tags, String(repeating: " ", count: 1 << 20)] {
       let ids = tokenizer.encode(text, addSpecialTokens: false)
-      let expected = scalars(text).map { $0 == "▁" ? " " : $0 }
-      #expect(scalars(streamed(ids, tokenizer)).suffix(1000) == expected.suffix(1000))
+      let end = streamed(ids.suffix(100), tokenizer, afterText: true)
+      #expect(text.replacing("▁", with: " ").utf8.suffix(50).elementsEqual(end.utf8.suffix(50)))
     }
   }
 
   private func randomText(_ random: inout SplitMix, runCount: Int) -> String {
     var text = ""
     for _ in 0..<runCount {
-      let ranges: [ClosedRange<UInt32>] = [0x20...0x7E, 0x20...0x7E, 0...0x7FF, 0x2500...0x25FF, 0x800...0xD7FF, 0x10000...0x1FFFF]
+      let ranges: [ClosedRange<UInt32>] = [
+        0x20...0x7E, 0x20...0x7E, 0...0x7FF, 0x2500...0x25FF, 0x800...0xD7FF, 0x10000...0x1FFFF,
+      ]
       let scalar = Unicode.Scalar(UInt32.random(in: ranges.randomElement(using: &random)!, using: &random))!
       for _ in 0..<Int.random(in: 1...3, using: &random) { text.unicodeScalars.append(scalar) }
     }

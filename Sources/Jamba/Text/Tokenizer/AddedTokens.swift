@@ -26,7 +26,7 @@ struct AddedTokens: Sendable {
 
   private(set) var tokens: [Int32: AddedToken] = [:]
   /// What tokens that were searched in normalized text are decoded from, where it is not their content.
-  private(set) var spellings: [Int32: String] = [:]
+  private(set) var spellings: [Int32: ArraySlice<UInt8>] = [:]
   private var raw = LiteralTrie()
   private var normalized = LiteralTrie()
 
@@ -54,7 +54,7 @@ struct AddedTokens: Sendable {
         let pattern = normalizer(content[...]).text
         guard !pattern.isEmpty else { throw field.invalid("has a token that normalizes to nothing") }
         normalized.insert(pattern, id: token.id)
-        if !pattern.elementsEqual(content) { spellings[token.id] = String(decoding: pattern, as: UTF8.self) }
+        if !pattern.elementsEqual(content) { spellings[token.id] = pattern }
       } else {
         raw.insert(content[...], id: token.id)
       }
@@ -108,7 +108,7 @@ struct AddedTokens: Sendable {
       var start = match.lowerBound
       var end = match.upperBound
       if token.stripsLeft {
-        while start > done, case let (scalar, before) = text.scalar(before: start), ScalarClass.isSpace(scalar) {
+        while start > done, case (let scalar, let before) = text.scalar(before: start), ScalarClass.isSpace(scalar) {
           start = before
         }
         start = max(start, done)
@@ -133,7 +133,9 @@ struct AddedTokens: Sendable {
 
   private func endOfSpaces(_ text: ArraySlice<UInt8>, from start: Int) -> Int {
     var end = start
-    while end < text.endIndex, case let (scalar, next) = text.scalar(at: end), ScalarClass.isSpace(scalar) { end = next }
+    while end < text.endIndex, case (let scalar, let next) = text.scalar(at: end), ScalarClass.isSpace(scalar) {
+      end = next
+    }
     return end
   }
 }

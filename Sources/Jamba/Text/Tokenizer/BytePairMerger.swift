@@ -87,9 +87,8 @@ struct BytePairMerger {
       let left = symbols[Int(position)]
       guard left.id >= 0, left.next >= 0 else { continue }
       let right = symbols[Int(left.next)]
-      // Like the reference, a stale candidate is known by its product, not by its rank: where two pairs make the same
-      // piece, the older candidate's turn serves the newer pair.
-      guard let merge = candidate(left.id, right.id), merge.id == model.mergedIDs[Int(rank)] else { continue }
+      // Pieces only grow, so a pair that has changed since is another pair, with a rank of its own.
+      guard let merge = candidate(left.id, right.id), merge.rank == rank else { continue }
 
       symbols[Int(position)].id = merge.id
       symbols[Int(position)].next = right.next

@@ -10,8 +10,6 @@ struct BytePairModel: Sendable {
 
   /// By the pair's ids, the left one in the upper half.
   private var merges: [UInt64: Merge] = [:]
-  /// By rank: the id of the merged piece.
-  private(set) var mergedIDs: [Int32] = []
   /// Pieces of one Unicode scalar.
   private var scalarIDs: [UInt32: Int32] = [:]
   /// The pieces `<0x00>` … `<0xFF>`, −1 where one is missing; empty without byte fallback.
@@ -21,7 +19,7 @@ struct BytePairModel: Sendable {
   /// One unknown piece for a run of unknown characters.
   let fusesUnknown: Bool
   /// Words that are a piece themselves: they are taken whole. Nil unless `ignore_merges` is set.
-  private var wholeWords: [ExactString: Int32]?
+  private let wholeWords: Vocabulary?
 
   static let mergeCountLimit = 1 << 24
 
@@ -49,14 +47,11 @@ struct BytePairModel: Sendable {
     if let piece, unknownID == nil, byteIDs.isEmpty || byteIDs.contains(-1) {
       throw .unknownPiece(field: unknown.path, piece: piece)
     }
-    if try field["ignore_merges"].bool(default: false) {
-      wholeWords = [:]
-      for (piece, id) in vocabulary.entries { wholeWords![ExactString(piece)] = id }
-    }
-    for (piece, id) in vocabulary.entries {
-      let scalars = piece.unicodeScalars
-      if let first = scalars.first, scalars.index(after: scalars.startIndex) == scalars.endIndex {
-        scalarIDs[first.value] = id
+    wholeWords = try field["ignore_merges"].bool(default: false) ? vocabulary : nil
+    for (index, id) in vocabulary.ids.enumerated() {
+      let piece = vocabulary.pieces[index]
+      if !piece.isEmpty, case (let scalar, let end) = piece.scalar(at: piece.startIndex), end == piece.endIndex {
+        scalarIDs[scalar] = id
       }
     }
     try readMerges(field["merges"], vocabulary: vocabulary)
@@ -66,37 +61,42 @@ struct BytePairModel: Sendable {
   /// reference.
   private mutating func readMerges(_ field: TokenizerField, vocabulary: Vocabulary) throws(TokenizerError) {
     let list = try field.array()
-    guard list.count <= Self.mergeCountLimit else { throw field.invalid("has more than \(Self.mergeCountLimit) entries") }
+    guard list.count <= Self.mergeCountLimit else {
+      throw field.invalid("has more than \(Self.mergeCountLimit) entries")
+    }
     merges.reserveCapacity(list.count)
-    mergedIDs.reserveCapacity(list.count)
+    var scratch: [UInt8] = []
     for (rank, element) in list.enumerated() {
-      guard let (left, right) = Self.pair(element) else {
+      scratch.removeAll(keepingCapacity: true)
+      guard let cut = Self.append(element, to: &scratch) else {
         throw .invalid(field: "\(field.path)[\(rank)]", reason: "is neither \"left right\" nor [\"left\", \"right\"]")
       }
-      func id(_ piece: String) throws(TokenizerError) -> UInt32 {
-        guard let id = vocabulary.id(of: piece) else {
-          throw .unknownPiece(field: "\(field.path)[\(rank)]", piece: piece)
-        }
-        return UInt32(id)
+      func unknown(_ piece: ArraySlice<UInt8>) -> TokenizerError {
+        .unknownPiece(field: "\(field.path)[\(rank)]", piece: String(decoding: piece, as: UTF8.self))
       }
-      let key = Self.key(Int32(try id(left)), Int32(try id(right)))
-      let merged = Int32(try id(left + right))
-      merges[key] = Merge(rank: UInt32(rank), id: merged)
-      mergedIDs.append(merged)
+      guard let left = vocabulary.pieces.index(of: scratch[..<cut]) else { throw unknown(scratch[..<cut]) }
+      guard let right = vocabulary.pieces.index(of: scratch[cut...]) else { throw unknown(scratch[cut...]) }
+      guard let joined = vocabulary.pieces.index(joining: left, right) else { throw unknown(scratch[...]) }
+      let key = Self.key(vocabulary.ids[left], vocabulary.ids[right])
+      merges[key] = Merge(rank: UInt32(rank), id: vocabulary.ids[joined])
     }
   }
 
-  private static func pair(_ element: JSON) -> (left: String, right: String)? {
+  /// Appends a merge's two pieces, one behind the other, and returns where the second begins.
+  private static func append(_ element: JSON, to bytes: inout [UInt8]) -> Int? {
     switch element {
     case .array(let pair) where pair.count == 2:
-      guard let left = pair[0].string, let right = pair[1].string else { return nil }
-      return (left, right)
+      guard case .string(let left) = pair[0], case .string(let right) = pair[1] else { return nil }
+      bytes += left.utf8
+      let cut = bytes.count
+      bytes += right.utf8
+      return cut
     case .string(let line):
-      let bytes = line.utf8
-      guard let space = bytes.firstIndex(of: UInt8(ascii: " ")) else { return nil }
-      let right = bytes[bytes.index(after: space)...]
-      guard !right.contains(UInt8(ascii: " ")) else { return nil }
-      return (String(line[..<space]), String(decoding: right, as: UTF8.self))
+      bytes += line.utf8
+      let space = UInt8(ascii: " ")
+      guard let cut = bytes.firstIndex(of: space) else { return nil }
+      bytes.remove(at: cut)
+      return bytes[cut...].contains(space) ? nil : cut
     default: return nil
     }
   }
@@ -109,10 +109,7 @@ struct BytePairModel: Sendable {
 
   func id(ofScalar scalar: UInt32) -> Int32? { scalarIDs[scalar] }
 
-  func id(ofWord word: ArraySlice<UInt8>) -> Int32? {
-    guard let wholeWords else { return nil }
-    return wholeWords[ExactString(String(decoding: word, as: UTF8.self))]
-  }
+  func id(ofWord word: ArraySlice<UInt8>) -> Int32? { wholeWords?.id(of: word) }
 }
 
 /// A piece that stands for one byte of UTF-8: `<0x0A>`.

@@ -31,7 +31,9 @@ struct Normalizer: Sendable {
       steps.append(.replace(replacement))
     case let other: throw .unsupported(field: field.path, name: other)
     }
-    guard growth <= Self.growthLimit else { throw field.invalid("makes texts more than \(Self.growthLimit) times longer") }
+    guard growth <= Self.growthLimit else {
+      throw field.invalid("makes texts more than \(Self.growthLimit) times longer")
+    }
   }
 
   /// The normalized text, and whether its first character still comes from the start of `text`: one that begins with what

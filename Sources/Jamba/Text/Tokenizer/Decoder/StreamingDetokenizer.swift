@@ -33,10 +33,11 @@ public struct StreamingDetokenizer: Sendable {
 
   /// The text that `id` completes; often that of the token itself, and empty for one that is skipped or held back.
   public mutating func push(_ id: Int32) -> String {
-    guard let piece = tokenizer.piece(of: id), !(skipsSpecialTokens && tokenizer.isSpecial(id)) else { return "" }
-    let spelling = tokenizer.addedTokens.spellings[id] ?? piece
+    guard let piece = tokenizer.vocabulary.bytes(of: id), !(skipsSpecialTokens && tokenizer.isSpecial(id)) else {
+      return ""
+    }
     var output: [UInt8] = []
-    advance(Array(spelling.utf8)[...], from: 0, into: &output)
+    advance(tokenizer.addedTokens.spellings[id] ?? piece, from: 0, into: &output)
     return stripped(output)
   }
 

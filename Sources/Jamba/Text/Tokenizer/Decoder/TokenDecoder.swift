@@ -54,7 +54,9 @@ struct TokenDecoder: Sendable {
       pieceSteps.append(try pieceStep(type, field))
     default: throw .unsupported(field: field.path, name: type)
     }
-    guard growth <= Self.growthLimit else { throw field.invalid("makes pieces more than \(Self.growthLimit) times longer") }
+    guard growth <= Self.growthLimit else {
+      throw field.invalid("makes pieces more than \(Self.growthLimit) times longer")
+    }
     guard pieceSteps.count + textSteps.count <= Self.stepLimit else {
       throw field.invalid("has more than \(Self.stepLimit) steps")
     }
