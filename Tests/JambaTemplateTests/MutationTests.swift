@@ -31,7 +31,7 @@ import Testing
         _ = try ChatTemplate(source).render(contexts[random.below(contexts.count)])
         rendered += 1
       } catch {
-        #expect(!error.message.isEmpty)
+        #expect(!error.description.isEmpty)
       }
     }
     // Both outcomes must be common for this to test anything.
