@@ -278,7 +278,7 @@ static void matmul_i8 JK_MATMUL_ARGUMENTS {
 }
 
 static void matmul_nl4 JK_MATMUL_ARGUMENTS {
-    matmul(JK_NL4, 4, w, x, index, first_token, last_token, y, y_stride, first, last);
+    matmul(JK_NL4, 8, w, x, index, first_token, last_token, y, y_stride, first, last);
 }
 
 const struct jk_kernels jk_avx2_kernels = {

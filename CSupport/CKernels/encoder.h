@@ -101,7 +101,7 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
             largest = v8_max(v8_abs(v8_load_first(rows + r * stride + i, columns - i, 0.0f)), largest);
         float maximum = v8_maximum(largest);
         if (maximum < 0x1p-100f) continue;
-        const uint32_t exponent = jk_least(jk_bits(maximum) >> 23, 252);  // of 2^exponent - 127 <= maximum
+        const uint32_t exponent = (uint32_t)jk_least(jk_bits(maximum) >> 23, 252);  // of 2^exponent - 127 <= maximum
         unpower[r] = jk_float(exponent << 23);
         power[r] = jk_float((254 - exponent) << 23);
         for (size_t i = 0; i < columns; i += 8) {

@@ -183,46 +183,36 @@ static void convolve(const jk_convolution *a, size_t first, size_t last) {
 
 // Where the state of a block of channels lives while it goes through the tokens: rows of the state are 4 x channels
 // bytes apart, often a multiple of 4096, and would evict each other from the first-level cache.
-enum { SCAN_PARTS = JK_SCAN_BLOCK / 8, SCAN_PAIR = 2 };
+enum { SCAN_PARTS = JK_SCAN_BLOCK / 8 };
 typedef struct {
     struct {
-        v8 state[SCAN_PAIR], a[SCAN_PAIR];
-    } local[SCAN_PARTS / SCAN_PAIR][JK_MAX_STATE_SIZE];
-    v8 u[SCAN_PARTS], d[SCAN_PARTS], du[SCAN_PARTS], y[SCAN_PARTS];
+        v8 state, a;
+    } local[SCAN_PARTS][JK_MAX_STATE_SIZE];
+    v8 u[SCAN_PARTS], d[SCAN_PARTS], y[SCAN_PARTS];
 } scan_block;
 
-// s[n] = exp(d * A[n]) * s[n] + (d * u) * B[n] and y = sum_n s[n] * C[n] for one token and two vectors of channels,
-// which keep the multipliers busy while each waits for its own exp.
-JK_INLINE void scan_states(scan_block *block, size_t pair, size_t state_size, const float *b, const float *c) {
-    v8 d[SCAN_PAIR], du[SCAN_PAIR], y[SCAN_PAIR];
-    JK_UNROLL for (size_t i = 0; i < SCAN_PAIR; i++) {
-        d[i] = block->d[pair * SCAN_PAIR + i];
-        du[i] = block->du[pair * SCAN_PAIR + i];
-        y[i] = v8_set(0.0f);
-    }
+// s[n] = exp(d * A[n]) * s[n] + (d * u) * B[n] for one token and one vector of channels; returns sum_n s[n] * C[n].
+JK_INLINE v8 scan_states(scan_block *block, size_t part, size_t state_size, const float *b, const float *c) {
+    const v8 d = block->d[part], du = v8_mul(d, block->u[part]);
+    v8 y = v8_set(0.0f);
     for (size_t n = 0; n < state_size; n++) {
-        const v8 bn = v8_set(b[n]), cn = v8_set(c[n]);
-        JK_UNROLL for (size_t i = 0; i < SCAN_PAIR; i++) {
-            v8 s = v8_mul(v8_exp(v8_mul(d[i], block->local[pair][n].a[i])), block->local[pair][n].state[i]);
-            s = v8_fma(du[i], bn, s);
-            y[i] = v8_fma(s, cn, y[i]);
-            block->local[pair][n].state[i] = s;
-        }
+        v8 s = v8_mul(v8_exp(v8_mul(d, block->local[part][n].a)), block->local[part][n].state);
+        s = v8_fma(du, v8_set(b[n]), s);
+        y = v8_fma(s, v8_set(c[n]), y);
+        block->local[part][n].state = s;
     }
-    JK_UNROLL for (size_t i = 0; i < SCAN_PAIR; i++) block->y[pair * SCAN_PAIR + i] = y[i];
+    return y;
 }
 
 // d = softplus(dt + dt_bias); the states; y = (sum + D * u) * silu(z). `width` channels from channel c.
 JK_INLINE void scan_channels(const jk_scan_arguments *a, size_t c, size_t width) {
-    const size_t parts = jk_parts(width, 8), pairs = jk_parts(parts, SCAN_PAIR);
+    const size_t parts = jk_parts(width, 8);
     scan_block block;
-    for (size_t i = 0; i < SCAN_PARTS; i++) block.d[i] = block.du[i] = v8_set(0.0f);
     for (size_t n = 0; n < a->state_size; n++) {
         const float *state = a->state + n * a->channels + c, *decay = a->a + n * a->channels + c;
-        for (size_t i = 0; i < pairs * SCAN_PAIR; i++) {
-            const size_t lanes = i < parts ? width - 8 * i : 0;
-            block.local[i / SCAN_PAIR][n].state[i % SCAN_PAIR] = v8_load_first(state + 8 * i, lanes, 0.0f);
-            block.local[i / SCAN_PAIR][n].a[i % SCAN_PAIR] = v8_load_first(decay + 8 * i, lanes, 0.0f);
+        for (size_t i = 0; i < parts; i++) {
+            block.local[i][n].state = v8_load_first(state + 8 * i, width - 8 * i, 0.0f);
+            block.local[i][n].a = v8_load_first(decay + 8 * i, width - 8 * i, 0.0f);
         }
     }
     for (size_t t = 0; t < a->tokens; t++) {
@@ -232,10 +222,9 @@ JK_INLINE void scan_channels(const jk_scan_arguments *a, size_t c, size_t width)
             const v8 bias = v8_load_first(a->dt_bias + c + 8 * i, width - 8 * i, 0.0f);
             block.u[i] = v8_load_first(u + 8 * i, width - 8 * i, 0.0f);
             block.d[i] = v8_softplus(v8_add(v8_load_first(dt + 8 * i, width - 8 * i, 0.0f), bias));
-            block.du[i] = v8_mul(block.d[i], block.u[i]);
         }
-        for (size_t pair = 0; pair < pairs; pair++)
-            scan_states(&block, pair, a->state_size, a->b + t * a->b_stride, a->c + t * a->c_stride);
+        for (size_t i = 0; i < parts; i++)
+            block.y[i] = scan_states(&block, i, a->state_size, a->b + t * a->b_stride, a->c + t * a->c_stride);
         for (size_t i = 0; i < parts; i++) {
             const v8 skip = v8_load_first(a->d + c + 8 * i, width - 8 * i, 0.0f);
             const v8 gate = v8_silu(v8_load_first(z + 8 * i, width - 8 * i, 0.0f));
@@ -245,8 +234,7 @@ JK_INLINE void scan_channels(const jk_scan_arguments *a, size_t c, size_t width)
     }
     for (size_t n = 0; n < a->state_size; n++)
         for (size_t i = 0; i < parts; i++)
-            v8_store_first(a->state + n * a->channels + c + 8 * i, width - 8 * i,
-                           block.local[i / SCAN_PAIR][n].state[i % SCAN_PAIR]);
+            v8_store_first(a->state + n * a->channels + c + 8 * i, width - 8 * i, block.local[i][n].state);
 }
 
 static void scan(const jk_scan_arguments *a, size_t first, size_t last) {

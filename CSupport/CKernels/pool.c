@@ -4,6 +4,8 @@
 // `ranges - r`. The description of the run is read only by a thread that owns a range, and the caller cannot begin
 // another run before every range is done, so a thread that sleeps through a whole run never holds it up and never sees
 // half of the next one.
+#define _POSIX_C_SOURCE 200809L  // clock_gettime and posix_memalign, where the compiler is asked for strict C11
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
