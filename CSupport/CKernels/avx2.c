@@ -281,6 +281,19 @@ static void matmul_nl4 JK_MATMUL_ARGUMENTS {
     matmul(JK_NL4, 8, w, x, index, first_token, last_token, y, y_stride, first, last);
 }
 
+static void multiply_peak(size_t rounds, int32_t sink[8]) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i sums[8], total = _mm256_setzero_si256();
+    JK_UNROLL for (int i = 0; i < 8; i++) sums[i] = _mm256_set1_epi32(i);
+    for (size_t round = 0; round < rounds; round++)
+        JK_UNROLL for (int i = 0; i < 8; i++) {
+            const __m256i pairs = _mm256_maddubs_epi16(ones, sums[i]);
+            sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(pairs, ones));
+        }
+    JK_UNROLL for (int i = 0; i < 8; i++) total = _mm256_add_epi32(total, sums[i]);
+    _mm256_storeu_si256((__m256i *)sink, total);
+}
+
 const struct jk_kernels jk_avx2_kernels = {
     .name = "avx2",
 #define JK_ENTRY(kernel, arguments) .kernel = kernel,

@@ -47,7 +47,9 @@
     KERNEL(kv_store, (const jk_kv *kv, const float *k, const float *v, size_t position))                               \
     KERNEL(attend, (const jk_kv *kv, size_t kv_head, const float *q, float scale, size_t positions, float *y))         \
     KERNEL(encode_i8, JK_ENCODE_ARGUMENTS)                                                                             \
-    KERNEL(encode_nl4, JK_ENCODE_ARGUMENTS)
+    KERNEL(encode_nl4, JK_ENCODE_ARGUMENTS)                                                                            \
+    /* JK_PEAK_PRODUCTS products of int8 a round, by the instructions of matmul_i8 and matmul_nl4, from registers. */  \
+    KERNEL(multiply_peak, (size_t rounds, int32_t sink[8]))
 
 #define JK_MATMUL_ARGUMENTS                                                                                            \
     (const jk_matrix *w, const jk_rows *x, const uint32_t *index, size_t first_token, size_t last_token, float *y,     \
@@ -82,7 +84,8 @@ enum {
     JK_SCAN_BLOCK = 64,      // channels that the scan takes through all tokens at once
     JK_ATTENTION_BLOCK = 64, // positions between two updates of the running maximum
     JK_I8_TILE = 256,        // bytes
-    JK_NL4_TILE = 128
+    JK_NL4_TILE = 128,
+    JK_PEAK_PRODUCTS = 256   // of one round of multiply_peak
 };
 
 JK_INLINE size_t jk_least(size_t a, size_t b) { return a < b ? a : b; }

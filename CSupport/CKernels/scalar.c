@@ -197,6 +197,18 @@ static void matmul_nl4 JK_MATMUL_ARGUMENTS {
     matmul_tiles(JK_NL4, w, x, index, first_token, last_token, y, y_stride, first, last);
 }
 
+static void multiply_peak(size_t rounds, int32_t sink[8]) {
+    volatile int8_t factor = 3;  // unknown to the compiler, which would otherwise know the result
+    int32_t sums[JK_PEAK_PRODUCTS / 4];
+    for (int i = 0; i < JK_PEAK_PRODUCTS / 4; i++) sums[i] = i;
+    for (size_t round = 0; round < rounds; round++) {
+        const int8_t w = factor;
+        for (int i = 0; i < JK_PEAK_PRODUCTS / 4; i++)
+            for (int k = 0; k < 4; k++) sums[i] += w * (int8_t)(sums[i] >> 8 * k);
+    }
+    for (int i = 0; i < 8; i++) sink[i] = sums[i];
+}
+
 const struct jk_kernels jk_scalar_kernels = {
     .name = "scalar",
 #define JK_ENTRY(kernel, arguments) .kernel = kernel,

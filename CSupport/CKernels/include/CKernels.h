@@ -219,6 +219,14 @@ void jk_kv_store(const jk_engine *engine, const jk_kv *kv, const float *k, size_
 void jk_attend(const jk_engine *engine, const jk_kv *kv, const float *q, size_t q_stride, size_t heads, float scale,
                size_t first, size_t tokens, float *y, size_t y_stride);
 
+// ---------------------------------------------------------------------------------------------- the machine's limits
+
+// What bounds decoding and prefill, for benchmarks. Seconds that the pool's threads take together to read `count` bytes
+// (a multiple of 64 is best) once; and products of int8 that they multiply and add in a second from registers alone,
+// measured over about a tenth of a second.
+double jk_read_seconds(const jk_engine *engine, const void *bytes, size_t count);
+double jk_multiply_rate(const jk_engine *engine);
+
 #ifdef __cplusplus
 }
 #endif

@@ -11,6 +11,8 @@ final class Engine: @unchecked Sendable {
   private let pool: OpaquePointer
   private let engine: jk_engine
   let threadCount: Int
+  /// Such as "avx2".
+  let instructionSetName: String
 
   init(threads: Int, instructionSet: InstructionSet) throws(JambaError) {
     let set = instructionSet == .automatic ? jk_best_instruction_set() : JK_SCALAR
@@ -20,6 +22,7 @@ final class Engine: @unchecked Sendable {
     unsafe self.pool = pool
     unsafe engine = jk_engine(pool: pool, kernels: kernels)
     threadCount = threads
+    instructionSetName = unsafe String(cString: jk_instruction_set_name(set))
   }
 
   deinit { unsafe jk_pool_free(pool) }
@@ -116,6 +119,15 @@ final class Engine: @unchecked Sendable {
       }
     }
   }
+
+  /// Bytes per second that all threads together read from memory, taken from `bytes`, which should exceed the caches.
+  func measureReadRate(_ bytes: borrowing AlignedBuffer) -> Double {
+    let (base, count) = unsafe (UnsafeRawPointer(bytes.base!), bytes.byteCount)
+    return unsafe withUnsafePointer(to: engine) { unsafe Double(count) / jk_read_seconds($0, base, count) }
+  }
+
+  /// Products of int8 per second that all threads together multiply and add.
+  func measureMultiplyRate() -> Double { unsafe withUnsafePointer(to: engine) { unsafe jk_multiply_rate($0) } }
 
   /// Row `row` of a matrix as float32.
   func decodeRow(_ row: Int, of matrix: Matrix, into y: Columns, row target: Int) {

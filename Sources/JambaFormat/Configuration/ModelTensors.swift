@@ -25,6 +25,9 @@ public struct ModelTensors: Sendable {
 
   public static func layerPrefix(_ layer: Int) -> String { "model.layers.\(layer)." }
 
+  /// Whether a tensor belongs to one expert of a mixture.
+  public static func isExpert(_ name: String) -> Bool { name.contains(".feed_forward.experts.") }
+
   /// The three matrices of expert `expert` of a layer, in the order of its segment.
   public func expert(_ expert: Int, ofLayer layer: Int) -> [TensorSpecification] {
     feedForward(prefix: ModelTensors.layerPrefix(layer) + "feed_forward.experts.\(expert).")

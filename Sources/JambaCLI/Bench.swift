@@ -1,0 +1,158 @@
+import ArgumentParser
+import Jamba
+import JambaFormat
+
+struct Bench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measures the speed of a model on this machine.",
+    discussion: """
+      Each repetition reads a prompt, generates after a prompt of --depth tokens, and measures what the machine itself \
+      does at best: how fast its memory is read and how fast it multiplies int8. Decoding is bound by the first, prefill \
+      by the second; their shares say how much of it is used. All figures are medians.
+      """)
+
+  @Argument(help: "A .jamba file.")
+  var model: String
+
+  @Option(name: [.customShort("p"), .long], help: "Tokens of the prompt.")
+  var promptTokens = 512
+
+  @Option(name: [.customShort("n"), .long], help: "Tokens to generate.")
+  var generatedTokens = 128
+
+  @Option(name: [.short, .long], help: "Repetitions, after one that is not counted.")
+  var repetitions = 5
+
+  @Option(help: "Tokens in the session before those that are generated.")
+  var depth = 1
+
+  @Option(help: "Prompt tokens that are computed together.")
+  var chunk = 256
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  @OptionGroup var threadOption: ThreadOption
+
+  func validate() throws {
+    guard promptTokens > 0, generatedTokens > 0, repetitions > 0, depth > 0 else {
+      throw ValidationError("-p, -n, -r and --depth take numbers from 1 on.")
+    }
+    guard 1...8192 ~= chunk else { throw ValidationError("--chunk takes a number from 1 to 8192.") }
+  }
+
+  func run() throws {
+    Interrupt.catchSignals()
+    let start = Terminal.seconds
+    let model = try threadOption.open(self.model)
+    let session = try model.makeSession(options: SessionOptions(chunk: chunk))
+    _ = try session.append(tokens(1, of: model))
+    let timeToFirstToken = Terminal.seconds - start
+
+    var prefill: [Double] = []
+    var decode: [Double] = []
+    var bandwidth: [Double] = []
+    var int8Rate: [Double] = []
+    var peakResident = 0
+    for repetition in 0...repetitions {
+      let prefillRate = try measurePrefill(session)
+      let decodeRate = try measureDecode(session)
+      // Before the machine's own measurement, which takes memory of its own.
+      if repetition == 0 { peakResident = Processors.peakResidentByteCount }
+      let machine = try model.measureMachine()
+      guard repetition > 0 else { continue }
+      prefill.append(prefillRate)
+      decode.append(decodeRate)
+      bandwidth.append(machine.readBandwidth)
+      int8Rate.append(machine.int8Rate)
+    }
+    let bytesPerToken = model.weightBytesPerToken + session.stateByteCount
+    let result = Figures(
+      prefill: median(prefill), decode: median(decode), timeToFirstToken: timeToFirstToken,
+      bytesPerToken: bytesPerToken, productsPerToken: model.productsPerToken, bandwidth: median(bandwidth),
+      int8Rate: median(int8Rate), peakResident: peakResident, threads: model.threadCount,
+      instructionSet: model.instructionSetName)
+    Output.write(json ? result.report.text() + "\n" : result.summary)
+  }
+
+  /// Arbitrary tokens, the same every time.
+  private func tokens(_ count: Int, of model: JambaModel) -> [Int32] {
+    let vocabulary = model.configuration.vocabSize
+    return (0..<count).map { Int32(($0 &* 7919 &+ 104_729) % vocabulary) }
+  }
+
+  private func append(_ tokens: [Int32], to session: Session) throws -> [Float] {
+    try session.append(tokens, progress: { _ in !Interrupt.isPending })
+  }
+
+  private func measurePrefill(_ session: Session) throws -> Double {
+    try session.reset()
+    let start = Terminal.seconds
+    _ = try append(tokens(promptTokens, of: session.model), to: session)
+    return Double(promptTokens) / (Terminal.seconds - start)
+  }
+
+  private func measureDecode(_ session: Session) throws -> Double {
+    try session.reset()
+    _ = try append(tokens(depth, of: session.model), to: session)
+    let generated = tokens(depth + generatedTokens, of: session.model).suffix(generatedTokens)
+    let start = Terminal.seconds
+    for token in generated {
+      if Interrupt.isPending { throw JambaError.cancelled }
+      _ = try session.append([token])
+    }
+    return Double(generatedTokens) / (Terminal.seconds - start)
+  }
+
+  private func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    let middle = sorted.count / 2
+    return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+  }
+
+  private struct Figures {
+    let prefill: Double
+    let decode: Double
+    let timeToFirstToken: Double
+    let bytesPerToken: Int
+    let productsPerToken: Int
+    let bandwidth: Double
+    let int8Rate: Double
+    let peakResident: Int
+    let threads: Int
+    let instructionSet: String
+
+    var bandwidthShare: Double { decode * Double(bytesPerToken) / bandwidth }
+    var int8Share: Double { prefill * Double(productsPerToken) / int8Rate }
+
+    var report: JSON {
+      .object([
+        "prefill_tokens_per_second": .number(prefill),
+        "decode_tokens_per_second": .number(decode),
+        "time_to_first_token": .number(timeToFirstToken),
+        "bytes_per_token": .integer(bytesPerToken),
+        "read_bandwidth": .number(bandwidth),
+        "read_bandwidth_share": .number(bandwidthShare),
+        "products_per_token": .integer(productsPerToken),
+        "int8_rate": .number(int8Rate),
+        "int8_rate_share": .number(int8Share),
+        "peak_resident_bytes": .integer(peakResident),
+        "threads": .integer(threads),
+        "instruction_set": .string(instructionSet),
+      ])
+    }
+
+    var summary: String {
+      func decimal(_ value: Double) -> String { Terminal.decimal(value, 1) }
+      func share(_ value: Double) -> String { Terminal.decimal(100 * value, 0) + " %" }
+      return """
+        prefill              \(decimal(prefill)) tokens/s, \(share(int8Share)) of \(decimal(int8Rate / 1e9)) G int8 products/s
+        decode               \(decimal(decode)) tokens/s, \(share(bandwidthShare)) of \(decimal(bandwidth / 1e9)) GB/s at \(Terminal.size(bytesPerToken)) a token
+        time to first token  \(Terminal.decimal(timeToFirstToken, 2)) s from opening the file, for a prompt of one token
+        peak resident set    \(Terminal.size(peakResident))
+        on                   \(threads) threads, \(instructionSet)
+
+        """
+    }
+  }
+}
