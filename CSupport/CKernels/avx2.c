@@ -96,24 +96,9 @@ JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index) {
 
 // ---------------------------------------------------------------------------------------------- matrix products
 
-enum {
-    PREFETCH_BYTES = 2048,            // ahead of the tile in hand, when one token reads weights from memory
-    CACHED_ACTIVATION_BYTES = 128 << 10  // of a block of tokens that passes by all strips of a range
-};
+enum { PREFETCH_BYTES = 2048 };  // ahead of the tile in hand, when one token reads weights from memory
 
-// The activations of up to 8 tokens.
-typedef struct {
-    const float *values[8];
-    const int8_t *codes[8];
-    const float *scales[8];
-    const int32_t *sums[8];
-} token_rows;
-
-// All bits set in the lanes of rows that the matrix has.
-JK_INLINE __m256 row_mask(const jk_matrix *w, size_t strip) {
-    const __m256i rows = _mm256_set1_epi32((int)jk_strip_rows(w, strip));
-    return _mm256_castsi256_ps(_mm256_cmpgt_epi32(rows, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
-}
+#include "products.h"
 
 JK_INLINE __m256i broadcast_codes(const int8_t *p) {
     int32_t four;
@@ -225,44 +210,11 @@ JK_INLINE void strip_float(jk_type type, const int tokens, const jk_matrix *w, c
                                _mm256_cvtpd_ps(_mm256_add_pd(s[t][0][0], s[t][1][0])));
 }
 
-JK_INLINE void multiply_strip(jk_type type, const int tokens, const jk_matrix *w, const jk_rows *x, const uint32_t *index,
-                              size_t token, size_t strip, const uint8_t *weights, float *y, size_t y_stride) {
-    token_rows rows;
-    JK_UNROLL for (int t = 0; t < tokens; t++) {
-        const size_t row = jk_source(index, token + (size_t)t);
-        rows.values[t] = x->values + row * x->stride;
-        rows.codes[t] = x->codes + row * x->stride;
-        rows.scales[t] = x->scales + row * (x->stride / JK_GROUP);
-        rows.sums[t] = x->sums + row * (x->stride / JK_GROUP);
-    }
-    __m256 sums[8];
-    if (type == JK_NL4) strip_nl4(tokens, w, weights, &rows, sums);
-    else if (type == JK_I8) strip_i8(tokens, w, weights, &rows, sums);
-    else strip_float(type, tokens, w, weights, &rows, sums);
-    const __m256 mask = row_mask(w, strip);
-    JK_UNROLL for (int t = 0; t < tokens; t++)
-        _mm256_storeu_ps(y + (token + (size_t)t) * y_stride + strip * 8, _mm256_and_ps(sums[t], mask));
-}
-
-// Tokens in blocks whose activations stay in the cache; within a block, a strip meets `widest` tokens at a time.
-JK_INLINE void matmul(jk_type type, const int widest, const jk_matrix *w, const jk_rows *x, const uint32_t *index,
-                      size_t first_token, size_t last_token, float *y, size_t y_stride, size_t first, size_t last) {
-    const size_t size = jk_strip_size(type, w->columns);
-    const size_t row = jk_most(x->stride * (type == JK_F32 || type == JK_BF16 ? sizeof(float) : 1), 1);
-    const size_t block = jk_most(CACHED_ACTIVATION_BYTES / row / 8 * 8, 8);
-    for (size_t begin = first_token; begin < last_token; begin += block) {
-        const size_t end = jk_least(begin + block, last_token);
-        for (size_t strip = first; strip < last; strip++) {
-            const uint8_t *weights = (const uint8_t *)w->strips + strip * size;
-            size_t t = begin;
-            if (widest >= 8)
-                for (; t + 8 <= end; t += 8) multiply_strip(type, 8, w, x, index, t, strip, weights, y, y_stride);
-            if (widest >= 4)
-                for (; t + 4 <= end; t += 4) multiply_strip(type, 4, w, x, index, t, strip, weights, y, y_stride);
-            for (; t + 2 <= end; t += 2) multiply_strip(type, 2, w, x, index, t, strip, weights, y, y_stride);
-            for (; t < end; t++) multiply_strip(type, 1, w, x, index, t, strip, weights, y, y_stride);
-        }
-    }
+JK_INLINE void multiply_tokens(jk_type type, const int tokens, const jk_matrix *w, const uint8_t *strip,
+                               const token_rows *x, v8 *y) {
+    if (type == JK_NL4) strip_nl4(tokens, w, strip, x, y);
+    else if (type == JK_I8) strip_i8(tokens, w, strip, x, y);
+    else strip_float(type, tokens, w, strip, x, y);
 }
 
 static void matmul_f32 JK_MATMUL_ARGUMENTS {
