@@ -96,9 +96,25 @@ JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index) {
 
 // ---------------------------------------------------------------------------------------------- matrix products
 
-enum { PREFETCH_BYTES = 2048 };  // ahead of the tile in hand, when one token reads weights from memory
+JK_INLINE v8 v8_load_i8(const int8_t *p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
+}
 
 #include "products.h"
+
+JK_INLINE void v8_transpose(v8 x[4]) {
+    const __m256 a = _mm256_unpacklo_ps(x[0], x[1]), b = _mm256_unpackhi_ps(x[0], x[1]);
+    const __m256 c = _mm256_unpacklo_ps(x[2], x[3]), d = _mm256_unpackhi_ps(x[2], x[3]);
+    // Columns 0 and 4, 1 and 5, 2 and 6, 3 and 7.
+    const __m256 e = _mm256_shuffle_ps(a, c, 0x44), f = _mm256_shuffle_ps(a, c, 0xEE);
+    const __m256 g = _mm256_shuffle_ps(b, d, 0x44), h = _mm256_shuffle_ps(b, d, 0xEE);
+    x[0] = _mm256_permute2f128_ps(e, f, 0x20);
+    x[1] = _mm256_permute2f128_ps(g, h, 0x20);
+    x[2] = _mm256_permute2f128_ps(e, f, 0x31);
+    x[3] = _mm256_permute2f128_ps(g, h, 0x31);
+}
+
+JK_INLINE __m256i load_bytes(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
 
 JK_INLINE __m256i broadcast_codes(const int8_t *p) {
     int32_t four;
@@ -106,74 +122,61 @@ JK_INLINE __m256i broadcast_codes(const int8_t *p) {
     return _mm256_set1_epi32(four);
 }
 
-JK_INLINE __m256 group_scales(const uint8_t *header, size_t group) {
-    const __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)(header + 32 + 8 * group));
-    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+// Unsigned bytes times signed ones, added by fours. Sums of two must stay within int16.
+JK_INLINE __m256i multiply_bytes(__m256i a, __m256i b) {
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1));
 }
 
-// The grid's entries are 0 ... 121: a pair of products reaches 2 x 121 x 127 = 30734, within int16. What the grid
-// exceeds the codes by, 64, goes out again by the sum of the activations' codes.
-JK_INLINE void strip_nl4(const int tokens, const jk_matrix *w, const uint8_t *header, const token_rows *x, __m256 *y) {
-    const size_t tiles = jk_parts(w->columns, JK_GROUP);
-    const uint8_t *tile = header + jk_header_size(tiles);
+// The grid's entries of the two halves of a plane of an int4 tile.
+JK_INLINE void look_up(__m256i plane, __m256i *low, __m256i *high) {
     const __m256i grid = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)jk_nl4_grid));
-    const __m256i nibble = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
-    __m256 s[8];
-    JK_UNROLL for (int t = 0; t < tokens; t++) s[t] = _mm256_setzero_ps();
-    for (size_t g = 0; g < tiles; g++, tile += JK_NL4_TILE) {
-        __m256i dot[8];
-        if (tokens == 1) {
-            _mm_prefetch((const char *)tile + PREFETCH_BYTES, _MM_HINT_T0);
-            _mm_prefetch((const char *)tile + PREFETCH_BYTES + 64, _MM_HINT_T0);
-        }
-        JK_UNROLL for (int t = 0; t < tokens; t++) dot[t] = _mm256_set1_epi32(x->sums[t][g] * -64);
-        JK_UNROLL for (int j = 0; j < 4; j++) {
-            const __m256i plane = _mm256_loadu_si256((const __m256i *)(const void *)(tile + 32 * j));
-            const __m256i low = _mm256_shuffle_epi8(grid, _mm256_and_si256(plane, nibble));
-            const __m256i high = _mm256_shuffle_epi8(grid, _mm256_and_si256(_mm256_srli_epi16(plane, 4), nibble));
+    const __m256i nibble = _mm256_set1_epi8(15);
+    *low = _mm256_shuffle_epi8(grid, _mm256_and_si256(plane, nibble));
+    *high = _mm256_shuffle_epi8(grid, _mm256_and_si256(_mm256_srli_epi16(plane, 4), nibble));
+}
+
+JK_INLINE void expand_tile(const uint8_t *tile, uint8_t expanded[EXPANDED_TILE]) {
+    JK_UNROLL for (size_t j = 0; j < 4; j++) {
+        __m256i low, high;
+        look_up(load_bytes(tile + 32 * j), &low, &high);
+        _mm256_storeu_si256((__m256i *)(void *)(expanded + 32 * j), low);
+        _mm256_storeu_si256((__m256i *)(void *)(expanded + 32 * (j + 4)), high);
+    }
+}
+
+JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, const uint8_t *tile, v8 scales,
+                        const tile_tokens *x, v8 *s) {
+    __m256i dot[4];
+    // The grid's entries are 0 ... 121: a pair of products reaches 2 x 121 x 127 = 30734, within int16. What the grid
+    // exceeds the codes by, 64, is in the offsets.
+    JK_UNROLL for (int t = 0; t < tokens; t++)
+        dot[t] = form == FORM_I8 ? _mm256_setzero_si256() : _mm256_set1_epi32(*x->offsets[t]);
+    if (form == FORM_NL4) {
+        JK_UNROLL for (size_t j = 0; j < 4; j++) {
+            __m256i low, high;
+            look_up(load_bytes(tile + 32 * j), &low, &high);
             JK_UNROLL for (int t = 0; t < tokens; t++) {
-                const int8_t *codes = x->codes[t] + g * JK_GROUP + 4 * j;
-                const __m256i a = _mm256_madd_epi16(_mm256_maddubs_epi16(low, broadcast_codes(codes)), ones);
-                const __m256i b = _mm256_madd_epi16(_mm256_maddubs_epi16(high, broadcast_codes(codes + 16)), ones);
+                const __m256i a = multiply_bytes(low, broadcast_codes(x->codes[t] + j * step));
+                const __m256i b = multiply_bytes(high, broadcast_codes(x->codes[t] + (j + 4) * step));
                 dot[t] = _mm256_add_epi32(dot[t], _mm256_add_epi32(a, b));
             }
         }
-        const __m256 scales = group_scales(header, g);
-        JK_UNROLL for (int t = 0; t < tokens; t++)
-            s[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[t]), _mm256_mul_ps(scales, _mm256_set1_ps(x->scales[t][g])), s[t]);
-    }
-    const __m256 row_scales = _mm256_loadu_ps((const float *)(const void *)header);
-    JK_UNROLL for (int t = 0; t < tokens; t++) y[t] = _mm256_mul_ps(s[t], row_scales);
-}
-
-// |w| times x with w's sign: a pair of products is at most 2 x 128 x 127 = 32512.
-JK_INLINE void strip_i8(const int tokens, const jk_matrix *w, const uint8_t *header, const token_rows *x, __m256 *y) {
-    const size_t tiles = jk_parts(w->columns, JK_GROUP), group = jk_scale_group(JK_I8, w->columns);
-    const int shift = group == 64;  // tile g lies in group g >> shift
-    const uint8_t *tile = header + jk_header_size(jk_parts(w->columns, group));
-    const __m256i ones = _mm256_set1_epi16(1);
-    __m256 s[8];
-    JK_UNROLL for (int t = 0; t < tokens; t++) s[t] = _mm256_setzero_ps();
-    for (size_t g = 0; g < tiles; g++, tile += JK_I8_TILE) {
-        __m256i dot[8];
-        if (tokens == 1)
-            JK_UNROLL for (int i = 0; i < 4; i++) _mm_prefetch((const char *)tile + PREFETCH_BYTES + 64 * i, _MM_HINT_T0);
-        JK_UNROLL for (int t = 0; t < tokens; t++) dot[t] = _mm256_setzero_si256();
-        JK_UNROLL for (int j = 0; j < 8; j++) {
-            const __m256i plane = _mm256_loadu_si256((const __m256i *)(const void *)(tile + 32 * j));
-            const __m256i magnitude = _mm256_abs_epi8(plane);
+    } else {
+        JK_UNROLL for (size_t j = 0; j < 8; j++) {
+            const __m256i plane = load_bytes(tile + 32 * j), magnitude = _mm256_abs_epi8(plane);
             JK_UNROLL for (int t = 0; t < tokens; t++) {
-                const __m256i codes = broadcast_codes(x->codes[t] + g * JK_GROUP + 4 * j);
-                const __m256i pairs = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(codes, plane));
-                dot[t] = _mm256_add_epi32(dot[t], _mm256_madd_epi16(pairs, ones));
+                const __m256i codes = broadcast_codes(x->codes[t] + j * step);
+                // |w| times x with w's sign: a pair of products is at most 2 x 128 x 127 = 32512.
+                const __m256i products = form == FORM_I8 ? multiply_bytes(magnitude, _mm256_sign_epi8(codes, plane))
+                                                         : multiply_bytes(plane, codes);
+                dot[t] = _mm256_add_epi32(dot[t], products);
+                // Keeps the order of planes: clang would take a token through all of them first, and spill them.
+                __asm__("" : "+x"(dot[t]));
             }
         }
-        const __m256 scales = group_scales(header, g >> shift);
-        JK_UNROLL for (int t = 0; t < tokens; t++)
-            s[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[t]), _mm256_mul_ps(scales, _mm256_set1_ps(x->scales[t][g])), s[t]);
     }
-    const __m256 row_scales = _mm256_loadu_ps((const float *)(const void *)header);
-    JK_UNROLL for (int t = 0; t < tokens; t++) y[t] = _mm256_mul_ps(s[t], row_scales);
+    JK_UNROLL for (int t = 0; t < tokens; t++)
+        s[t] = v8_fma(_mm256_cvtepi32_ps(dot[t]), v8_mul(scales, v8_set(*x->scales[t])), s[t]);
 }
 
 JK_INLINE __m256 load_weights(jk_type type, const uint8_t *strip, size_t column) {
@@ -189,9 +192,8 @@ JK_INLINE void add_column(__m256 weights, float x, __m256d s[2]) {
     s[1] = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm256_extractf128_ps(weights, 1)), factor, s[1]);
 }
 
-// Up to 2 tokens: their 8 sums and the weights fit the registers.
-JK_INLINE void strip_float(jk_type type, const int tokens, const jk_matrix *w, const uint8_t *strip, const token_rows *x,
-                           __m256 *y) {
+JK_INLINE void multiply_floats(jk_type type, const int tokens, const jk_matrix *w, const uint8_t *strip,
+                               const float *const x[2], v8 *y) {
     __m256d s[2][2][2];  // [token][column mod 2][half]
     JK_UNROLL for (int t = 0; t < tokens; t++)
         JK_UNROLL for (int k = 0; k < 2; k++) s[t][k][0] = s[t][k][1] = _mm256_setzero_pd();
@@ -199,38 +201,15 @@ JK_INLINE void strip_float(jk_type type, const int tokens, const jk_matrix *w, c
     for (; c + 2 <= w->columns; c += 2)
         JK_UNROLL for (int k = 0; k < 2; k++) {
             const __m256 weights = load_weights(type, strip, c + (size_t)k);
-            JK_UNROLL for (int t = 0; t < tokens; t++) add_column(weights, x->values[t][c + (size_t)k], s[t][k]);
+            JK_UNROLL for (int t = 0; t < tokens; t++) add_column(weights, x[t][c + (size_t)k], s[t][k]);
         }
     if (c < w->columns) {
         const __m256 weights = load_weights(type, strip, c);
-        JK_UNROLL for (int t = 0; t < tokens; t++) add_column(weights, x->values[t][c], s[t][0]);
+        JK_UNROLL for (int t = 0; t < tokens; t++) add_column(weights, x[t][c], s[t][0]);
     }
     JK_UNROLL for (int t = 0; t < tokens; t++)
         y[t] = _mm256_set_m128(_mm256_cvtpd_ps(_mm256_add_pd(s[t][0][1], s[t][1][1])),
                                _mm256_cvtpd_ps(_mm256_add_pd(s[t][0][0], s[t][1][0])));
-}
-
-JK_INLINE void multiply_tokens(jk_type type, const int tokens, const jk_matrix *w, const uint8_t *strip,
-                               const token_rows *x, v8 *y) {
-    if (type == JK_NL4) strip_nl4(tokens, w, strip, x, y);
-    else if (type == JK_I8) strip_i8(tokens, w, strip, x, y);
-    else strip_float(type, tokens, w, strip, x, y);
-}
-
-static void matmul_f32 JK_MATMUL_ARGUMENTS {
-    matmul(JK_F32, 2, w, x, index, first_token, last_token, y, y_stride, first, last);
-}
-
-static void matmul_bf16 JK_MATMUL_ARGUMENTS {
-    matmul(JK_BF16, 2, w, x, index, first_token, last_token, y, y_stride, first, last);
-}
-
-static void matmul_i8 JK_MATMUL_ARGUMENTS {
-    matmul(JK_I8, 4, w, x, index, first_token, last_token, y, y_stride, first, last);
-}
-
-static void matmul_nl4 JK_MATMUL_ARGUMENTS {
-    matmul(JK_NL4, 8, w, x, index, first_token, last_token, y, y_stride, first, last);
 }
 
 static void multiply_peak(size_t rounds, int32_t sink[8]) {

@@ -33,7 +33,7 @@
     KERNEL(matmul_bf16, JK_MATMUL_ARGUMENTS)                                                                           \
     KERNEL(matmul_i8, JK_MATMUL_ARGUMENTS)                                                                             \
     KERNEL(matmul_nl4, JK_MATMUL_ARGUMENTS)                                                                            \
-    KERNEL(quantize, (const float *x, int8_t *codes, float *scales, int32_t *sums, size_t groups))                     \
+    KERNEL(quantize, (const float *x, int8_t *codes, float *scales, int32_t *offsets, size_t groups))                  \
     /* One row. */                                                                                                     \
     KERNEL(rms_norm, (const float *x, const float *weight, float eps, size_t width, float *y))                         \
     KERNEL(add, (float *y, const float *x, size_t width))                                                              \

@@ -74,7 +74,7 @@ JK_INLINE void v8_store_first(float *p, size_t n, v8 x) {
 // ---------------------------------------------------------------------------------------------- vectors
 
 // scale = max|x| / 127, code = round-to-even(x * (127 / max|x|)), a group of 32 at a time.
-static void quantize(const float *x, int8_t *codes, float *scales, int32_t *sums, size_t groups) {
+static void quantize(const float *x, int8_t *codes, float *scales, int32_t *offsets, size_t groups) {
     for (size_t g = 0; g < groups; g++, x += JK_GROUP, codes += JK_GROUP) {
         v8 lanes[4];
         v8 largest = v8_set(0.0f), poison = v8_set(0.0f);
@@ -89,7 +89,7 @@ static void quantize(const float *x, int8_t *codes, float *scales, int32_t *sums
         // Below 127 / FLT_MAX the inverse overflows; such a group is zero as far as any sum is concerned.
         if (!finite || !(inverse <= FLT_MAX)) {
             scales[g] = finite ? 0.0f : NAN;
-            sums[g] = 0;
+            offsets[g] = 0;
             memset(codes, 0, JK_GROUP);
             continue;
         }
@@ -97,7 +97,7 @@ static void quantize(const float *x, int8_t *codes, float *scales, int32_t *sums
         for (int i = 0; i < 4; i++) rounded[i] = v8_round(v8_mul(lanes[i], v8_set(inverse)));
         v8i_pack(codes, rounded);
         scales[g] = maximum / 127.0f;
-        sums[g] = v8i_sum(v8i_add(v8i_add(rounded[0], rounded[1]), v8i_add(rounded[2], rounded[3])));
+        offsets[g] = -64 * v8i_sum(v8i_add(v8i_add(rounded[0], rounded[1]), v8i_add(rounded[2], rounded[3])));
     }
 }
 

@@ -14,9 +14,6 @@ static size_t grain_of(const jk_engine *engine, size_t items, size_t cost) {
 
 // ---------------------------------------------------------------------------------------------- matrix products
 
-// Strips that a thread keeps in its cache while it takes the tokens block by block.
-enum { CACHED_STRIP_BYTES = 192 << 10 };
-
 typedef struct {
     void(*kernel) JK_MATMUL_ARGUMENTS;
     const jk_matrix *w;
@@ -56,9 +53,8 @@ void jk_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, co
         run.tokens = jk_parts(jk_parts(run.tokens, 2), 16) * 16;
     // Reading 32 bytes of weights costs about as much as four of the cost's units, or one for each further token.
     const size_t items = run.strips * jk_parts(count, run.tokens);
-    size_t grain = grain_of(engine, items, jk_parts(bytes, 32) * (3 + run.tokens));
-    if (run.tokens > 1) grain = jk_least(grain, jk_parts(CACHED_STRIP_BYTES, jk_most(bytes, 1)));
-    jk_pool_run(engine->pool, run_matmul, &run, items, grain);
+    jk_pool_run(engine->pool, run_matmul, &run, items,
+                grain_of(engine, items, jk_parts(bytes, 32) * (3 + run.tokens)));
 }
 
 // ---------------------------------------------------------------------------------------------- vectors
@@ -72,7 +68,7 @@ static void run_quantize(void *context, size_t first, size_t last) {
     const quantize_run *run = context;
     const jk_rows *x = run->x;
     run->engine->kernels->quantize(x->values + first * JK_GROUP, x->codes + first * JK_GROUP, x->scales + first,
-                                   x->sums + first, last - first);
+                                   x->offsets + first, last - first);
 }
 
 void jk_quantize(const jk_engine *engine, const jk_rows *x, size_t count) {

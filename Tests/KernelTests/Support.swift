@@ -118,7 +118,7 @@ final class Activations {
   let values: Buffer<Float>
   let codes: Buffer<Int8>
   let scales: Buffer<Float>
-  let sums: Buffer<Int32>
+  let offsets: Buffer<Int32>
 
   init(count: Int, width: Int, values source: [Float]) {
     self.count = count
@@ -127,7 +127,7 @@ final class Activations {
     values = Buffer(count * stride)
     codes = Buffer(count * stride, 0)
     scales = Buffer(count * stride / 32)
-    sums = Buffer(count * stride / 32, 0)
+    offsets = Buffer(count * stride / 32, 0)
     for row in 0..<count {
       for column in 0..<width { values[row * stride + column] = source[row * width + column] }
     }
@@ -136,7 +136,7 @@ final class Activations {
   func rows(from first: Int = 0) -> jk_rows {
     jk_rows(
       values: values.pointer + first * stride, codes: codes.pointer + first * stride,
-      scales: scales.pointer + first * stride / 32, sums: sums.pointer + first * stride / 32,
+      scales: scales.pointer + first * stride / 32, offsets: offsets.pointer + first * stride / 32,
       stride: stride)
   }
 

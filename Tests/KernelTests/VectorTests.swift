@@ -27,7 +27,7 @@ import Testing
           }
           return [
             norm.array, sum.array, scaled.array, gated.array, soft.array, rows.scales.array,
-            rows.codes.array.map(Float.init), rows.sums.array.map(Float.init),
+            rows.codes.array.map(Float.init), rows.offsets.array.map(Float.init),
           ]
         }
         for result in results.dropFirst() {
@@ -86,7 +86,7 @@ import Testing
         #expect(x.scales[group] == largest / 127)
         let codes = values.map { Int8(($0 * (127 / largest)).rounded(.toNearestOrEven)) }
         #expect(Array(x.codes.array[32 * group..<32 * group + 32]) == codes)
-        #expect(x.sums[group] == codes.reduce(Int32(0)) { $0 + Int32($1) })
+        #expect(x.offsets[group] == -64 * codes.reduce(Int32(0)) { $0 + Int32($1) })
       }
     }
   }
@@ -97,7 +97,7 @@ import Testing
         let x = Activations(count: 1, width: 32, values: [value] + Array(repeating: 0, count: 31))
         x.quantize(Engine(set))
         #expect(scale.isNaN ? x.scales[0].isNaN : x.scales[0] == scale)
-        #expect(x.codes.array.allSatisfy { $0 == 0 } && x.sums[0] == 0)
+        #expect(x.codes.array.allSatisfy { $0 == 0 } && x.offsets[0] == 0)
       }
     }
   }

@@ -107,13 +107,14 @@ typedef struct {
 // ---------------------------------------------------------------------------------------------- activations
 
 // A batch of activation rows: one row a token. `stride` is a multiple of 32; columns from the logical width to the
-// stride are zero in `values`. The quantized copy (int8 codes, one scale and one sum of codes per 32 columns) is
-// written by jk_quantize and read by products with JK_I8 and JK_NL4 matrices.
+// stride are zero in `values`. The quantized copy is written by jk_quantize and read by products with JK_I8 and JK_NL4
+// matrices: int8 codes and, for each 32 columns, a scale and an offset, -64 x the sum of the codes: what products with
+// the int4 grid's entries, which exceed the weights' codes by 64, have to begin with.
 typedef struct {
-    float *values;   // [rows][stride]
-    int8_t *codes;   // [rows][stride]
-    float *scales;   // [rows][stride / 32]
-    int32_t *sums;   // [rows][stride / 32]
+    float *values;     // [rows][stride]
+    int8_t *codes;     // [rows][stride]
+    float *scales;     // [rows][stride / 32]
+    int32_t *offsets;  // [rows][stride / 32]
     size_t stride;
 } jk_rows;
 

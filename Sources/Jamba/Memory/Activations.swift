@@ -27,12 +27,12 @@ final class Activations {
     unsafe rows.values = values
     unsafe rows.stride = stride
     if codes {
-      // Largest alignment first: values, scales, sums, then the bytes.
+      // Largest alignment first: values, scales, offsets, then the bytes.
       let scales = unsafe values + capacity * stride
       unsafe rows.scales = scales
-      let sums = unsafe UnsafeMutableRawPointer(scales + capacity * stride / 32)
-      unsafe rows.sums = sums.assumingMemoryBound(to: Int32.self)
-      unsafe rows.codes = (sums + capacity * stride / 32 * 4).assumingMemoryBound(to: Int8.self)
+      let offsets = unsafe UnsafeMutableRawPointer(scales + capacity * stride / 32)
+      unsafe rows.offsets = offsets.assumingMemoryBound(to: Int32.self)
+      unsafe rows.codes = (offsets + capacity * stride / 32 * 4).assumingMemoryBound(to: Int8.self)
     }
     unsafe self.rows = rows
   }
