@@ -30,7 +30,7 @@ import Testing
     for columns in Self.columns {
       for rows in [1, 7, 8, 9] {
         for pattern in Pattern.allCases {
-          let tokens = 7
+          let tokens = 13  // packed by fours, and one left over
           let x = Activations(
             count: tokens, width: columns, values: pattern.values(tokens * columns, &random))
           x.quantize(engines[0])
@@ -48,30 +48,31 @@ import Testing
     }
   }
 
-  @Test(arguments: types) func batchesThreadsAndIndicesChangeNothing(type: jk_type) {
+  @Test(arguments: types, [160, 1100]) func batchesThreadsAndIndicesChangeNothing(type: jk_type, width: Int) {
     var random = Random(2)
-    let width = 160
     let rows = 45
     let weights = random.normals(rows * width)
     let matrix = Matrix(type, rows: rows, columns: width, weights: weights)
-    let x = Activations(count: 17, width: width, values: random.normals(17 * width))
+    let most = 37
+    let x = Activations(count: most, width: width, values: random.normals(most * width))
     let stride = 48
     for set in instructionSets {
       let single = Engine(set)
       x.quantize(single)
-      let alone = (0..<17).map { matrix.multiply(single, x, from: $0, count: 1) }
+      let alone = (0..<most).map { matrix.multiply(single, x, from: $0, count: 1) }
       for threads in 1...3 {
         let engine = Engine(set, threads: threads)
-        for count in [0, 1, 2, 3, 4, 5, 7, 8, 9, 17] {
+        for count in [0, 1, 2, 3, 4, 5, 7, 8, 9, 17, most] {
           #expect(
             firstDifference(matrix.multiply(engine, x, count: count), Array(alone[..<count].joined()))
               == nil)
         }
-        let index: [UInt32] = [16, 3, 3, 0, 9]
-        #expect(
-          firstDifference(
-            matrix.multiply(engine, x, count: 5, index: index),
-            index.flatMap { alone[Int($0)] }) == nil)
+        for index: [UInt32] in [[16, 3, 3, 0, 9], [1, 0, 30, 30, 4, 36, 7, 7, 12, 2, 5]] {
+          #expect(
+            firstDifference(
+              matrix.multiply(engine, x, count: index.count, index: index),
+              index.flatMap { alone[Int($0)] }) == nil)
+        }
       }
     }
     // Rows that do not exist are zero even where the activations are not finite.
