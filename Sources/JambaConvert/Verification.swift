@@ -84,6 +84,7 @@ public func unpack(
     let writer = try JambaFileWriter(path: output, parallel: { pool.forEach($0, $1) })
     let total = file.directory.segments.reduce(0) { $0 + $1.byteCount }
     var done = 0
+    let reader = try BlockReader(file)
     var buffer = [UInt8](repeating: 0, count: Block.byteCount)
     for (index, segment) in file.directory.segments.enumerated() {
       writer.beginSegment(byteCount: segment.byteCount, packing: .raw)
@@ -95,7 +96,7 @@ public func unpack(
         unsafe buffer.withUnsafeMutableBytes { bytes in
           let part = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<count])
           do throws(FormatError) {
-            try unsafe file.decodeBlock(block, into: part)
+            try unsafe reader.read(block..<block + 1, of: segment, into: part)
             try unsafe writer.append(UnsafeRawBufferPointer(part))
           } catch { failure = error }
         }
@@ -141,19 +142,18 @@ private func checkTensors(_ file: JambaFile, _ specifications: [TensorSpecificat
 
 private func checkBlocks(of segment: Segment, _ file: JambaFile, _ pool: WorkerPool) throws(ConversionError) {
   let results = Failure()
-  pool.forEach(segment.blocks.count) { index in
-    let block = segment.blocks.lowerBound + index
+  let batch = BlockReader.maximumBlockCount
+  pool.forEach((segment.blocks.count + batch - 1) / batch) { index in
+    let first = segment.blocks.lowerBound + index * batch
+    let blocks = first..<min(first + batch, segment.blocks.upperBound)
     do throws(FormatError) {
-      if segment.packing == .raw {
-        try file.verifyBlock(block)
-      } else {
-        let scratch: AlignedBuffer
-        do throws(SystemError) { scratch = try AlignedBuffer(byteCount: Block.byteCount) } catch {
-          throw .system(action: "read", path: file.path, error)
-        }
-        let count = file.decodedRange(ofBlock: block, in: segment).count
-        try unsafe file.decodeBlock(block, into: UnsafeMutableRawBufferPointer(rebasing: scratch.bytes[..<count]))
+      let decoded = file.decodedRange(ofBlock: blocks.upperBound - 1, in: segment).upperBound
+        - file.decodedRange(ofBlock: first, in: segment).lowerBound
+      let scratch: AlignedBuffer
+      do throws(SystemError) { scratch = try AlignedBuffer(byteCount: decoded) } catch {
+        throw .system(action: "read", path: file.path, error)
       }
+      try unsafe BlockReader(file).read(blocks, of: segment, into: scratch.bytes)
     } catch {
       results.record(error)
     }

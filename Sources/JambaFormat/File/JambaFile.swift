@@ -1,70 +1,66 @@
-/// A .jamba file opened for reading: its directory checked, its bytes mapped.
+/// A .jamba file opened for reading: its directory checked, its contents read on demand.
 public final class JambaFile: Sendable {
   public let path: String
   public let directory: Directory
-  package let map: MappedFile
-  public var byteCount: Int { map.byteCount }
+  public let byteCount: Int
+  let descriptor: FileDescriptor
   private let entryIndices: [ExactString: Int]
 
   /// Opens and checks header and directory. The content of blocks is checked when they are read.
   public init(path: String) throws(FormatError) {
+    let size: Int
     do throws(SystemError) {
-      let file = try FileDescriptor.open(reading: path)
-      guard try file.regularFileSize() > 0 else { throw SystemError(code: 0) }
-      map = try MappedFile(file)
-    } catch {
-      throw error.code == 0 ? .notJamba(path: path) : .system(action: "open", path: path, error)
-    }
+      descriptor = try FileDescriptor.open(reading: path)
+      size = try descriptor.regularFileSize()
+    } catch { throw .system(action: "open", path: path, error) }
     self.path = path
-    let size = map.byteCount
+    byteCount = size
     let header = try FileHeader(
-      unsafe Array(map.bytes[..<min(size, FileHeader.byteCount)]), path: path)
+      JambaFile.bytes(0..<min(size, FileHeader.byteCount), of: descriptor, path: path), path: path)
     guard header.fileSize == size else {
       throw .damaged(path: path, reason: "it has \(size) bytes and should have \(header.fileSize)")
     }
     guard header.directoryOffset >= FileHeader.byteCount, header.directoryOffset <= size,
       header.directorySize == size - header.directoryOffset
     else { throw .damaged(path: path, reason: "the directory is not where the header says") }
-    let stored = unsafe UnsafeRawBufferPointer(rebasing: map.bytes[header.directoryOffset...])
-    guard unsafe checksum(of: stored) == header.directoryChecksum else {
+    let stored = try JambaFile.bytes(header.directoryOffset..<size, of: descriptor, path: path)
+    guard checksum(of: stored) == header.directoryChecksum else {
       throw .damaged(path: path, reason: "the directory's checksum is wrong")
     }
     directory = try Directory(
-      unsafe ArraySlice(stored), entryCount: header.entryCount, segmentCount: header.segmentCount,
+      stored[...], entryCount: header.entryCount, segmentCount: header.segmentCount,
       blockCount: header.blockCount, contents: FileHeader.byteCount..<header.directoryOffset, path: path)
     var indices: [ExactString: Int] = [:]
     for (index, entry) in directory.entries.enumerated() { indices[ExactString(entry.name)] = index }
     entryIndices = indices
   }
 
+  private static func bytes(
+    _ range: Range<Int>, of file: borrowing FileDescriptor, path: String
+  ) throws(FormatError) -> [UInt8] {
+    do throws(SystemError) {
+      let buffer = try AlignedBuffer(byteCount: range.count)
+      try unsafe file.read(into: buffer.bytes, at: range.lowerBound)
+      return unsafe Array(buffer.bytes)
+    } catch { throw .system(action: "read", path: path, error) }
+  }
+
+  /// The whole file mapped for reading.
+  package func mapped() throws(FormatError) -> MappedFile {
+    do { return try MappedFile(descriptor) } catch { throw .system(action: "map", path: path, error) }
+  }
+
+  /// Throws when the file has become shorter, so that touching its map would end the process.
+  package func checkSize() throws(FormatError) {
+    let size: Int
+    do { size = try descriptor.regularFileSize() } catch { throw .system(action: "read", path: path, error) }
+    guard size >= byteCount else {
+      throw .damaged(path: path, reason: "it was cut from \(byteCount) to \(size) bytes while in use")
+    }
+  }
+
   public func entry(named name: String) -> Entry? {
     entryIndices[ExactString(name)].map { directory.entries[$0] }
-  }
-
-  /// Checks the stored bytes of a block against its checksum.
-  package func verifyBlock(_ index: Int) throws(FormatError) {
-    let block = directory.blocks[index]
-    guard unsafe checksum(of: storedBytes(of: block)) == block.checksum else {
-      throw .damaged(path: path, reason: "block \(index) at byte \(block.offset) fails its checksum")
-    }
-  }
-
-  /// Checks a block and decodes it into `output`, which has exactly its decoded size.
-  package func decodeBlock(_ index: Int, into output: UnsafeMutableRawBufferPointer) throws(FormatError) {
-    try verifyBlock(index)
-    let block = directory.blocks[index]
-    let stored = unsafe storedBytes(of: block)
-    if block.isCompressed {
-      guard unsafe Zstd.decompress(stored, into: output) else {
-        throw .damaged(path: path, reason: "block \(index) at byte \(block.offset) cannot be decompressed")
-      }
-    } else {
-      unsafe output.copyMemory(from: stored)
-    }
-  }
-
-  private func storedBytes(of block: Block) -> UnsafeRawBufferPointer {
-    unsafe UnsafeRawBufferPointer(rebasing: map.bytes[block.offset..<block.offset + block.storedByteCount])
   }
 
   /// Where block `index` of a segment lies in the decoded segment.
@@ -79,6 +75,7 @@ public final class JambaFile: Sendable {
     let wanted = entry.offset..<entry.offset + entry.byteCount
     var result: [UInt8] = []
     result.reserveCapacity(entry.byteCount)
+    let reader = try BlockReader(self)
     let scratch: AlignedBuffer
     do { scratch = try AlignedBuffer(byteCount: Block.byteCount) } catch {
       throw .system(action: "read", path: path, error)
@@ -87,7 +84,7 @@ public final class JambaFile: Sendable {
       let range = decodedRange(ofBlock: index, in: segment)
       guard range.overlaps(wanted) else { continue }
       let block = unsafe UnsafeMutableRawBufferPointer(rebasing: scratch.bytes[..<range.count])
-      try unsafe decodeBlock(index, into: block)
+      try unsafe reader.read(index..<index + 1, of: segment, into: block)
       let part = range.clamped(to: wanted)
       unsafe result += block[part.lowerBound - range.lowerBound..<part.upperBound - range.lowerBound]
     }

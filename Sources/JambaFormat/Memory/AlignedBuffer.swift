@@ -29,6 +29,13 @@ package final class AlignedBuffer: @unchecked Sendable {
     unsafe base = address
   }
 
+  /// Asks for large pages, which spare the processor table walks. For memory that will be used whole.
+  package func preferLargePages() {
+    #if !canImport(Darwin)
+      if let base = unsafe base { _ = unsafe madvise(base, byteCount, Int32(MADV_HUGEPAGE)) }
+    #endif
+  }
+
   deinit {
     if let base = unsafe base { _ = unsafe munmap(base, byteCount) }
   }
@@ -66,12 +73,4 @@ package final class MappedFile: @unchecked Sendable {
   }
 
   package var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: byteCount) }
-
-  /// Asks the system to read a range ahead.
-  package func willNeed(_ range: Range<Int>) {
-    let page = 4096
-    let start = range.lowerBound / page * page
-    _ = unsafe posix_madvise(
-      UnsafeMutableRawPointer(mutating: base + start), range.upperBound - start, Int32(POSIX_MADV_WILLNEED))
-  }
 }

@@ -30,6 +30,39 @@ package struct FileDescriptor: ~Copyable, Sendable {
     try FileDescriptor(path, O_RDONLY | O_CLOEXEC)
   }
 
+  /// Opens the file that `other` is, for reading past the page cache: buffers, offsets and sizes are multiples of
+  /// `directAlignment` then. Throws where the file system cannot do that, or when another file stands at `path` by now.
+  package static func open(directly path: String, same other: borrowing FileDescriptor) throws(SystemError)
+    -> FileDescriptor
+  {
+    #if canImport(Darwin)
+      let file = try FileDescriptor(path, O_RDONLY | O_CLOEXEC)
+      guard fcntl(file.raw, F_NOCACHE, 1) == 0 else { throw .last }
+    #else
+      let file = try FileDescriptor(path, O_RDONLY | O_CLOEXEC | FileDescriptor.directFlag)
+    #endif
+    guard try file.identity() == other.identity() else { throw SystemError(code: ESTALE) }
+    return file
+  }
+
+  /// What O_DIRECT asks of addresses, offsets and sizes, on every disk in use.
+  package static let directAlignment = 4096
+
+  #if !canImport(Darwin)
+    // O_DIRECT, which the C library shows to GNU programs only.
+    #if arch(arm64) || arch(arm)
+      private static let directFlag: Int32 = 0o200000
+    #else
+      private static let directFlag: Int32 = 0o40000
+    #endif
+  #endif
+
+  private func identity() throws(SystemError) -> [UInt64] {
+    var information = stat()
+    guard unsafe fstat(raw, &information) == 0 else { throw .last }
+    return [UInt64(truncatingIfNeeded: information.st_dev), UInt64(information.st_ino)]
+  }
+
   /// Creates the file, or empties the one that is there.
   package static func create(_ path: String) throws(SystemError) -> FileDescriptor {
     try FileDescriptor(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC)
@@ -71,8 +104,15 @@ package struct FileDescriptor: ~Copyable, Sendable {
 
   /// Reads exactly `buffer.count` bytes from `offset`; a file that ends sooner is an input/output error.
   package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(SystemError) {
+    try unsafe read(into: buffer, at: offset, needing: buffer.count)
+  }
+
+  /// Reads `buffer.count` bytes from `offset`, or fewer, but `needed` at least, where the file ends.
+  package func read(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int, needing needed: Int
+  ) throws(SystemError) {
     var done = 0
-    while done < buffer.count {
+    while done < needed {
       let count = unsafe pread(raw, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
       if count < 0 && errno == EINTR { continue }
       guard count >= 0 else { throw .last }

@@ -1,0 +1,114 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// A thread that runs one body.
+///
+/// Invariant: `handle` is a thread that `join` has not been called for. Sendable: the owner alone calls `join`, once.
+@safe
+package final class BackgroundThread: @unchecked Sendable {
+  private let handle: pthread_t
+
+  private final class Body: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+
+  package init(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
+    let argument = unsafe Unmanaged.passRetained(Body(body))
+    #if canImport(Darwin)
+      var handle: pthread_t?
+      let code = unsafe pthread_create(
+        &handle, nil,
+        { argument in
+          unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+          return nil
+        }, argument.toOpaque())
+    #else
+      var handle = pthread_t()
+      let code = unsafe pthread_create(
+        &handle, nil,
+        { argument in
+          unsafe Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().run()
+          return nil
+        }, argument.toOpaque())
+    #endif
+    guard code == 0 else {
+      unsafe argument.release()
+      throw SystemError(code: code)
+    }
+    #if canImport(Darwin)
+      unsafe self.handle = handle!
+    #else
+      self.handle = handle
+    #endif
+  }
+
+  /// Waits for the body to end. Called once.
+  package func join() { _ = pthread_join(handle, nil) }
+}
+
+/// State behind a lock, with two things to wait for: that there is work, and that there is a result.
+///
+/// Invariant: the three objects live, at fixed addresses, as long as the monitor, and `state` is touched with the lock
+/// held only, which makes the monitor Sendable.
+@safe
+package final class Monitor<State>: @unchecked Sendable {
+  package enum Signal { case work, result }
+
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let workCondition: UnsafeMutablePointer<pthread_cond_t>
+  private let resultCondition: UnsafeMutablePointer<pthread_cond_t>
+  private var state: State
+
+  package init(_ state: State) {
+    self.state = state
+    unsafe mutex = .allocate(capacity: 1)
+    unsafe workCondition = .allocate(capacity: 1)
+    unsafe resultCondition = .allocate(capacity: 1)
+    // With default attributes these take no resources on Linux and Darwin, and do not fail.
+    _ = unsafe pthread_mutex_init(mutex, nil)
+    _ = unsafe pthread_cond_init(workCondition, nil)
+    _ = unsafe pthread_cond_init(resultCondition, nil)
+  }
+
+  deinit {
+    _ = unsafe pthread_cond_destroy(workCondition)
+    _ = unsafe pthread_cond_destroy(resultCondition)
+    _ = unsafe pthread_mutex_destroy(mutex)
+    unsafe workCondition.deallocate()
+    unsafe resultCondition.deallocate()
+    unsafe mutex.deallocate()
+  }
+
+  package func withLock<Result>(_ body: (inout State) -> Result) -> Result {
+    _ = unsafe pthread_mutex_lock(mutex)
+    defer { _ = unsafe pthread_mutex_unlock(mutex) }
+    return body(&state)
+  }
+
+  /// Calls `body` with the lock held, again after every signal, until it has a result.
+  package func wait<Result>(for signal: Signal, _ body: (inout State) -> Result?) -> Result {
+    _ = unsafe pthread_mutex_lock(mutex)
+    defer { _ = unsafe pthread_mutex_unlock(mutex) }
+    while true {
+      if let result = body(&state) { return result }
+      _ = unsafe pthread_cond_wait(signal == .work ? workCondition : resultCondition, mutex)
+    }
+  }
+
+  package func signal(_ signal: Signal) {
+    _ = unsafe pthread_cond_broadcast(signal == .work ? workCondition : resultCondition)
+  }
+}
+
+/// Seconds of a clock that never goes back.
+package func monotonicSeconds() -> Double {
+  var time = timespec()
+  _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
