@@ -25,7 +25,8 @@ struct Chat: ParsableCommand {
   var stop: [String] = []
 
   @OptionGroup var samplingOptions: SamplingOptions
-  @OptionGroup var threadOption: ThreadOption
+  @OptionGroup var contextOption: ContextOption
+  @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
     guard maxTokens >= 0 else { throw ValidationError("-n takes a number from 0 on.") }
@@ -33,7 +34,7 @@ struct Chat: ParsableCommand {
 
   func run() throws {
     Interrupt.catchSignals()
-    let model = try threadOption.open(self.model)
+    let model = try loading.open(self.model, context: contextOption.context)
     let conversation = try Conversation(model.makeSession(), system: system)
     if let prompt {
       guard try answer(prompt, conversation, turn: 0) != .cancelled else { throw JambaError.cancelled }

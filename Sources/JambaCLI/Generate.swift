@@ -32,7 +32,8 @@ struct Generate: ParsableCommand {
   var json = false
 
   @OptionGroup var samplingOptions: SamplingOptions
-  @OptionGroup var threadOption: ThreadOption
+  @OptionGroup var contextOption: ContextOption
+  @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
     guard (prompt == nil) != (tokens == nil) else { throw ValidationError("Give either --prompt or --tokens.") }
@@ -43,7 +44,7 @@ struct Generate: ParsableCommand {
   func run() throws {
     Interrupt.catchSignals()
     let start = Terminal.seconds
-    let model = try threadOption.open(self.model)
+    let model = try loading.open(self.model, context: contextOption.context, chunk: chunk)
     let loaded = Terminal.seconds
     let promptTokens = try tokens.map(tokenIDs) ?? model.requireTokenizer().encode(prompt!)
     let session = try model.makeSession(options: SessionOptions(chunk: chunk))
@@ -91,6 +92,7 @@ struct Generate: ParsableCommand {
           "decode_seconds": .number(decodeSeconds),
           "decode_tokens_per_second": .number(Double(max(generated.count - 1, 0)) / max(decodeSeconds, 1e-9)),
         ]),
+        "memory": model.memoryStatistics.report,
         "peak_resident_bytes": .integer(Processors.peakResidentByteCount),
       ]
       Output.write(JSON.object(report).text() + "\n")

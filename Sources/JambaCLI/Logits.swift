@@ -21,7 +21,7 @@ struct Logits: ParsableCommand {
   @Option(help: "Tokens that are computed together; changes speed and memory, never the result.")
   var chunk = 256
 
-  @OptionGroup var threadOption: ThreadOption
+  @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
     guard (tokens == nil) != (tokensFile == nil) else { throw ValidationError("Give either --tokens or --tokens-file.") }
@@ -31,7 +31,7 @@ struct Logits: ParsableCommand {
   func run() throws {
     let ids = try tokenIDs(try tokens ?? String(decoding: contents(of: tokensFile!), as: UTF8.self))
     guard !ids.isEmpty else { throw CommandFailure("there are no tokens") }
-    let model = try threadOption.open(self.model)
+    let model = try loading.open(self.model, context: ids.count, chunk: chunk)
     let session = try model.makeSession(options: SessionOptions(chunk: chunk))
     let vocabulary = model.configuration.vocabSize
 

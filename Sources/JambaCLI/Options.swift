@@ -12,9 +12,55 @@ struct ThreadOption: ParsableArguments {
   func validate() throws {
     if let threads, !(1...1024 ~= threads) { throw ValidationError("--threads takes a number from 1 to 1024.") }
   }
+}
 
-  func open(_ path: String) throws(JambaError) -> JambaModel {
-    try JambaModel.open(path, options: ModelOptions(threads: threads))
+/// "768MiB" or "4GiB", or a number of bytes.
+struct ByteSize: ExpressibleByArgument {
+  let byteCount: Int
+
+  init?(argument: String) {
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)]
+    let unit = units.first { argument.hasSuffix($0.0) }
+    guard let value = Double(argument.dropLast(unit?.0.count ?? 0)), value > 0, value * Double(unit?.1 ?? 1) < 0x1p60
+    else { return nil }
+    byteCount = Int(value * Double(unit?.1 ?? 1))
+  }
+}
+
+extension FileAccess: ExpressibleByArgument {}
+
+/// How to open a model: threads and memory.
+struct LoadingOptions: ParsableArguments {
+  @OptionGroup var threadOption: ThreadOption
+
+  @Option(
+    help: ArgumentHelp(
+      "The most memory to use, such as 768MiB or 4GiB; what the system allows when not given.", valueName: "size"))
+  var memory: ByteSize?
+
+  @Option(
+    help: ArgumentHelp(
+      "Read weights that do not fit into memory through the page cache or past it: cached or direct; decided by sizes when not given.",
+      valueName: "access"))
+  var access: FileAccess?
+
+  func options(context: Int?, chunk: Int = SessionOptions().chunk) -> ModelOptions {
+    ModelOptions(
+      threads: threadOption.threads, memory: memory?.byteCount, context: context, chunk: chunk, access: access)
+  }
+
+  func open(_ path: String, context: Int?, chunk: Int = SessionOptions().chunk) throws(JambaError) -> JambaModel {
+    try JambaModel.open(path, options: options(context: context, chunk: chunk))
+  }
+}
+
+struct ContextOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Tokens of text to keep memory for; 8192 when not given, if the model takes as many.", valueName: "n"))
+  var context: Int?
+
+  func validate() throws {
+    if let context, context < 1 { throw ValidationError("--context takes a number from 1 on.") }
   }
 }
 

@@ -28,7 +28,7 @@ struct Perplexity: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
-  @OptionGroup var threadOption: ThreadOption
+  @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
     guard 2...65536 ~= context else { throw ValidationError("--context takes a number from 2 to 65536.") }
@@ -37,8 +37,11 @@ struct Perplexity: ParsableCommand {
 
   func run() throws {
     Interrupt.catchSignals()
-    let model = try threadOption.open(self.model)
-    let reference = try self.reference.map { try threadOption.open($0) }
+    var options = loading.options(context: context)
+    // Two models share the memory.
+    if reference != nil { options.memory = (options.memory ?? MemoryLimit.ofProcess.byteCount) / 2 }
+    let model = try JambaModel.open(self.model, options: options)
+    let reference = try self.reference.map { try JambaModel.open($0, options: options) }
     if let reference, reference.configuration.vocabSize != model.configuration.vocabSize {
       throw CommandFailure("the models have vocabularies of different sizes")
     }

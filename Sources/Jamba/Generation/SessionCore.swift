@@ -7,17 +7,28 @@ struct SessionCore {
   private let workspace: Workspace
   /// `[vocab]` after the last token.
   private let logits: Activations
+  private let reservation: MemoryBudget.Reservation
+  private let cacheType: CacheType
   /// The text's tokens, for the repetition penalty.
   private(set) var tokens: [Int32] = []
 
   init(_ model: JambaModel, _ options: SessionOptions) throws(JambaError) {
     self.model = model
+    cacheType = options.cacheType ?? model.preferredCacheType
+    reservation = MemoryBudget.Reservation(model.budget)
     do throws(SystemError) {
-      state = try SequenceState(
-        model.configuration, cacheType: options.cacheType ?? model.network.preferredCacheType)
+      state = try SequenceState(model.configuration, cacheType: cacheType)
       workspace = try Workspace(model.configuration, capacity: options.chunk)
       logits = try Activations(width: model.configuration.vocabSize, capacity: 1, codes: false)
     } catch { throw .outOfMemory(byteCount: 0) }
+    try reserve(context: 0)
+  }
+
+  /// Sees to it that the text's memory stays within the model's limit.
+  private func reserve(context: Int) throws(JambaError) {
+    let state = SequenceState.byteCount(model.configuration, cacheType: cacheType, context: context)
+    try reservation.grow(
+      to: state + workspace.byteCount + Memory.wholePages(4 * model.configuration.vocabSize), context: context)
   }
 
   mutating func reset() {
@@ -34,6 +45,7 @@ struct SessionCore {
     guard new.count <= c.maxPositionEmbeddings - state.position else {
       throw .contextFull(limit: c.maxPositionEmbeddings)
     }
+    try reserve(context: state.position + new.count)
     do throws(SystemError) { try state.reserve(new.count) } catch { throw .outOfMemory(byteCount: 0) }
   }
 
@@ -46,8 +58,7 @@ struct SessionCore {
     var done = 0
     while done < new.count {
       let count = min(workspace.capacity, new.count - done)
-      guard model.network.forward(new[done..<done + count], model.engine, workspace, state, isCancelled: isCancelled)
-      else {
+      guard try forward(new[done..<done + count], isCancelled: isCancelled) else {
         reset()
         throw .cancelled
       }
@@ -62,12 +73,22 @@ struct SessionCore {
     }
   }
 
+  /// A pass of the network. One that fails empties the session.
+  private mutating func forward(_ tokens: ArraySlice<Int32>, isCancelled: () -> Bool) throws(JambaError) -> Bool {
+    do throws(JambaError) {
+      return try model.network.forward(tokens, model.engine, workspace, state, isCancelled: isCancelled)
+    } catch {
+      reset()
+      throw error
+    }
+  }
+
   mutating func append(_ new: [Int32], eachLogits body: (Int, Span<Float>) -> Void) throws(JambaError) {
     try prepare(new)
     var done = 0
     while done < new.count {
       let count = min(workspace.capacity, new.count - done)
-      _ = model.network.forward(new[done..<done + count], model.engine, workspace, state, isCancelled: { false })
+      _ = try forward(new[done..<done + count], isCancelled: { false })
       tokens += new[done..<done + count]
       for row in 0..<count {
         model.network.logits(rows: row, 1, model.engine, workspace, into: logits.values)
@@ -85,7 +106,7 @@ struct SessionCore {
     var states: [[Float]] = []
     let (residual, width) = (workspace.residual.values, model.configuration.hiddenSize)
     // The network asks before each layer whether to stop: a good moment to look.
-    _ = model.network.forward(new[...], model.engine, workspace, state) {
+    _ = try forward(new[...]) {
       states.append((0..<new.count).flatMap { row in (0..<width).map { residual[row, $0] } })
       return false
     }

@@ -1,88 +1,100 @@
-import CKernels
 import JambaFormat
 import Synchronization
 
-/// The weights of a model file in memory: raw segments where the file is mapped, packed ones decoded into memory of
-/// their own. Every block is checked against its checksum as it is read, on all threads.
+/// Segments that stay in memory as long as the model: mapped, or in memory of our own. Every block is checked against
+/// its checksum once, on all threads.
+@safe
 final class ResidentWeights: Sendable {
   private let file: JambaFile
-  /// Decoded segments; nil for those used in place.
-  private let decoded: [AlignedBuffer?]
+  private let map: MappedFile?
+  /// By segment; nil for those used in the map, and for those that are not resident.
+  private let owned: [AlignedBuffer?]
 
-  init(_ file: JambaFile, engine: Engine) throws(JambaError) {
+  /// - Parameter mapsRaw: use raw segments in the mapped file instead of copying them.
+  init(
+    _ file: JambaFile, segments: Set<Int>, mapsRaw: Bool, access: FileAccess, threads: Int
+  ) throws(JambaError) {
     self.file = file
     let directory = file.directory
-    var buffers: [AlignedBuffer?] = []
-    for segment in directory.segments {
-      do throws(SystemError) {
-        buffers.append(segment.packing == .raw ? nil : try AlignedBuffer(byteCount: segment.byteCount))
-      } catch { throw .outOfMemory(byteCount: segment.byteCount) }
-    }
-    decoded = buffers
+    do throws(FormatError) { map = mapsRaw ? try file.mapped() : nil } catch { throw .format(error) }
 
-    var owners: [Int] = []  // the segment of each block
-    for (index, segment) in directory.segments.enumerated() {
-      owners += repeatElement(index, count: segment.blocks.count)
-    }
-    let failure = Mutex<FormatError?>(nil)
-    engine.forEachRange(of: directory.blocks.count, grain: 4) { [owners, buffers] range in
-      for block in range {
-        do throws(FormatError) {
-          if let buffer = buffers[owners[block]] {
-            let part = file.decodedRange(ofBlock: block, in: directory.segments[owners[block]])
-            try unsafe file.decodeBlock(block, into: UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[part]))
-          } else {
-            try file.verifyBlock(block)
-          }
-        } catch {
-          failure.withLock { $0 = $0 ?? error }
+    var owned = [AlignedBuffer?](repeating: nil, count: directory.segments.count)
+    var pieces: [Piece] = []
+    for index in segments.sorted() {
+      let segment = directory.segments[index]
+      if !mapsRaw || segment.packing != .raw {
+        do { owned[index] = try AlignedBuffer(byteCount: segment.byteCount) } catch {
+          throw .outOfMemory(byteCount: segment.byteCount)
         }
+        owned[index]!.preferLargePages()
+      }
+      for first in stride(from: segment.blocks.lowerBound, to: segment.blocks.upperBound, by: Piece.blockCount) {
+        pieces.append(
+          Piece(segment: index, blocks: first..<min(first + Piece.blockCount, segment.blocks.upperBound)))
       }
     }
-    if let error = failure.withLock({ $0 }) { throw .format(error) }
+    self.owned = owned
+    try load(pieces, access, threads)
   }
 
-  /// Bytes decoded into memory of our own.
-  var decodedByteCount: Int { decoded.reduce(0) { $0 + ($1?.byteCount ?? 0) } }
-
-  private func address(of entry: Entry) -> UnsafeRawPointer {
-    if let buffer = decoded[entry.segment] { return unsafe UnsafeRawPointer(buffer.base!) + entry.offset }
-    return unsafe file.map.base + file.directory.segments[entry.segment].offset + entry.offset
+  /// Blocks that a thread takes at a time.
+  private struct Piece: Sendable {
+    static let blockCount = BlockReader.maximumBlockCount
+    let segment: Int
+    let blocks: Range<Int>
   }
 
-  /// The tensor that the configuration demands, with the shape that it demands.
-  private func entry(_ name: String, shape: [Int]) throws(JambaError) -> Entry {
-    guard let entry = file.entry(named: name) else {
-      throw .format(.invalidModel(path: file.path, reason: "\(name) is missing"))
-    }
-    guard entry.shape == shape else {
-      throw .format(
-        .invalidModel(path: file.path, reason: "\(name) has shape \(entry.shape), the configuration asks for \(shape)"))
-    }
-    return entry
+  /// The pieces not yet taken, and the first failure.
+  private final class Queue: Sendable {
+    let next = Atomic(0)
+    let failure = Mutex<FormatError?>(nil)
   }
 
-  func matrix(_ name: String, _ rows: Int, _ columns: Int) throws(JambaError) -> Matrix {
-    let entry = try entry(name, shape: [rows, columns])
-    let type: jk_type
-    switch entry.type {
-    case .f32: type = JK_F32
-    case .bf16: type = JK_BF16
-    case .int8: type = JK_I8
-    case .int4: type = JK_NL4
-    case .document, .vector:
-      throw .format(.invalidModel(path: file.path, reason: "\(name) is stored as \(entry.type.name), not as a matrix"))
+  private func load(_ pieces: [Piece], _ access: FileAccess, _ threads: Int) throws(JambaError) {
+    let queue = Queue()
+    let work: @Sendable () -> Void = { [self] in
+      do throws(FormatError) {
+        let reader = try BlockReader(file, access: access)
+        while queue.failure.withLock({ $0 == nil }) {
+          let index = queue.next.wrappingAdd(1, ordering: .relaxed).oldValue
+          guard index < pieces.count else { return }
+          try load(pieces[index], reader)
+        }
+      } catch { queue.failure.withLock { $0 = $0 ?? error } }
     }
-    return unsafe Matrix(
-      raw: jk_matrix(strips: address(of: entry), type: type, rows: UInt32(rows), columns: UInt32(columns)))
+    var helpers: [BackgroundThread] = []
+    for _ in 1..<max(1, min(threads, pieces.count)) {
+      do { helpers.append(try BackgroundThread(work)) } catch { break }  // fewer do as well
+    }
+    work()
+    for helper in helpers { helper.join() }
+    if let error = queue.failure.withLock({ $0 }) { throw .format(error) }
   }
 
-  func vector(_ name: String, _ shape: Int...) throws(JambaError) -> Vector {
-    let entry = try entry(name, shape: shape)
-    guard entry.type == .vector else {
-      throw .format(.invalidModel(path: file.path, reason: "\(name) is stored as \(entry.type.name), not as f32"))
+  private func load(_ piece: Piece, _ reader: BlockReader) throws(FormatError) {
+    let segment = file.directory.segments[piece.segment]
+    if let buffer = owned[piece.segment] {
+      let start = file.decodedRange(ofBlock: piece.blocks.lowerBound, in: segment).lowerBound
+      let end = file.decodedRange(ofBlock: piece.blocks.upperBound - 1, in: segment).upperBound
+      try unsafe reader.read(
+        piece.blocks, of: segment, into: UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[start..<end]))
+    } else if let map {
+      for block in piece.blocks { try file.verify(block, in: map) }
     }
-    return unsafe Vector(
-      base: address(of: entry).assumingMemoryBound(to: Float.self), count: entry.elementCount)
+  }
+
+  var view: WeightView {
+    unsafe WeightView(file: file) { [self] segment in
+      if let buffer = owned[segment] { return unsafe UnsafeRawPointer(buffer.base!) }
+      guard let map else { preconditionFailure("the segment is not resident") }
+      return unsafe map.base + file.directory.segments[segment].offset
+    }
+  }
+
+  /// Throws when the file has been cut short under its map, before touching that would end the process. (It may still be
+  /// cut in the moment between: docs/MEMORY.md.)
+  func check() throws(JambaError) {
+    guard map != nil else { return }
+    do { try file.checkSize() } catch { throw .format(error) }
   }
 }

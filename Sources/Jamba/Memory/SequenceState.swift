@@ -36,6 +36,14 @@ final class SequenceState {
     for state in mamba.values { state.reset() }
   }
 
+  /// Bytes of the state of a text of `context` tokens.
+  static func byteCount(_ c: ModelConfiguration, cacheType: CacheType, context: Int) -> Int {
+    let mamba = c.layers(with: .mamba).count * Memory.wholePages(MambaState.byteCount(c))
+    let pages = (context + Int(JK_PAGE_POSITIONS) - 1) / Int(JK_PAGE_POSITIONS)
+    let page = jk_kv_page_size(cacheType.raw, c.numKeyValueHeads, c.headDim)
+    return mamba + c.layers(with: .attention).count * pages * Memory.wholePages(page)
+  }
+
   var byteCount: Int {
     mamba.values.reduce(0) { $0 + $1.byteCount } + attention.values.reduce(0) { $0 + $1.byteCount }
   }
@@ -49,7 +57,11 @@ final class MambaState {
 
   init(_ c: ModelConfiguration) throws(SystemError) {
     scanCount = c.mambaDState * c.innerSize
-    buffer = try AlignedBuffer(byteCount: 4 * (scanCount + (c.mambaDConv - 1) * c.innerSize))
+    buffer = try AlignedBuffer(byteCount: MambaState.byteCount(c))
+  }
+
+  static func byteCount(_ c: ModelConfiguration) -> Int {
+    4 * (c.mambaDState + c.mambaDConv - 1) * c.innerSize
   }
 
   var scan: UnsafeMutablePointer<Float> { unsafe buffer.pointer() }

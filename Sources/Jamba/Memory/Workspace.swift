@@ -5,6 +5,7 @@ import JambaFormat
 /// Buffers are named for what they hold and are reused from layer to layer; nothing in them survives a pass.
 final class Workspace {
   let capacity: Int
+  let byteCount: Int
 
   /// The residual stream, `[tokens, hidden]`.
   let residual: Activations
@@ -40,13 +41,19 @@ final class Workspace {
   let routerWeights: Activations
   let expertWeights: Activations
   let expertOutput: Activations
+  /// The residual stream as the next mixture of experts might see it, of the pass's last tokens.
+  let foresight: Activations
+  let foresightLogits: Activations
+  static let foresightCapacity = 32
   private let routing: AlignedBuffer
 
   init(_ configuration: ModelConfiguration, capacity: Int) throws(SystemError) {
     self.capacity = capacity
     let c = configuration
-    func rows(_ width: Int, codes: Bool = true) throws(SystemError) -> Activations {
-      try Activations(width: width, capacity: capacity, codes: codes)
+    var byteCount = 0
+    func rows(_ width: Int, codes: Bool = true, capacity: Int = capacity) throws(SystemError) -> Activations {
+      byteCount += Memory.wholePages(Activations.byteCount(width: width, capacity: capacity, codes: codes))
+      return try Activations(width: width, capacity: capacity, codes: codes)
     }
     residual = try rows(c.hiddenSize, codes: false)
     normed = try rows(c.hiddenSize)
@@ -68,7 +75,15 @@ final class Workspace {
     routerWeights = try rows(c.numExperts)
     expertWeights = try rows(c.numExperts, codes: false)
     expertOutput = try rows(c.hiddenSize, codes: false)
+    foresight = try rows(c.hiddenSize, capacity: Workspace.foresightCapacity)
+    foresightLogits = try rows(c.numExperts, codes: false, capacity: Workspace.foresightCapacity)
     routing = try AlignedBuffer(byteCount: capacity * 8)
+    self.byteCount = byteCount + Memory.wholePages(capacity * 8)
+  }
+
+  /// Bytes that a workspace takes. (Making one only reserves addresses.)
+  static func byteCount(_ configuration: ModelConfiguration, capacity: Int) throws(SystemError) -> Int {
+    try Workspace(configuration, capacity: capacity).byteCount
   }
 
   /// The tokens of one expert, and their weights.

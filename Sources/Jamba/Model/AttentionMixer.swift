@@ -8,7 +8,7 @@ struct AttentionMixer {
   let valueProjection: Matrix
   let outProjection: Matrix
 
-  init(_ weights: ResidentWeights, _ c: ModelConfiguration, layer: Int) throws(JambaError) {
+  init(_ weights: WeightView, _ c: ModelConfiguration, layer: Int) throws(JambaError) {
     let prefix = ModelTensors.layerPrefix(layer) + "self_attn."
     let (queryWidth, keyWidth) = (c.numAttentionHeads * c.headDim, c.numKeyValueHeads * c.headDim)
     queryProjection = try weights.matrix(prefix + "q_proj.weight", queryWidth, c.hiddenSize)

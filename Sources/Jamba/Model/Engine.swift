@@ -31,21 +31,13 @@ final class Engine: @unchecked Sendable {
     unsafe withUnsafePointer(to: engine) { unsafe body($0) }
   }
 
-  /// Runs `body` for ranges that cover 0..<count, on all threads.
-  func forEachRange(of count: Int, grain: Int = 1, _ body: @escaping @Sendable (Range<Int>) -> Void) {
-    var context = body
-    unsafe withUnsafeMutablePointer(to: &context) { pointer in
-      unsafe jk_pool_run(
-        pool,
-        { context, first, last in
-          unsafe context!.assumingMemoryBound(to: (@Sendable (Range<Int>) -> Void).self).pointee(first..<last)
-        }, pointer, count, grain)
-    }
-  }
-
   /// Writes the int8 copy of the activations, if one of the matrices that read them is quantized.
   func quantize(_ x: Activations, _ count: Int, for matrices: Matrix...) {
-    guard matrices.contains(where: \.readsCodes) else { return }
+    if matrices.contains(where: \.readsCodes) { quantize(x, count) }
+  }
+
+  /// Writes the int8 copy of the activations.
+  func quantize(_ x: Activations, _ count: Int) {
     unsafe call { engine in unsafe withUnsafePointer(to: x.rows) { unsafe jk_quantize(engine, $0, count) } }
   }
 

@@ -6,10 +6,23 @@ struct GatedMLP {
   let upProjection: Matrix
   let downProjection: Matrix
 
-  init(_ weights: ResidentWeights, _ c: ModelConfiguration, prefix: String) throws(JambaError) {
+  init(_ weights: WeightView, _ c: ModelConfiguration, prefix: String) throws(JambaError) {
     gateProjection = try weights.matrix(prefix + "gate_proj.weight", c.intermediateSize, c.hiddenSize)
     upProjection = try weights.matrix(prefix + "up_proj.weight", c.intermediateSize, c.hiddenSize)
     downProjection = try weights.matrix(prefix + "down_proj.weight", c.hiddenSize, c.intermediateSize)
+  }
+
+  private init(gate: Matrix, up: Matrix, down: Matrix) {
+    gateProjection = gate
+    upProjection = up
+    downProjection = down
+  }
+
+  /// The same matrices in memory `byteCount` bytes further on.
+  func moved(by byteCount: Int) -> GatedMLP {
+    GatedMLP(
+      gate: gateProjection.moved(by: byteCount), up: upProjection.moved(by: byteCount),
+      down: downProjection.moved(by: byteCount))
   }
 
   /// `workspace.normed`, already quantized, in; `output` out. With `rows`, only those tokens, packed.
@@ -30,22 +43,14 @@ enum FeedForward {
   case dense(GatedMLP)
   case mixture(MixtureOfExperts)
 
-  init(_ weights: ResidentWeights, _ c: ModelConfiguration, layer: Int) throws(JambaError) {
-    let prefix = ModelTensors.layerPrefix(layer) + "feed_forward."
-    self =
-      c.expertCount(ofLayer: layer) > 1
-      ? .mixture(try MixtureOfExperts(weights, c, prefix: prefix))
-      : .dense(try GatedMLP(weights, c, prefix: prefix))
-  }
-
   /// `workspace.normed` in, `workspace.output` out.
-  func forward(_ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ count: Int) {
+  func forward(_ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ count: Int) throws(JambaError) {
     switch self {
     case .dense(let mlp):
       engine.quantize(w.normed, count, for: mlp.gateProjection, mlp.upProjection)
       mlp.forward(engine, c, w, count, into: w.output.values)
     case .mixture(let mixture):
-      mixture.forward(engine, c, w, count)
+      try mixture.forward(engine, c, w, count)
     }
   }
 }

@@ -8,6 +8,11 @@ public enum JambaError: Error, Sendable, CustomStringConvertible {
   case tokenizer(path: String, TokenizerError)
   case template(TemplateError)
   case outOfMemory(byteCount: Int)
+  /// The model cannot run within the limit. `least` bytes would do for `context` tokens; `largestContext` is what the
+  /// limit has room for, if anything.
+  case memoryTooSmall(MemoryLimit, least: Int, context: Int, largestContext: Int?)
+  /// Sessions have used up what the limit leaves them.
+  case memoryLimitReached(MemoryLimit, context: Int)
   case cannotStart(reason: String)
   /// An option that makes no sense, such as a negative temperature.
   case invalidOption(String)
@@ -29,6 +34,11 @@ public enum JambaError: Error, Sendable, CustomStringConvertible {
     case .tokenizer(let path, let error): "\(path) does not hold a usable tokenizer: \(error)"
     case .template(let error): "the chat template failed: \(error)"
     case .outOfMemory(let byteCount): "not enough memory: \(byteCount) bytes more cannot be had"
+    case .memoryTooSmall(let limit, let least, let context, let largest):
+      "\(limit) is too little: the model with a text of \(context) tokens needs \(MemoryLimit.text(least))"
+        + (largest.map { "; within the limit fit \($0) tokens" } ?? "")
+    case .memoryLimitReached(let limit, let context):
+      "\(limit) has no room for a text of \(context) tokens beside the model; open it for a larger context or with more memory"
     case .cannotStart(let reason): "cannot start: \(reason)"
     case .invalidOption(let reason): reason
     case .invalidToken(let id, let count): "token \(id) is not in the vocabulary of \(count)"

@@ -6,10 +6,26 @@ public struct ModelOptions: Sendable {
   /// Threads that compute; nil takes as many as the process may use.
   public var threads: Int?
   public var instructionSet: InstructionSet
+  /// The most memory that the process may use, in bytes; nil takes what its control group and the machine allow.
+  public var memory: Int?
+  /// Tokens of text that memory is kept for; nil takes 8192, or the model's limit where it is smaller. Longer texts work
+  /// as long as there is memory left.
+  public var context: Int?
+  /// Tokens computed together that memory is kept for.
+  public var chunk: Int
+  /// How weights that do not all fit are read; nil decides by the limit and the file's size.
+  public var access: FileAccess?
 
-  public init(threads: Int? = nil, instructionSet: InstructionSet = .automatic) {
+  public init(
+    threads: Int? = nil, instructionSet: InstructionSet = .automatic, memory: Int? = nil, context: Int? = nil,
+    chunk: Int = SessionOptions().chunk, access: FileAccess? = nil
+  ) {
     self.threads = threads
     self.instructionSet = instructionSet
+    self.memory = memory
+    self.context = context
+    self.chunk = chunk
+    self.access = access
   }
 }
 
@@ -26,34 +42,82 @@ public final class JambaModel: Sendable {
   public let tokenizer: Tokenizer?
   /// The model's own chat template; nil for a model that only completes text.
   public let chatTemplate: ChatTemplate?
+  /// Where the memory goes.
+  public let plan: MemoryPlan
   let engine: Engine
   let network: Network
-  private let weights: ResidentWeights
+  let budget: MemoryBudget
+  /// Keys and values keep the precision of the weights that make them: f32 beside f32, else f16.
+  let preferredCacheType: CacheType
+  private let weights: ModelWeights
 
-  /// Opens a .jamba file, checks all of it and makes it ready to compute.
+  /// Opens a .jamba file, checks it and makes it ready to compute. Weights that do not stay in memory are checked whenever
+  /// they are read.
   public static func open(_ path: String, options: ModelOptions = ModelOptions()) throws(JambaError) -> JambaModel {
-    let file: JambaFile
-    do throws(FormatError) { file = try JambaFile(path: path) } catch { throw .format(error) }
-    return try JambaModel(file, options)
-  }
-
-  private convenience init(_ file: JambaFile, _ options: ModelOptions) throws(JambaError) {
     let threads = options.threads ?? Processors.available
     guard 1...1024 ~= threads else {
       throw .invalidOption("the number of threads is \(threads), which is not within 1...1024")
     }
-    try self.init(file, Engine(threads: threads, instructionSet: options.instructionSet))
+    return try JambaModel(try Layout(path, options), options, threads)
   }
 
-  private init(_ file: JambaFile, _ engine: Engine) throws(JambaError) {
+  /// Where the memory would go if the file were opened with these options. Loads nothing.
+  public static func plan(_ path: String, options: ModelOptions = ModelOptions()) throws(JambaError) -> MemoryPlan {
+    try Layout(path, options).plan
+  }
+
+  /// What is known about a file before anything is loaded.
+  private struct Layout {
+    let file: JambaFile
+    let configuration: ModelConfiguration
+    let catalog: WeightCatalog
+    let cacheType: CacheType
+    let plan: MemoryPlan
+
+    init(_ path: String, _ options: ModelOptions) throws(JambaError) {
+      do throws(FormatError) { file = try JambaFile(path: path) } catch { throw .format(error) }
+      configuration = try JambaModel.configuration(of: file)
+      catalog = try WeightCatalog(file, configuration)
+      cacheType = JambaModel.preferredCacheType(file, configuration)
+      let context = options.context ?? min(8192, configuration.maxPositionEmbeddings)
+      guard 1...configuration.maxPositionEmbeddings ~= context else {
+        throw .invalidOption(
+          "the context is \(context) tokens, which is not within 1...\(configuration.maxPositionEmbeddings)")
+      }
+      guard 1...8192 ~= options.chunk else {
+        throw .invalidOption("the chunk is \(options.chunk) tokens, which is not within 1...8192")
+      }
+      plan = try MemoryPlan(
+        MemoryNeeds(file, configuration, catalog, cacheType: cacheType, chunk: options.chunk),
+        limit: options.memory.map { MemoryLimit(byteCount: $0) } ?? .ofProcess, context: context, chunk: options.chunk,
+        access: options.access, fileByteCount: file.byteCount)
+    }
+  }
+
+  private init(_ layout: Layout, _ options: ModelOptions, _ threads: Int) throws(JambaError) {
+    let file = layout.file
     path = file.path
     self.file = file
-    self.engine = engine
-    weights = try ResidentWeights(file, engine: engine)
-    configuration = try JambaModel.configuration(of: file)
-    network = try Network(weights, configuration)
+    plan = layout.plan
+    configuration = layout.configuration
+    preferredCacheType = layout.cacheType
+    // Text first: parsing a vocabulary takes more memory for a moment than keeping it, and the weights are not there yet.
     tokenizer = try JambaModel.optionalTokenizer(of: file)
     chatTemplate = try JambaModel.chatTemplate(of: file)
+    engine = try Engine(threads: threads, instructionSet: options.instructionSet)
+    let share = Float(configuration.numExpertsPerTok) / Float(max(configuration.numExperts, 1))
+    weights = try ModelWeights(file, layout.catalog, layout.plan, expertShare: min(share, 0.999), threads: threads)
+    network = try Network(weights, configuration)
+    budget = MemoryBudget(layout.plan)
+  }
+
+  /// What reading weights has cost so far.
+  public var memoryStatistics: MemoryStatistics { weights.cache?.statistics ?? MemoryStatistics() }
+
+  private static func preferredCacheType(_ file: JambaFile, _ configuration: ModelConfiguration) -> CacheType {
+    configuration.layers(with: .attention).contains { layer in
+      file.entry(named: ModelTensors.layerPrefix(layer) + "self_attn.k_proj.weight")?.type == .f32
+    } ? .f32 : .f16
   }
 
   private static func json(_ name: String, of file: JambaFile) throws(JambaError) -> JSON? {

@@ -18,7 +18,7 @@ struct MambaMixer {
   let outProjection: Matrix  // [hidden, inner]
   let outBias: Vector?
 
-  init(_ weights: ResidentWeights, _ c: ModelConfiguration, layer: Int) throws(JambaError) {
+  init(_ weights: WeightView, _ c: ModelConfiguration, layer: Int) throws(JambaError) {
     let prefix = ModelTensors.layerPrefix(layer) + "mamba."
     inProjection = try weights.matrix(prefix + "in_proj.weight", 2 * c.innerSize, c.hiddenSize)
     inBias = c.mambaProjBias ? try weights.vector(prefix + "in_proj.bias", 2 * c.innerSize) : nil

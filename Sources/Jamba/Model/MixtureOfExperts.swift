@@ -6,21 +6,21 @@ import JambaFormat
 /// transformers): they add up to less than one.
 struct MixtureOfExperts {
   let router: Matrix  // [experts, hidden]
-  let experts: [GatedMLP]
+  let experts: Experts
+  /// Of the next mixture, where its experts may have to be read.
+  var foresight: Foresight?
+  private let readsCodes: Bool
 
-  init(_ weights: ResidentWeights, _ c: ModelConfiguration, prefix: String) throws(JambaError) {
-    router = try weights.matrix(prefix + "router.weight", c.numExperts, c.hiddenSize)
-    var experts: [GatedMLP] = []
-    for expert in 0..<c.numExperts {
-      experts.append(try GatedMLP(weights, c, prefix: prefix + "experts.\(expert)."))
-    }
+  init(router: Matrix, experts: Experts) {
+    self.router = router
     self.experts = experts
+    readsCodes = router.readsCodes || experts.readsCodes
   }
 
   /// `workspace.normed` in, `workspace.output` out. Tokens are grouped by expert, so that an expert's weights are read
   /// once a pass; a token adds its experts in ascending order, however many tokens are in the pass.
-  func forward(_ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ count: Int) {
-    engine.quantize(w.normed, count, for: router, experts[0].gateProjection, experts[0].upProjection)
+  func forward(_ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ count: Int) throws(JambaError) {
+    if readsCodes { engine.quantize(w.normed, count) }
     engine.multiply(router, w.normed, count, into: w.routerWeights.values)
     for token in 0..<count {
       engine.softmax(w.routerWeights.values, row: token, width: c.numExperts)
@@ -28,9 +28,11 @@ struct MixtureOfExperts {
     }
 
     w.output.values.clear(rows: count)
-    for (index, expert) in experts.enumerated() {
+    try experts.forEach(
+      where: { expert in (0..<count).contains { w.expertWeights.values[$0, expert] >= 0 } },
+      whileReading: { foresight?.suggest(engine, c, w, count) }
+    ) { index, expert in
       let chosen = gather(expert: index, w, count)
-      guard chosen > 0 else { continue }
       expert.forward(engine, c, w, rows: w.expertRows, chosen, into: w.expertOutput.values)
       engine.add(
         w.expertOutput.values, scaledBy: w.expertScales, toRows: w.expertRows, of: w.output.values,
@@ -41,10 +43,10 @@ struct MixtureOfExperts {
   /// Moves the `kept` largest probabilities to `chosen`, where experts not chosen are negative; of equals the first
   /// expert is taken.
   private func keepLargest(_ kept: Int, of probabilities: Columns, in chosen: Columns) {
-    for expert in experts.indices { chosen[0, expert] = -1 }
+    for expert in 0..<experts.count { chosen[0, expert] = -1 }
     for _ in 0..<kept {
       var best: Int?
-      for expert in experts.indices
+      for expert in 0..<experts.count
       where probabilities[0, expert] >= 0 && best.map({ probabilities[0, expert] > probabilities[0, $0] }) ?? true {
         best = expert
       }

@@ -3,51 +3,20 @@ import JambaFormat
 /// The layers of a model and the order in which they are applied.
 struct Network: Sendable {
   let configuration: ModelConfiguration
+  private let weights: ModelWeights
   private let embedding: Matrix
-  private let layers: [Layer]
+  private let layers: LayerStack
   private let finalNorm: Vector
   private let head: Matrix
 
-  private struct Layer {
-    let inputNorm: Vector
-    let mixer: Mixer
-    let feedForwardNorm: Vector
-    let feedForward: FeedForward
-  }
-
-  private enum Mixer {
-    case mamba(MambaMixer)
-    case attention(AttentionMixer)
-  }
-
-  init(_ weights: ResidentWeights, _ c: ModelConfiguration) throws(JambaError) {
+  init(_ weights: ModelWeights, _ c: ModelConfiguration) throws(JambaError) {
     configuration = c
-    embedding = try weights.matrix(ModelTensors.embedding, c.vocabSize, c.hiddenSize)
-    finalNorm = try weights.vector(ModelTensors.finalNorm, c.hiddenSize)
-    head = c.tieWordEmbeddings ? embedding : try weights.matrix(ModelTensors.head, c.vocabSize, c.hiddenSize)
-    var layers: [Layer] = []
-    for index in 0..<c.numHiddenLayers {
-      let prefix = ModelTensors.layerPrefix(index)
-      let mixer: Mixer =
-        switch c.mixer(ofLayer: index) {
-        case .mamba: .mamba(try MambaMixer(weights, c, layer: index))
-        case .attention: .attention(try AttentionMixer(weights, c, layer: index))
-        }
-      layers.append(
-        Layer(
-          inputNorm: try weights.vector(prefix + "input_layernorm.weight", c.hiddenSize), mixer: mixer,
-          feedForwardNorm: try weights.vector(prefix + "pre_ff_layernorm.weight", c.hiddenSize),
-          feedForward: try FeedForward(weights, c, layer: index)))
-    }
-    self.layers = layers
-  }
-
-  /// Keys and values keep the precision of the weights that make them: f32 beside f32, else f16.
-  var preferredCacheType: CacheType {
-    for case .attention(let attention) in layers.lazy.map(\.mixer) where attention.keyProjection.storesFullPrecision {
-      return .f32
-    }
-    return .f16
+    self.weights = weights
+    let outer = weights.resident.view
+    embedding = try outer.matrix(ModelTensors.embedding, c.vocabSize, c.hiddenSize)
+    finalNorm = try outer.vector(ModelTensors.finalNorm, c.hiddenSize)
+    head = c.tieWordEmbeddings ? embedding : try outer.matrix(ModelTensors.head, c.vocabSize, c.hiddenSize)
+    layers = try LayerStack(weights, c)
   }
 
   /// Runs `tokens` (at most `workspace.capacity`, ids in the vocabulary) through all layers and advances `state`, which
@@ -55,29 +24,36 @@ struct Network: Sendable {
   /// once that is true, it stops at once, and state and workspace are good for nothing but `reset`.
   ///
   /// - Returns: false when it was cancelled.
+  /// - Throws: `format` when weights cannot be read; state and workspace are good for nothing but `reset` then.
   func forward(
     _ tokens: ArraySlice<Int32>, _ engine: Engine, _ w: Workspace, _ state: SequenceState, isCancelled: () -> Bool
-  ) -> Bool {
+  ) throws(JambaError) -> Bool {
     let c = configuration
     let count = tokens.count
     let residual = w.residual.values
+    try weights.resident.check()
     for (row, token) in tokens.enumerated() { engine.decodeRow(Int(token), of: embedding, into: residual, row: row) }
+    layers.foresight?.suggest(engine, c, w, count)
 
-    for (index, layer) in layers.enumerated() {
+    for index in 0..<layers.count {
       if isCancelled() { return false }
-      // h = x + mixer(input_layernorm(x))
-      engine.normalize(residual, by: layer.inputNorm, epsilon: c.rmsNormEps, count, into: w.normed.values)
-      switch layer.mixer {
-      case .mamba(let mamba): mamba.forward(engine, c, w, state.mamba(index), count)
-      case .attention(let attention):
-        attention.forward(engine, c, w, state.attention(index), at: state.position, count)
+      try weights.resident.check()
+      try layers.withLayer(index) { (layer) throws(JambaError) in
+        // h = x + mixer(input_layernorm(x))
+        engine.normalize(residual, by: layer.inputNorm, epsilon: c.rmsNormEps, count, into: w.normed.values)
+        switch layer.mixer {
+        case .mamba(let mamba): mamba.forward(engine, c, w, state.mamba(index), count)
+        case .attention(let attention):
+          attention.forward(engine, c, w, state.attention(index), at: state.position, count)
+        }
+        engine.add(w.output.values, width: c.hiddenSize, count, to: residual)
+        // x = h + feed_forward(pre_ff_layernorm(h))
+        engine.normalize(residual, by: layer.feedForwardNorm, epsilon: c.rmsNormEps, count, into: w.normed.values)
+        try layer.feedForward.forward(engine, c, w, count)
+        engine.add(w.output.values, width: c.hiddenSize, count, to: residual)
       }
-      engine.add(w.output.values, width: c.hiddenSize, count, to: residual)
-      // x = h + feed_forward(pre_ff_layernorm(h))
-      engine.normalize(residual, by: layer.feedForwardNorm, epsilon: c.rmsNormEps, count, into: w.normed.values)
-      layer.feedForward.forward(engine, c, w, count)
-      engine.add(w.output.values, width: c.hiddenSize, count, to: residual)
     }
+    try weights.resident.check()
     state.advance(by: count)
     return true
   }

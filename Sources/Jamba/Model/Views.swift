@@ -15,6 +15,13 @@ struct Matrix: @unchecked Sendable {  // weights are never written
   var readsCodes: Bool { unsafe raw.type == JK_I8 || raw.type == JK_NL4 }
 
   var storesFullPrecision: Bool { unsafe raw.type == JK_F32 }
+
+  /// The same matrix in memory `byteCount` bytes further on.
+  func moved(by byteCount: Int) -> Matrix {
+    var moved = unsafe raw
+    unsafe moved.strips += byteCount
+    return unsafe Matrix(raw: moved)
+  }
 }
 
 /// A float32 tensor of the model: a norm, a bias, `A`.

@@ -1,0 +1,261 @@
+import JambaFormat
+
+/// Which units are in which slots, what is to be read next, and who waits for what: the cache's decisions, without its
+/// threads and memory.
+///
+/// A unit is *demanded* when computing needs it, in the order in which it will be taken, and *suggested* when it may soon.
+/// Demanded units are read first; suggested ones only while nothing demanded is left to read, and only in place of units
+/// that are expected to be used later. A unit that is leased, or demanded and in memory, stays; except that of demanded
+/// units the last gives way to the first, so that two sessions with few slots cannot wait for each other.
+struct CacheState {
+  /// A read: piece `piece` of `unit`, into `slot`.
+  struct Job: Equatable {
+    let unit: Int
+    let slot: Int
+    let piece: Int
+  }
+
+  private enum Content {
+    case empty
+    case loading
+    case ready
+    case failed(FormatError)
+  }
+
+  private struct Slot {
+    var content = Content.empty
+    var unit = 0
+    var leases = 0
+    /// Pieces handed out to be read, and read.
+    var taken = 0
+    var done = 0
+    /// A read-ahead that turned out wrong: no more of it is read.
+    var isCancelled = false
+    /// Read ahead and not yet used.
+    var isSuggestion = false
+  }
+
+  private let pieceCounts: [Int]
+  /// By unit: its pool. Slots of a pool have the same size.
+  private let pools: [Int]
+  private let poolSlots: [Range<Int>]
+  private var slots: [Slot]
+  private var slotOfUnit: [Int?]
+  /// Units demanded and not yet leased, in order, and how often each is among them.
+  private var demanded: [Int] = []
+  private var demandCounts: [Int]
+  /// Suggestions of each pool, in order.
+  private var suggested: [[Int]]
+  private var forecast: UseForecast
+  private let layers: [Int]
+  var statistics = MemoryStatistics()
+  var isStopping = false
+
+  /// - Parameters:
+  ///   - pools: the pool of each unit.
+  ///   - slotCounts: slots of each pool.
+  ///   - shares: see `UseForecast`.
+  init(units: [WeightUnit], pools: [Int], slotCounts: [Int], shares: [Float], layerCount: Int) {
+    pieceCounts = units.map(\.pieceCount)
+    self.pools = pools
+    var poolSlots: [Range<Int>] = []
+    for count in slotCounts {
+      let start = poolSlots.last?.upperBound ?? 0
+      poolSlots.append(start..<start + count)
+    }
+    self.poolSlots = poolSlots
+    slots = [Slot](repeating: Slot(), count: slotCounts.reduce(0, +))
+    slotOfUnit = [Int?](repeating: nil, count: units.count)
+    demandCounts = [Int](repeating: 0, count: units.count)
+    suggested = [[Int]](repeating: [], count: slotCounts.count)
+    layers = units.map(\.layer)
+    forecast = UseForecast(layers: layers, shares: shares, layerCount: layerCount)
+  }
+
+  // MARK: What computing says
+
+  /// Demands units of `layer`, all of one pool.
+  mutating func demand(_ units: [Int], layer: Int) {
+    guard let first = units.first else { return }
+    forecast.enter(layer: layer, chosen: units)
+    for unit in units {
+      demanded.append(unit)
+      demandCounts[unit] += 1
+      statistics.requests += 1
+      guard let slot = slotOfUnit[unit] else { continue }
+      switch slots[slot].content {
+      case .ready:
+        statistics.hits += 1
+        if slots[slot].isSuggestion { statistics.prefetchHits += 1 }
+      case .loading: statistics.lateHits += 1
+      case .failed where slots[slot].done == slots[slot].taken:
+        clear(slot)  // to be tried again
+        continue
+      case .empty, .failed: break
+      }
+      slots[slot].isSuggestion = false
+    }
+    // What was read ahead for this layer and is not wanted after all need not be read to the end.
+    suggested[pools[first]] = []
+    for slot in poolSlots[pools[first]] where layers[slots[slot].unit] == layer { cancelIfUnwanted(slot) }
+  }
+
+  /// Replaces the suggestions of a pool.
+  mutating func suggest(_ units: [Int], pool: Int) { suggested[pool] = units }
+
+  /// Takes back demands that will not be leased.
+  mutating func withdraw(_ units: [Int]) {
+    for unit in units { removeDemand(unit) }
+  }
+
+  /// The slot of a demanded unit once it is in memory, or why it cannot be read; nil while it is not there.
+  mutating func lease(_ unit: Int) -> Result<Int, FormatError>? {
+    guard let slot = slotOfUnit[unit], !slots[slot].isCancelled else { return nil }
+    switch slots[slot].content {
+    case .ready:
+      slots[slot].leases += 1
+      removeDemand(unit)
+      return .success(slot)
+    case .failed(let error):
+      // Reads that are still under way write into the slot.
+      guard slots[slot].done == slots[slot].taken else { return nil }
+      clear(slot)
+      removeDemand(unit)
+      return .failure(error)
+    case .empty, .loading: return nil
+    }
+  }
+
+  mutating func release(slot: Int) { slots[slot].leases -= 1 }
+
+  private mutating func removeDemand(_ unit: Int) {
+    guard let index = demanded.firstIndex(of: unit) else { return }
+    demanded.remove(at: index)
+    demandCounts[unit] -= 1
+  }
+
+  // MARK: What the readers do
+
+  /// The next read; nil when there is nothing to read or no slot for it.
+  mutating func nextJob() -> Job? {
+    var isFull = [Bool](repeating: false, count: poolSlots.count)
+    for unit in demanded where slotOfUnit[unit] == nil && !isFull[pools[unit]] {
+      // In order: a later demand must not take the slot that an earlier one waits for.
+      isFull[pools[unit]] = !assign(unit)
+    }
+    for unit in demanded { if let job = takePiece(of: unit) { return job } }
+    for list in suggested {
+      for unit in list {
+        if slotOfUnit[unit] == nil && !assignSuggestion(unit) { break }
+        if let job = takePiece(of: unit) { return job }
+      }
+    }
+    return nil
+  }
+
+  private mutating func takePiece(of unit: Int) -> Job? {
+    guard let slot = slotOfUnit[unit], case .loading = slots[slot].content, !slots[slot].isCancelled,
+      slots[slot].taken < pieceCounts[unit]
+    else { return nil }
+    slots[slot].taken += 1
+    return Job(unit: unit, slot: slot, piece: slots[slot].taken - 1)
+  }
+
+  /// Records a read. - Returns: whether somebody may have waited for it.
+  mutating func finish(_ job: Job, byteCount: Int, failure: FormatError?) -> Bool {
+    statistics.bytesRead += byteCount
+    slots[job.slot].done += 1
+    if let failure {
+      // The rest of the unit is not worth reading.
+      if case .failed = slots[job.slot].content {} else { slots[job.slot].content = .failed(failure) }
+    }
+    let isComplete = slots[job.slot].done == slots[job.slot].taken
+    switch slots[job.slot].content {
+    case .failed:
+      // Nobody is told of a read-ahead that failed: whoever needs the unit will read it again.
+      if isComplete && (demandCounts[job.unit] == 0 || slots[job.slot].isCancelled) { clear(job.slot) }
+    case .loading:
+      if slots[job.slot].isCancelled {
+        if isComplete { clear(job.slot) }
+      } else if slots[job.slot].done == pieceCounts[job.unit] {
+        slots[job.slot].content = .ready
+      }
+    case .empty, .ready: break
+    }
+    return isComplete
+  }
+
+  // MARK: Slots
+
+  private mutating func clear(_ slot: Int) {
+    slotOfUnit[slots[slot].unit] = nil
+    slots[slot] = Slot()
+  }
+
+  private mutating func fill(_ slot: Int, with unit: Int) {
+    if case .empty = slots[slot].content {} else { clear(slot) }
+    slots[slot].content = .loading
+    slots[slot].unit = unit
+    slotOfUnit[unit] = slot
+  }
+
+  private mutating func cancelIfUnwanted(_ slot: Int) {
+    guard case .loading = slots[slot].content, demandCounts[slots[slot].unit] == 0 else { return }
+    slots[slot].isCancelled = true
+    if slots[slot].done == slots[slot].taken { clear(slot) }
+  }
+
+  /// A slot of the pool that may be filled: an empty one, or that of the unit expected to be used last; with what is
+  /// expected of it.
+  private func victim(pool: Int) -> (slot: Int, expectedLayers: Float)? {
+    var best: (slot: Int, expectedLayers: Float)?
+    for slot in poolSlots[pool] {
+      switch slots[slot].content {
+      case .empty: return (slot, .infinity)
+      case .loading: continue
+      case .failed where slots[slot].done < slots[slot].taken: continue
+      case .ready, .failed:
+        guard slots[slot].leases == 0, demandCounts[slots[slot].unit] == 0 else { continue }
+        let expected = forecast.expectedLayersUntil(slots[slot].unit)
+        if best.map({ expected > $0.expectedLayers }) ?? true { best = (slot, expected) }
+      }
+    }
+    return best
+  }
+
+  /// Gives a demanded unit a slot.
+  private mutating func assign(_ unit: Int) -> Bool {
+    if let victim = victim(pool: pools[unit]) {
+      fill(victim.slot, with: unit)
+      return true
+    }
+    for slot in poolSlots[pools[unit]] {
+      cancelIfUnwanted(slot)
+      if case .empty = slots[slot].content {
+        fill(slot, with: unit)
+        return true
+      }
+    }
+    // Every slot is leased, being read, or waiting for a demand; a later one's gives way.
+    for later in demanded.reversed() {
+      if later == unit { break }
+      guard pools[later] == pools[unit], let slot = slotOfUnit[later], slots[slot].leases == 0,
+        case .ready = slots[slot].content, demanded.firstIndex(of: later)! > demanded.firstIndex(of: unit)!
+      else { continue }
+      fill(slot, with: unit)
+      return true
+    }
+    return false
+  }
+
+  /// Gives a suggested unit a slot, in place of one that is expected to be used later than the suggestion's layer comes.
+  private mutating func assignSuggestion(_ unit: Int) -> Bool {
+    guard let victim = victim(pool: pools[unit]), victim.expectedLayers > Float(forecast.layersUntil(unit)) else {
+      return false
+    }
+    fill(victim.slot, with: unit)
+    slots[victim.slot].isSuggestion = true
+    statistics.prefetches += 1
+    return true
+  }
+}
