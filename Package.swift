@@ -33,6 +33,11 @@ let package = Package(
         "Jamba", "JambaConvert", "JambaFormat", "JambaTemplate",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .executableTarget(
+      name: "make-model",
+      dependencies: [
+        "JambaConvert", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "tools/make-model", exclude: ["mini.json"]),
     .target(name: "TestSupport", dependencies: ["JambaFormat"], path: "Tests/TestSupport"),
     .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
     .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat", "TestSupport"]),

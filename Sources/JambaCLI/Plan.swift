@@ -37,8 +37,8 @@ struct Plan: ParsableCommand {
       case .mapped: "mapped"
       case .owned: "in memory"
       case .experts(let slots): "experts take turns in \(slots) slots"
-      case .layers(let slots, let expertSlots):
-        "layers take turns in \(slots) slots" + (expertSlots > 0 ? ", experts in \(expertSlots)" : "")
+      case .layers(let kept, let slots, let expertSlots):
+        "\(kept) layers stay, the others take turns in \(slots) slots" + (expertSlots > 0 ? ", experts in \(expertSlots)" : "")
       }
     lines.append(("weights", weights))
     lines.append(("least", "\(Terminal.size(plan.leastByteCount)) for this context"))
@@ -54,8 +54,8 @@ extension MemoryPlan {
       case .mapped: ["weights": .string("mapped")]
       case .owned: ["weights": .string("owned")]
       case .experts(let slots): ["weights": .string("experts"), "expert_slots": .integer(slots)]
-      case .layers(let slots, let expertSlots):
-        ["weights": .string("layers"), "layer_slots": .integer(slots), "expert_slots": .integer(expertSlots)]
+      case .layers(let kept, let slots, let expertSlots):
+        ["weights": .string("layers"), "kept_layers": .integer(kept), "layer_slots": .integer(slots), "expert_slots": .integer(expertSlots)]
       }
     residence["access"] = .string(access.rawValue)
     var items: JSONObject = [:]

@@ -1,11 +1,11 @@
 import JambaFormat
 
-/// What goes into the file, segment by segment.
-struct ConversionPlan {
-  struct Tensor: Sendable {
+/// What goes into the file, segment by segment. `Source` is where a tensor's numbers come from.
+struct ConversionPlan<Source> {
+  struct Tensor {
     let specification: TensorSpecification
     let type: StorageType
-    let source: SourceTensor
+    let source: Source
     /// Within the segment.
     var offset = 0
 
@@ -29,15 +29,15 @@ struct ConversionPlan {
   private(set) var segments: [Segment] = []
 
   /// Tensors below this share a segment with their neighbours.
-  private static let smallTensor = 1 << 20
+  private static var smallTensor: Int { 1 << 20 }
 
-  init(_ configuration: ModelConfiguration, _ sources: SourceTensors, _ recipe: Recipe) {
+  init(_ configuration: ModelConfiguration, _ recipe: Recipe, source: (TensorSpecification) -> Source) {
     let tensors = ModelTensors(configuration)
     func plan(_ specification: TensorSpecification) -> Tensor {
       Tensor(
         specification: specification,
         type: specification.kind == .vector ? .vector : recipe.type(of: specification.name),
-        source: sources.sources[specification.name]!)
+        source: source(specification))
     }
     func add(_ specifications: [TensorSpecification]) {
       var small = Segment()
@@ -68,6 +68,9 @@ struct ConversionPlan {
     }
   }
 
+}
+
+extension ConversionPlan<SourceTensor> {
   var sourceByteCount: Int {
     segments.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.source.byteCount } }
   }

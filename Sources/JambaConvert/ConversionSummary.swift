@@ -30,7 +30,7 @@ public struct ConversionSummary: Sendable {
       / Double(max(matrices.reduce(0) { $0 + $1.valueCount }, 1))
   }
 
-  mutating func add(_ tensor: ConversionPlan.Tensor, error: Double, power: Double) {
+  mutating func add(_ tensor: ConversionPlan<SourceTensor>.Tensor, error: Double, power: Double) {
     let name = ConversionSummary.className(of: tensor.specification)
     var index = classes.firstIndex { $0.name == name && $0.type == tensor.type }
     if index == nil {

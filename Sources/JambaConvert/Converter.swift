@@ -30,7 +30,7 @@ public func convert(
 ) throws(ConversionError) -> ConversionSummary {
   let checkpoint = try Checkpoint(path: path)
   let sources = try SourceTensors(checkpoint)
-  let plan = ConversionPlan(checkpoint.configuration, sources, options.recipe)
+  let plan = ConversionPlan(checkpoint.configuration, options.recipe) { sources.sources[$0.name]! }
   let pool = try WorkerPool(threads: options.threads)
   let provenance = provenance(checkpoint, options, tool)
   let writer: JambaFileWriter

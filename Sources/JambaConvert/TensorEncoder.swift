@@ -35,7 +35,7 @@ struct TensorEncoder {
 
   /// - Returns: the sums of squared errors and of squares.
   func encode(
-    _ tensor: ConversionPlan.Tensor, progress: (Int) -> Bool
+    _ tensor: ConversionPlan<SourceTensor>.Tensor, progress: (Int) -> Bool
   ) throws(ConversionError) -> (error: Double, power: Double) {
     if tensor.offset == 0 { position.count = 0 }
     try append([UInt8](repeating: 0, count: tensor.offset - position.count))
@@ -49,7 +49,7 @@ struct TensorEncoder {
   }
 
   private func encodeMatrix(
-    _ tensor: ConversionPlan.Tensor, _ progress: (Int) -> Bool
+    _ tensor: ConversionPlan<SourceTensor>.Tensor, _ progress: (Int) -> Bool
   ) throws(ConversionError) -> (error: Double, power: Double) {
     let source = tensor.source
     let columns = source.columns
@@ -111,7 +111,7 @@ struct TensorEncoder {
     return (error, power)
   }
 
-  private func encodeVector(_ tensor: ConversionPlan.Tensor, _ progress: (Int) -> Bool) throws(ConversionError) -> Double {
+  private func encodeVector(_ tensor: ConversionPlan<SourceTensor>.Tensor, _ progress: (Int) -> Bool) throws(ConversionError) -> Double {
     guard progress(0) else { throw .cancelled }
     try append(TensorEncoder.vectorBytes(tensor.source, name: tensor.specification.name))
     return 0

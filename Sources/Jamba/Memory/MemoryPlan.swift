@@ -15,8 +15,8 @@ public struct MemoryPlan: Sendable {
     case owned
     /// All but the experts in memory, which take turns in `slots`.
     case experts(slots: Int)
-    /// Layers take turns in `slots`, experts in `expertSlots`.
-    case layers(slots: Int, expertSlots: Int)
+    /// Of the layers `kept` stay, the others take turns in `slots`, and experts in `expertSlots`.
+    case layers(kept: Int, slots: Int, expertSlots: Int)
   }
 
   public let limit: MemoryLimit
@@ -71,7 +71,8 @@ struct MemoryNeeds {
   private let base: [MemoryPlan.Item]
   private let weights: Int
   private let alwaysUsed: Int
-  private let outer: Int
+  /// By number of layers that stay: bytes of those and of what belongs to no layer.
+  private let kept: [Int]
   private let layerSlot: Int
   private let layerCount: Int
   private let expertSlot: Int
@@ -96,9 +97,10 @@ struct MemoryNeeds {
     func byteCount(_ segments: Set<Int>) -> Int {
       segments.reduce(0) { $0 + Memory.wholePages(directory.segments[$1].byteCount) }
     }
-    weights = byteCount(catalog.segments(ofLayers: true, experts: true))
-    alwaysUsed = byteCount(catalog.segments(ofLayers: true, experts: false))
-    outer = byteCount(catalog.segments(ofLayers: false, experts: false))
+    let layers = catalog.layers.indices
+    weights = byteCount(catalog.segments(ofLayers: layers, experts: true))
+    alwaysUsed = byteCount(catalog.segments(ofLayers: layers, experts: false))
+    kept = (0...layers.count).map { byteCount(catalog.segments(ofLayers: catalog.kept($0), experts: false)) }
     layerSlot = catalog.layers.reduce(0) { max($0, $1.byteCount) }
     layerCount = catalog.layers.count
     expertSlot = catalog.experts.joined().reduce(0) { max($0, $1.byteCount) }
@@ -125,9 +127,9 @@ struct MemoryNeeds {
         .init(name: "weights used always", byteCount: alwaysUsed), readers,
         .init(name: "expert slots", byteCount: slots * expertSlot),
       ]
-    case .layers(let slots, let expertSlots):
+    case .layers(let count, let slots, let expertSlots):
       return base + [
-        .init(name: "weights used always", byteCount: outer), readers,
+        .init(name: "weights kept", byteCount: kept[count]), readers,
         .init(name: "layer slots", byteCount: slots * layerSlot),
         .init(name: "expert slots", byteCount: expertSlots * expertSlot),
       ]
@@ -151,7 +153,7 @@ struct MemoryNeeds {
     var result: [MemoryPlan.Residency] = [mayMap ? .mapped : .owned]
     if expertCount > 0 { result.append(.experts(slots: leastExpertSlots)) }
     if layerCount > MemoryNeeds.leastSlots {
-      result.append(.layers(slots: MemoryNeeds.leastSlots, expertSlots: leastExpertSlots))
+      result.append(.layers(kept: 0, slots: MemoryNeeds.leastSlots, expertSlots: leastExpertSlots))
     }
     return result
   }
@@ -166,8 +168,13 @@ struct MemoryNeeds {
     switch fitting {
     case .mapped, .owned: return fitting
     case .experts(let slots): return .experts(slots: min(expertCount, slots + rest / expertSlot))
-    case .layers(let slots, let expertSlots):
-      return .layers(slots: min(layerCount, slots + rest / layerSlot), expertSlots: expertSlots)
+    case .layers(let kept, var slots, let expertSlots):
+      // A third slot lets reading run ahead of computing; after that the more layers stay, the less there is to read.
+      if rest >= layerSlot { slots += 1 }
+      let best = (kept...max(kept, layerCount - slots)).last {
+        total(.layers(kept: $0, slots: slots, expertSlots: expertSlots), context) <= limit
+      }
+      return .layers(kept: best ?? kept, slots: slots, expertSlots: expertSlots)
     }
   }
 

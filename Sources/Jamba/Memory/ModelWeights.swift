@@ -5,19 +5,24 @@ final class ModelWeights: Sendable {
   let resident: ResidentWeights
   /// Experts in pool `CachedExperts.pool`, layers in `StreamedLayers.pool`.
   let cache: WeightCache?
-  let streamsLayers: Bool
+  /// The layers that come and go, in the order of their units.
+  let streamedLayers: [Int]
   let cachesExperts: Bool
 
   init(
     _ file: JambaFile, _ catalog: WeightCatalog, _ plan: MemoryPlan, expertShare: Float, threads: Int
   ) throws(JambaError) {
+    let layers = catalog.layers.indices
+    let kept: Set<Int>
     switch plan.residency {
-    case .mapped, .owned: (streamsLayers, cachesExperts) = (false, false)
-    case .experts: (streamsLayers, cachesExperts) = (false, true)
-    case .layers: (streamsLayers, cachesExperts) = (true, catalog.experts.contains { !$0.isEmpty })
+    case .mapped, .owned: (kept, cachesExperts) = (Set(layers), false)
+    case .experts: (kept, cachesExperts) = (Set(layers), true)
+    case .layers(let count, _, _):
+      (kept, cachesExperts) = (catalog.kept(count), catalog.experts.contains { !$0.isEmpty })
     }
+    streamedLayers = layers.filter { !kept.contains($0) }
     resident = try ResidentWeights(
-      file, segments: catalog.segments(ofLayers: !streamsLayers, experts: !cachesExperts),
+      file, segments: catalog.segments(ofLayers: kept, experts: !cachesExperts),
       mapsRaw: plan.residency == .mapped, access: plan.access, threads: max(threads, WeightCache.readerCount))
 
     func experts(_ slots: Int) -> WeightCache.Pool {
@@ -29,8 +34,9 @@ final class ModelWeights: Sendable {
       cache = nil
       return
     case .experts(let slots): pools = [experts(slots)]
-    case .layers(let slots, let expertSlots):
-      pools = [experts(expertSlots), .init(slotCount: slots, units: catalog.layers, share: 1)]
+    case .layers(_, let slots, let expertSlots):
+      let units = streamedLayers.map { catalog.layers[$0] }
+      pools = [experts(expertSlots), .init(slotCount: slots, units: units, share: 1)]
     }
     cache = try WeightCache(file, pools: pools, layerCount: catalog.layers.count, access: plan.access)
   }

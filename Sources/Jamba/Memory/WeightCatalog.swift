@@ -87,9 +87,14 @@ struct WeightCatalog {
     self.experts = experts
   }
 
-  func segments(ofLayers: Bool, experts includesExperts: Bool) -> Set<Int> {
+  /// Which layers stay in memory when `count` of them do: evenly spread, so that there is something to compute on while
+  /// those between are read.
+  func kept(_ count: Int) -> Set<Int> { Set((0..<count).map { $0 * layers.count / count }) }
+
+  /// The segments of everything that belongs to no layer, of some layers, and of the experts.
+  func segments(ofLayers kept: some Sequence<Int>, experts includesExperts: Bool) -> Set<Int> {
     var result = Set(outer)
-    if ofLayers { result.formUnion(layers.flatMap(\.parts).map(\.segment)) }
+    for layer in kept { result.formUnion(layers[layer].parts.map(\.segment)) }
     if includesExperts { result.formUnion(experts.joined().flatMap(\.parts).map(\.segment)) }
     return result
   }

@@ -165,6 +165,9 @@ package struct FileDescriptor: ~Copyable, Sendable {
 /// e to the power of x, in double precision.
 package func exponential(_ x: Double) -> Double { exp(x) }
 
+/// `base` to the power of `exponent`, in double precision.
+package func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
+
 /// File system calls by path.
 package enum FileSystem {
   package static func rename(_ old: String, to new: String) throws(SystemError) {
@@ -176,6 +179,13 @@ package enum FileSystem {
       let result = unsafe Glibc.rename(old, new)
     #endif
     guard result == 0 else { throw .last }
+  }
+
+  /// Bytes that may still be written to the file system of `folder`.
+  package static func freeByteCount(of folder: String) throws(SystemError) -> Int {
+    var information = statvfs()
+    guard unsafe statvfs(folder, &information) == 0 else { throw .last }
+    return Int(information.f_bavail) * Int(information.f_frsize)
   }
 
   /// Makes a rename durable: syncs the folder that holds `path`.
