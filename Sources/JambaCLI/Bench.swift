@@ -32,7 +32,7 @@ struct Bench: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
-  @OptionGroup var threadOption: ThreadOption
+  @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
     guard promptTokens > 0, generatedTokens > 0, repetitions > 0, depth > 0 else {
@@ -44,7 +44,7 @@ struct Bench: ParsableCommand {
   func run() throws {
     Interrupt.catchSignals()
     let start = Terminal.seconds
-    let model = try threadOption.open(self.model)
+    let model = try loading.open(self.model, context: max(promptTokens, depth + generatedTokens), chunk: chunk)
     let session = try model.makeSession(options: SessionOptions(chunk: chunk))
     _ = try session.append(tokens(1, of: model))
     let timeToFirstToken = Terminal.seconds - start
@@ -63,15 +63,15 @@ struct Bench: ParsableCommand {
       guard repetition > 0 else { continue }
       prefill.append(prefillRate)
       decode.append(decodeRate)
-      bandwidth.append(machine.readBandwidth)
+      if let rate = machine.readBandwidth { bandwidth.append(rate) }
       int8Rate.append(machine.int8Rate)
     }
     let bytesPerToken = model.weightBytesPerToken + session.stateByteCount
     let result = Figures(
       prefill: median(prefill), decode: median(decode), timeToFirstToken: timeToFirstToken,
-      bytesPerToken: bytesPerToken, productsPerToken: model.productsPerToken, bandwidth: median(bandwidth),
-      int8Rate: median(int8Rate), peakResident: peakResident, threads: model.threadCount,
-      instructionSet: model.instructionSetName)
+      bytesPerToken: bytesPerToken, productsPerToken: model.productsPerToken, bandwidth: bandwidth.isEmpty ? nil : median(bandwidth),
+      int8Rate: median(int8Rate), peakResident: peakResident, memory: model.memoryStatistics,
+      threads: model.threadCount, instructionSet: model.instructionSetName)
     Output.write(json ? result.report.text() + "\n" : result.summary)
   }
 
@@ -116,13 +116,15 @@ struct Bench: ParsableCommand {
     let timeToFirstToken: Double
     let bytesPerToken: Int
     let productsPerToken: Int
-    let bandwidth: Double
+    /// nil where the memory limit left no room to measure it.
+    let bandwidth: Double?
     let int8Rate: Double
     let peakResident: Int
+    let memory: MemoryStatistics
     let threads: Int
     let instructionSet: String
 
-    var bandwidthShare: Double { decode * Double(bytesPerToken) / bandwidth }
+    var bandwidthShare: Double? { bandwidth.map { decode * Double(bytesPerToken) / $0 } }
     var int8Share: Double { prefill * Double(productsPerToken) / int8Rate }
 
     var report: JSON {
@@ -131,11 +133,12 @@ struct Bench: ParsableCommand {
         "decode_tokens_per_second": .number(decode),
         "time_to_first_token": .number(timeToFirstToken),
         "bytes_per_token": .integer(bytesPerToken),
-        "read_bandwidth": .number(bandwidth),
-        "read_bandwidth_share": .number(bandwidthShare),
+        "read_bandwidth": bandwidth.map(JSON.number) ?? .null,
+        "read_bandwidth_share": bandwidthShare.map(JSON.number) ?? .null,
         "products_per_token": .integer(productsPerToken),
         "int8_rate": .number(int8Rate),
         "int8_rate_share": .number(int8Share),
+        "memory": memory.report,
         "peak_resident_bytes": .integer(peakResident),
         "threads": .integer(threads),
         "instruction_set": .string(instructionSet),
@@ -145,14 +148,24 @@ struct Bench: ParsableCommand {
     var summary: String {
       func decimal(_ value: Double) -> String { Terminal.decimal(value, 1) }
       func share(_ value: Double) -> String { Terminal.decimal(100 * value, 0) + " %" }
-      return """
-        prefill              \(decimal(prefill)) tokens/s, \(share(int8Share)) of \(decimal(int8Rate / 1e9)) G int8 products/s
-        decode               \(decimal(decode)) tokens/s, \(share(bandwidthShare)) of \(decimal(bandwidth / 1e9)) GB/s at \(Terminal.size(bytesPerToken)) a token
-        time to first token  \(Terminal.decimal(timeToFirstToken, 2)) s from opening the file, for a prompt of one token
-        peak resident set    \(Terminal.size(peakResident))
-        on                   \(threads) threads, \(instructionSet)
-
-        """
+      let bound =
+        if let bandwidth, let bandwidthShare {
+          "\(share(bandwidthShare)) of \(decimal(bandwidth / 1e9)) GB/s at "
+        } else { "" }
+      var lines = [
+        "prefill              \(decimal(prefill)) tokens/s, \(share(int8Share)) of \(decimal(int8Rate / 1e9)) G int8 products/s",
+        "decode               \(decimal(decode)) tokens/s, \(bound)\(Terminal.size(bytesPerToken)) a token",
+        "time to first token  \(Terminal.decimal(timeToFirstToken, 2)) s from opening the file, for a prompt of one token",
+        "peak resident set    \(Terminal.size(peakResident))",
+        "on                   \(threads) threads, \(instructionSet)",
+      ]
+      if memory.requests > 0 {
+        let hits = share(Double(memory.hits + memory.lateHits) / Double(memory.requests))
+        lines.append(
+          "weights read         \(Terminal.size(memory.bytesRead)), \(hits) of requests met; "
+            + "\(Terminal.decimal(memory.stallSeconds, 1)) s waited")
+      }
+      return lines.map { $0 + "\n" }.joined()
     }
   }
 }

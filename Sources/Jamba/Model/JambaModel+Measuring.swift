@@ -2,8 +2,8 @@ import JambaFormat
 
 /// What the machine does at best on the model's threads: the bounds of decoding and of prefill.
 public struct MachineRates: Sendable {
-  /// Bytes per second read from memory.
-  public let readBandwidth: Double
+  /// Bytes per second read from memory; nil where the memory limit leaves no room to measure it.
+  public let readBandwidth: Double?
   /// Products of int8 per second.
   public let int8Rate: Double
 }
@@ -41,9 +41,13 @@ extension JambaModel {
   /// The instruction set of the kernels in use, such as "avx2".
   public var instructionSetName: String { engine.instructionSetName }
 
-  /// Measures the machine for about a fifth of a second, with 256 MiB of memory.
+  /// Measures the machine for about a fifth of a second, with 256 MiB of memory if the limit leaves them.
   public func measureMachine() throws(JambaError) -> MachineRates {
     let byteCount = 256 << 20
+    let reservation = MemoryBudget.Reservation(budget)
+    do throws(JambaError) { try reservation.grow(to: byteCount, context: 0) } catch {
+      return MachineRates(readBandwidth: nil, int8Rate: engine.measureMultiplyRate())
+    }
     let buffer: AlignedBuffer
     do throws(SystemError) { buffer = try AlignedBuffer(byteCount: byteCount) } catch {
       throw .outOfMemory(byteCount: byteCount)
