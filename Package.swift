@@ -38,6 +38,10 @@ let package = Package(
       dependencies: [
         "JambaConvert", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "tools/make-model", exclude: ["mini.json"]),
+    .executableTarget(
+      name: "walk-grammar",
+      dependencies: ["Jamba", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "tools/walk-grammar"),
     .target(name: "TestSupport", dependencies: ["JambaFormat"], path: "Tests/TestSupport"),
     .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
     .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat", "TestSupport"]),
