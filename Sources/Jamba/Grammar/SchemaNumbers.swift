@@ -105,6 +105,8 @@ extension SchemaCompiler {
   private static func digits(_ low: ArraySlice<Unicode.Scalar>, _ high: ArraySlice<Unicode.Scalar>) -> Expression {
     guard let first = low.first, let last = high.first else { return .empty }
     let (lowRest, highRest) = (low.dropFirst(), high.dropFirst())
+    let digit = Expression.scalars(ScalarSet(["0"..."9"]))
+    if low.allSatisfy({ $0 == "0" }), high.allSatisfy({ $0 == "9" }) { return .repeated(digit, low.count, low.count) }
     if first == last { return .sequence([.scalars(ScalarSet(first)), digits(lowRest, highRest)]) }
     let zeros = Array(repeating: Unicode.Scalar("0"), count: lowRest.count)[...]
     let nines = Array(repeating: Unicode.Scalar("9"), count: lowRest.count)[...]
@@ -114,7 +116,6 @@ extension SchemaCompiler {
     ]
     if first.value + 1 < last.value {
       let between = ScalarSet([first.value + 1...last.value - 1])
-      let digit = Expression.scalars(ScalarSet(["0"..."9"]))
       alternatives.append(.sequence([.scalars(between), .repeated(digit, lowRest.count, lowRest.count)]))
     }
     return .choice(alternatives)

@@ -60,6 +60,11 @@ package final class TokenTexts: Sendable {
   /// Of tokens that begin a text.
   var first: TokenTrie { trie(afterText: false) }
 
+  /// Makes them now rather than with the first token.
+  package func prepare() {
+    for afterText in [false, true] { _ = trie(afterText: afterText) }
+  }
+
   private func trie(afterText: Bool) -> TokenTrie {
     tries.withLock { tries in
       if let trie = tries[afterText] { return trie }
