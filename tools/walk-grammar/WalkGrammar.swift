@@ -28,7 +28,7 @@ struct WalkGrammar: ParsableCommand {
     let tokenizer = try Tokenizer(
       json: JSON.parse(FileSystem.contents(of: tokenizer, limit: 1 << 30)), configuration: nil)
     guard let end = tokenizer.id(of: "<|endoftext|>") else { throw ValidationError("There is no <|endoftext|>.") }
-    let closers = ["}", "]", "\""].compactMap { tokenizer.id(of: $0) }
+    let closers = ["\"", "}", "]", "\\"].compactMap { tokenizer.id(of: $0) }
     var seconds: [Double] = []
     let texts = TokenTexts(tokenizer)
     let begin = ContinuousClock().now
