@@ -71,6 +71,10 @@ JK_INLINE void v8_store_f16(uint16_t *p, v8 x) {
     _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
 }
 
+JK_INLINE v8 v8_load_i8(const int8_t *p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
+}
+
 JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index);
 
 #include "lanewise.h"
@@ -95,10 +99,6 @@ JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index) {
 }
 
 // ---------------------------------------------------------------------------------------------- matrix products
-
-JK_INLINE v8 v8_load_i8(const int8_t *p) {
-    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
-}
 
 #include "products.h"
 

@@ -26,6 +26,7 @@ struct Chat: ParsableCommand {
 
   @OptionGroup var samplingOptions: SamplingOptions
   @OptionGroup var contextOption: ContextOption
+  @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
@@ -34,7 +35,7 @@ struct Chat: ParsableCommand {
 
   func run() throws {
     Interrupt.catchSignals()
-    let model = try loading.open(self.model, context: contextOption.context)
+    let model = try loading.open(self.model, context: contextOption.context, attention: attention.forChat(contextOption.context))
     let conversation = try Conversation(model.makeSession(), system: system)
     if let prompt {
       guard try answer(prompt, conversation, turn: 0) != .cancelled else { throw JambaError.cancelled }

@@ -33,6 +33,7 @@ struct Generate: ParsableCommand {
 
   @OptionGroup var samplingOptions: SamplingOptions
   @OptionGroup var contextOption: ContextOption
+  @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
@@ -44,7 +45,7 @@ struct Generate: ParsableCommand {
   func run() throws {
     Interrupt.catchSignals()
     let start = Terminal.seconds
-    let model = try loading.open(self.model, context: contextOption.context, chunk: chunk)
+    let model = try loading.open(self.model, context: contextOption.context, chunk: chunk, attention: attention)
     let loaded = Terminal.seconds
     let promptTokens = try tokens.map(tokenIDs) ?? model.requireTokenizer().encode(prompt!)
     let session = try model.makeSession(options: SessionOptions(chunk: chunk))

@@ -5,12 +5,25 @@ import Synchronization
 public struct SessionOptions: Sendable {
   /// Tokens of a prompt that are computed together: more is faster and takes more memory. The result is the same bits.
   public var chunk: Int
-  /// How keys and values are kept; nil follows the weights (f32 beside f32 weights, else f16).
+  /// Of how many tokens, itself included, a token sees keys and values; nil takes what the model was opened with, and
+  /// if that is nil, too, all. With a window a text can be of any length in constant memory.
+  public var window: Int?
+  /// How many tokens at the beginning are seen for ever. Only with a window, which must be larger.
+  public var sinks: Int
+  /// How keys and values are kept; nil takes what the model was opened with, and if that is nil, too, f32 beside f32
+  /// weights, else int8.
   public var cacheType: CacheType?
+  /// A snapshot is kept after every so many tokens, so that `rewind` has no more to read again.
+  public var snapshotInterval: Int
 
-  public init(chunk: Int = 256, cacheType: CacheType? = nil) {
+  public init(
+    chunk: Int = 256, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil, snapshotInterval: Int = 1024
+  ) {
     self.chunk = chunk
+    self.window = window
+    self.sinks = sinks
     self.cacheType = cacheType
+    self.snapshotInterval = snapshotInterval
   }
 }
 
@@ -23,8 +36,8 @@ public final class Session: Sendable {
 
   init(_ model: JambaModel, _ options: SessionOptions) throws(JambaError) {
     self.model = model
-    guard 1...8192 ~= options.chunk else {
-      throw .invalidOption("the chunk is \(options.chunk) tokens, which is not within 1...8192")
+    guard options.snapshotInterval > 0 else {
+      throw .invalidOption("the interval of snapshots is \(options.snapshotInterval) tokens, which is not positive")
     }
     core = Mutex(try SessionCore(model, options))
   }
@@ -40,7 +53,7 @@ public final class Session: Sendable {
   /// Appends tokens and hands out the logits after the last one, `[vocabulary]`.
   ///
   /// - Throws: `invalidToken`, `contextFull`, `outOfMemory` before anything is computed; `cancelled` when `progress`
-  ///   returns false. After `cancelled` the session is empty.
+  ///   returns false, `format` when weights cannot be read. After these two the session is empty.
   /// - Parameter progress: called between chunks with the number of tokens done.
   public func append(
     _ tokens: [Int32], progress: (Int) -> Bool = { _ in true }

@@ -52,7 +52,7 @@ struct MambaMixer {
     unsafe engine.convolve(
       jk_convolution(
         x: x.base, x_stride: x.stride, weight: convolution.base, bias: convolutionBias?.base,
-        history: state.convolution, y: w.inner.values.base, y_stride: w.inner.values.stride, channels: inner,
+        history: state.convolution, next_history: state.convolution, y: w.inner.values.base, y_stride: w.inner.values.stride, channels: inner,
         taps: c.mambaDConv, tokens: count))
 
     // dt, B, C = split(x_proj(u)), each normalized
@@ -72,7 +72,7 @@ struct MambaMixer {
       jk_scan_arguments(
         u: w.inner.values.base, u_stride: w.inner.values.stride, dt: w.dt.values.base, dt_stride: w.dt.values.stride,
         dt_bias: dtBias.base, a: a.base, b: w.b.values.base, c: w.c.values.base, b_stride: w.b.values.stride,
-        c_stride: w.c.values.stride, d: d.base, z: z.base, z_stride: z.stride, state: state.scan,
+        c_stride: w.c.values.stride, d: d.base, z: z.base, z_stride: z.stride, state: state.scan, next_state: state.scan,
         y: w.gated.values.base, y_stride: w.gated.values.stride, channels: inner, state_size: c.mambaDState,
         tokens: count))
 
