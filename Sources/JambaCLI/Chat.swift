@@ -120,7 +120,7 @@ struct Chat: ParsableCommand {
     }
     let end = Terminal.seconds
     Output.write("\n")
-    try conversation.finish(generation, text: answer)
+    try conversation.finish(generation)
     if Terminal.isInteractive {
       let prefillRate = Terminal.decimal(Double(max(read, 0)) / max(prefilled - start, 1e-9), 1)
       let rate = Terminal.decimal(Double(count) / max(end - prefilled, 1e-9), 1)

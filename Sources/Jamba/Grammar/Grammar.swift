@@ -8,6 +8,8 @@ public import JambaFormat
 /// Immutable: any number of generations may follow it at once.
 public struct Grammar: Sendable {
   let automaton: Automaton
+  /// As it was written, to be put into larger grammars.
+  let rules: GrammarRules
 
   /// Reads a grammar in GBNF, as docs/GRAMMARS.md describes it. Throws for a text that is not one, for a rule that begins
   /// with itself and for a grammar that matches nothing or is too large.
@@ -26,6 +28,7 @@ public struct Grammar: Sendable {
   public static var json: Grammar { get throws(GrammarError) { try Grammar(jsonSchema: .bool(true)) } }
 
   init(_ rules: GrammarRules) throws(GrammarError) {
+    self.rules = rules
     automaton = try Automaton(rules)
   }
 

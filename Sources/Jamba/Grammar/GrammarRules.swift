@@ -1,6 +1,6 @@
 /// A context-free grammar as it is written: rules of expressions over Unicode scalars.
-struct GrammarRules {
-  indirect enum Expression {
+struct GrammarRules: Sendable {
+  indirect enum Expression: Sendable {
     case text(String)
     case scalars(ScalarSet)
     case sequence([Expression])

@@ -1,5 +1,5 @@
 /// A set of Unicode scalars, as sorted ranges that do not touch. Surrogates are never members.
-struct ScalarSet: Equatable, Hashable {
+struct ScalarSet: Hashable, Sendable {
   private(set) var ranges: [ClosedRange<UInt32>]
 
   static let all = ScalarSet([0...0xD7FF, 0xE000...0x10FFFF])

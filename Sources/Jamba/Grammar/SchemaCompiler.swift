@@ -7,8 +7,8 @@ import JambaFormat
 struct SchemaCompiler {
   typealias Expression = GrammarRules.Expression
 
-  private let document: JSON
-  private var rules: GrammarRules
+  private var document: JSON
+  private(set) var rules: GrammarRules
   /// Rules of schemas that `$ref` names.
   private var references: [String: Expression] = [:]
   /// Schemas within schemas, those behind references included.
@@ -30,6 +30,13 @@ struct SchemaCompiler {
     rules.root = try rules.number(of: "#root")
     rules.define(rules.root, root)
     return rules
+  }
+
+  /// The grammar of another schema's values, beside those that are there.
+  mutating func value(of other: JSON) throws(GrammarError) -> Expression {
+    document = other
+    references = [:]
+    return try add(schema(other, at: ""))
   }
 
   /// JSON's own grammar. Escapes of half a surrogate pair are left out, as no string has them; white space is bounded, for
@@ -150,7 +157,8 @@ struct SchemaCompiler {
       else { throw .invalidSchema(path: path + "/$ref", reason: "there is nothing at \(pointer)") }
       target = next
     }
-    let rule = try rules.number(of: pointer)
+    let isTaken = rules.contains(pointer)
+    let rule = try rules.number(of: isTaken ? "\(pointer) \(rules.names.count)" : pointer)
     references[pointer] = .rule(rule)
     rules.define(rule, try schema(target, at: String(pointer.dropFirst())))
     return .rule(rule)

@@ -70,6 +70,11 @@ package struct TokenMask: Sendable {
     isEmpty = false
   }
 
+  /// The smallest token of the set.
+  var first: Int? {
+    words.firstIndex { $0 != 0 }.map { 64 * $0 + words[$0].trailingZeroBitCount }
+  }
+
   @inline(__always)
   package func contains(_ token: Int) -> Bool { words[token >> 6] & 1 << UInt64(token & 63) != 0 }
 }
