@@ -25,6 +25,8 @@ struct Chat: ParsableCommand {
   var stop: [String] = []
 
   @OptionGroup var samplingOptions: SamplingOptions
+  @OptionGroup var grammarOptions: GrammarOptions
+  @OptionGroup var templateOptions: TemplateOptions
   @OptionGroup var contextOption: ContextOption
   @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions

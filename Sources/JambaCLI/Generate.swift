@@ -32,6 +32,7 @@ struct Generate: ParsableCommand {
   var json = false
 
   @OptionGroup var samplingOptions: SamplingOptions
+  @OptionGroup var grammarOptions: GrammarOptions
   @OptionGroup var contextOption: ContextOption
   @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
@@ -44,6 +45,7 @@ struct Generate: ParsableCommand {
 
   func run() throws {
     Interrupt.catchSignals()
+    let grammar = try grammarOptions.load()
     let start = Terminal.seconds
     let model = try loading.open(self.model, context: contextOption.context, chunk: chunk, attention: attention)
     let loaded = Terminal.seconds
@@ -52,6 +54,7 @@ struct Generate: ParsableCommand {
     var options = GenerationOptions(
       sampling: samplingOptions.sampling(temperature: 0, topP: 1, seed: 0), maxTokens: maxTokens, stop: stop)
     options.stopsAtEnd = !ignoreEos
+    options.grammar = grammar
 
     var bar = ProgressBar("reading", unit: .tokens)
     let generation = try session.generate(
