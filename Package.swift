@@ -42,7 +42,7 @@ let package = Package(
       name: "walk-grammar",
       dependencies: ["Jamba", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       path: "tools/walk-grammar"),
-    .target(name: "TestSupport", dependencies: ["JambaFormat"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["JambaConvert", "JambaFormat"], path: "Tests/TestSupport"),
     .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
     .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat", "TestSupport"]),
     .testTarget(
@@ -50,6 +50,7 @@ let package = Package(
     .testTarget(name: "TokenizerTests", dependencies: ["Jamba", "JambaFormat"], exclude: ["Fixtures"]),
     .testTarget(name: "JambaConvertTests", dependencies: ["JambaConvert", "JambaFormat", "CKernels", "TestSupport"]),
     .testTarget(name: "JambaTests", dependencies: ["Jamba", "JambaConvert", "JambaFormat", "TestSupport"]),
-    .testTarget(name: "JambaCLITests", dependencies: ["JambaCLI", "JambaFormat", "TestSupport"]),
+    .testTarget(
+      name: "JambaCLITests", dependencies: ["JambaCLI", "JambaFormat", "TestSupport"], exclude: ["Fixtures"]),
   ]
 )

@@ -45,17 +45,18 @@ struct LoadingOptions: ParsableArguments {
   var access: FileAccess?
 
   func options(
-    context: Int?, chunk: Int = SessionOptions().chunk, attention: AttentionOptions? = nil
+    context: Int?, chunk: Int = SessionOptions().chunk, attention: AttentionOptions? = nil, draft: Int = 0
   ) -> ModelOptions {
     ModelOptions(
       threads: threadOption.threads, memory: memory?.byteCount, context: context, chunk: chunk,
-      window: attention?.size, sinks: attention?.sinks ?? 0, cacheType: attention?.kv, access: access)
+      window: attention?.size, sinks: attention?.sinks ?? 0, cacheType: attention?.kv, draft: draft,
+      access: access)
   }
 
   func open(
-    _ path: String, context: Int?, chunk: Int = SessionOptions().chunk, attention: AttentionOptions? = nil
+    _ path: String, context: Int?, chunk: Int = SessionOptions().chunk, attention: AttentionOptions? = nil, draft: Int = 0
   ) throws(JambaError) -> JambaModel {
-    try JambaModel.open(path, options: options(context: context, chunk: chunk, attention: attention))
+    try JambaModel.open(path, options: options(context: context, chunk: chunk, attention: attention, draft: draft))
   }
 }
 
@@ -75,6 +76,18 @@ enum Window: ExpressibleByArgument {
       return nil
     }
   }
+}
+
+struct SpeculationOption: ParsableArguments {
+  enum Mode: String, ExpressibleByArgument, CaseIterable { case auto, off }
+
+  @Option(
+    help:
+      "Guess tokens from what the text has said before and verify several in one pass, where that pays: auto or off. The tokens are the same.")
+  var speculate = Mode.auto
+
+  /// The most tokens to guess.
+  var draft: Int { speculate == .auto ? 7 : 0 }
 }
 
 /// What attention sees, and how keys and values are kept.

@@ -33,6 +33,34 @@ public struct ChatMessage: Sendable, Equatable {
   }
 }
 
+// MARK: - Saving
+
+extension ChatMessage {
+  /// The message as saved conversations hold it.
+  var record: JSON {
+    var object: JSONObject = ["role": .string(role), "content": .string(content)]
+    if let reasoning { object["reasoning"] = .string(reasoning) }
+    if let name { object["name"] = .string(name) }
+    if !toolCalls.isEmpty {
+      object["tool_calls"] = .array(toolCalls.map { .object(["name": .string($0.name), "arguments": $0.arguments]) })
+    }
+    return .object(object)
+  }
+
+  /// nil for what is no message.
+  init?(record: JSON) {
+    guard let role = record["role"]?.string, let content = record["content"]?.string else { return nil }
+    var calls: [ToolCall] = []
+    for call in record["tool_calls"]?.array ?? [] {
+      guard let name = call["name"]?.string, let arguments = call["arguments"] else { return nil }
+      calls.append(ToolCall(name: name, arguments: arguments))
+    }
+    self.init(
+      role: role, content: content, reasoning: record["reasoning"]?.string, toolCalls: calls,
+      name: record["name"]?.string)
+  }
+}
+
 /// A function call that a model has asked for.
 public struct ToolCall: Sendable, Equatable {
   public var name: String

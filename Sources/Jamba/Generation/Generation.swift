@@ -114,8 +114,10 @@ public final class Generation {
     pendingToken = nil
     var sampler = self.sampler
     let token = try session.withCore { (core) throws(JambaError) in
-      if let pending { try core.append([pending], progress: { _ in true }, isCancelled: { false }) }
-      return core.sample(&sampler, allowed: allowed)
+      if let pending { try core.step(pending, limit: options.maxTokens - generated) }
+      let token = core.sample(&sampler, allowed: allowed)
+      core.continuation = Continuation(generator: sampler.generator, token: token)
+      return token
     }
     self.sampler = sampler
     generated += 1
@@ -158,6 +160,12 @@ public final class Generation {
     }
   }
 
+  /// Starts where `continuation` left off.
+  func resume(_ continuation: Continuation) {
+    sampler.generator = continuation.generator
+    pendingToken = continuation.token
+  }
+
   private func finish(_ reason: FinishReason, token: Int32? = nil, text: String = "") -> Piece {
     isFinished = true
     var text = text
@@ -198,12 +206,26 @@ extension Session {
   ) throws(JambaError) -> Generation {
     try withCore { (core) throws(JambaError) in
       var prompt = tokens
-      if prompt.isEmpty, core.state.position == 0 {
+      if prompt.isEmpty, core.tokens.isEmpty {
         guard let bos = core.model.configuration.bosTokenID else { throw .emptyPrompt }
         prompt = [Int32(bos)]
       }
-      try core.append(prompt, progress: progress, isCancelled: isCancelled)
+      try core.read(prompt, progress: progress, isCancelled: isCancelled)
     }
+    return generation
+  }
+
+  /// Goes on with a generation that ended for `maxTokens`, was cancelled, or was saved in the middle, with the same draws
+  /// as if it had not stopped, given the same sampling.
+  ///
+  /// - Throws: `emptyPrompt` when nothing was generated since the session's last other token; `invalidOption` for a
+  ///   grammar, which cannot be taken up in the middle.
+  public func continueGenerating(options: GenerationOptions = GenerationOptions()) throws(JambaError) -> Generation {
+    guard options.grammar == nil else { throw .invalidOption("a grammar cannot be taken up in the middle of an answer") }
+    let generation = try Generation(self, options, afterText: true)
+    let continuation = try withCore { (core) throws(JambaError) in core.continuation }
+    guard let continuation else { throw .emptyPrompt }
+    generation.resume(continuation)
     return generation
   }
 }

@@ -15,15 +15,23 @@ public struct SessionOptions: Sendable {
   public var cacheType: CacheType?
   /// A snapshot is kept after every so many tokens, so that `rewind` has no more to read again.
   public var snapshotInterval: Int
+  /// The most tokens that generating guesses ahead, from what followed the like before, to verify them in one pass: the
+  /// same tokens, sooner. It guesses as many as pays on this machine, often none. nil takes what the model was opened
+  /// with.
+  public var draft: Int?
+  /// Guesses whether it pays or not.
+  package var draftsEagerly = false
 
   public init(
-    chunk: Int = 256, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil, snapshotInterval: Int = 1024
+    chunk: Int = 256, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil, snapshotInterval: Int = 1024,
+    draft: Int? = nil
   ) {
     self.chunk = chunk
     self.window = window
     self.sinks = sinks
     self.cacheType = cacheType
     self.snapshotInterval = snapshotInterval
+    self.draft = draft
   }
 }
 
@@ -34,16 +42,16 @@ public final class Session: Sendable {
   public let model: JambaModel
   let core: Mutex<SessionCore>
 
-  init(_ model: JambaModel, _ options: SessionOptions) throws(JambaError) {
+  init(_ model: JambaModel, _ options: SessionOptions, layout: KeyValueLayout? = nil) throws(JambaError) {
     self.model = model
-    guard options.snapshotInterval > 0 else {
-      throw .invalidOption("the interval of snapshots is \(options.snapshotInterval) tokens, which is not positive")
-    }
-    core = Mutex(try SessionCore(model, options))
+    core = Mutex(try SessionCore(model, options, layout: layout))
   }
 
   /// Tokens in the session's text so far.
-  public var tokenCount: Int { core.withLock { $0.state.position } }
+  public var tokenCount: Int { core.withLock { $0.tokens.count } }
+
+  /// The session's text so far.
+  public var tokens: [Int32] { core.withLock { $0.tokens } }
 
   /// Empties the session.
   public func reset() throws(JambaError) {
@@ -74,8 +82,38 @@ public final class Session: Sendable {
     try withCore { (core) throws(JambaError) in try core.hiddenStates(tokens) }
   }
 
+  /// What guessing ahead has come to in this session.
+  public var draftStatistics: DraftStatistics { core.withLock { $0.draftStatistics } }
+
   /// Bytes of the session's state: Mamba states, keys and values.
   public var stateByteCount: Int { core.withLock { $0.state.byteCount } }
+
+  /// A second session with the same text. Both go on alone; keys and values are shared until one of them changes.
+  public func fork() throws(JambaError) -> Session {
+    let (options, snapshot) = try withCore { (core) throws(JambaError) in (core.options, try core.snapshot()) }
+    let fork = try Session(model, options, layout: snapshot.layout)
+    try fork.withCore { (core) throws(JambaError) in core.restore(snapshot) }
+    return fork
+  }
+
+  /// Forgets what comes after the first `tokenCount` tokens: from a snapshot, kept after every prompt, answer and
+  /// `snapshotInterval` tokens as memory allows, and the tokens between are read again. The same bits as a session that
+  /// has read no more.
+  ///
+  /// - Parameter progress: called between chunks with the number of tokens read again; false cancels.
+  /// - Throws: `invalidOption` when the session has fewer tokens; `cancelled`, after which it is empty.
+  public func rewind(to tokenCount: Int, progress: (Int) -> Bool = { _ in true }) throws(JambaError) {
+    try withCore { (core) throws(JambaError) in try core.rewind(to: tokenCount, progress: progress) }
+  }
+
+  /// Keeps a snapshot of the text so far, to which `rewind` returns without reading, and from which any session of the
+  /// model starts whose text begins the same way. It goes when memory is needed.
+  public func checkpoint() throws(JambaError) {
+    try withCore { (core) throws(JambaError) in
+      try core.settle()
+      core.keepSnapshot(withLogits: core.hasLogits)
+    }
+  }
 
   func withCore<Result>(_ body: (inout SessionCore) throws(JambaError) -> sending Result) throws(JambaError) -> Result {
     var outcome: Swift.Result<Result, JambaError>?

@@ -95,7 +95,7 @@ struct MemoryNeeds {
   private let maximumContext: Int
 
   init(
-    _ file: JambaFile, _ c: ModelConfiguration, _ catalog: WeightCatalog, _ layout: KeyValueLayout
+    _ file: JambaFile, _ c: ModelConfiguration, _ catalog: WeightCatalog, _ layout: KeyValueLayout, draft: Int
   ) throws(JambaError) {
     let directory = file.directory
     base = [
@@ -119,7 +119,7 @@ struct MemoryNeeds {
     expertSlot = catalog.experts.joined().reduce(0) { max($0, $1.byteCount) }
     expertCount = catalog.experts.reduce(0) { $0 + $1.count }
     do throws(SystemError) {
-      chunkByteCount = try Workspace.byteCount(c, capacity: layout.chunk) + Memory.wholePages(c.vocabSize * 4)
+      chunkByteCount = try Workspace.byteCount(c, capacity: layout.chunk) + Lookahead.byteCount(c, draft: draft)
     } catch { throw .outOfMemory(byteCount: 0) }
     session = { SequenceState.byteCount(c, layout, context: $0) }
     maximumContext = c.maxPositionEmbeddings

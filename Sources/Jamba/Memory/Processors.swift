@@ -14,7 +14,7 @@ package enum Processors {
     var count = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     #if !canImport(Darwin)
       if let allowed, allowed > 0 { count = min(count, allowed) }
-      if let quota { count = min(count, max(1, quota)) }
+      if let limit = ControlGroup.ofProcess?.processorLimit { count = min(count, limit) }
     #endif
     return count
   }
@@ -27,14 +27,6 @@ package enum Processors {
     return line.dropFirst(key.count).reduce(0) { $0 + ($1.hexDigitValue?.nonzeroBitCount ?? 0) }
   }
 
-  /// Whole processors' worth of time that control group version 2 grants; nil without a limit.
-  private static var quota: Int? {
-    guard let text = FileSystem.systemText(of: "/sys/fs/cgroup/cpu.max") else { return nil }
-    let parts = text.split(whereSeparator: \.isWhitespace)
-    guard parts.count == 2, let quota = Int(parts[0]), let period = Int(parts[1]), period > 0 else { return nil }
-    return (quota + period - 1) / period
-  }
-
   /// The largest resident set of the process so far, in bytes, as the kernel counts it.
   package static var peakResidentByteCount: Int {
     #if canImport(Darwin)
@@ -42,9 +34,11 @@ package enum Processors {
       _ = unsafe getrusage(RUSAGE_SELF, &usage)
       return Int(usage.ru_maxrss)
     #else
-      var usage = rusage()
-      _ = unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-      return Int(usage.ru_maxrss) << 10
+      // getrusage counts what the process had before it became this program, too.
+      let key = "VmHWM:"
+      let line = FileSystem.systemText(of: "/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix(key) }
+      let kibibytes = line?.dropFirst(key.count).split(separator: " ").first.flatMap { Int($0) }
+      return (kibibytes ?? 0) << 10
     #endif
   }
 }

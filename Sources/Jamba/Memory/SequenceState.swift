@@ -67,7 +67,7 @@ final class SequenceState {
     for (layer, pages) in zip(attentionLayers, snapshot.pages) { attention[layer]!.adopt(pages, after: position) }
   }
 
-  private static func recurrentByteCount(_ c: ModelConfiguration) -> Int {
+  static func recurrentByteCount(_ c: ModelConfiguration) -> Int {
     // A model of attention alone has a state all the same, so that there is an address.
     max(1, c.layers(with: .mamba).count) * MambaState.byteCount(c)
   }

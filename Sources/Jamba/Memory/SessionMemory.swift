@@ -34,6 +34,15 @@ final class SessionMemory: Sendable {
     snapshots = SnapshotCache(byteLimit: plan.snapshotByteCount)
   }
 
+  /// Raises a session's reservation. Snapshots go, the least recently used first, where they are in the way.
+  func grow(_ reservation: MemoryBudget.Reservation, to byteCount: Int) throws(JambaError) {
+    while true {
+      do throws(JambaError) { return try reservation.grow(to: byteCount, context: 0) } catch {
+        guard snapshots.removeOldest() else { throw error }
+      }
+    }
+  }
+
   /// Memory for a text of `context` tokens. Snapshots go, the least recently used first, where they are in the way.
   func makeBuffer(byteCount: Int, context: Int) throws(JambaError) -> StateBuffer {
     let charge = Memory.wholePages(byteCount)

@@ -17,6 +17,8 @@ public struct ModelOptions: Sendable {
   public var window: Int?
   public var sinks: Int
   public var cacheType: CacheType?
+  /// See `SessionOptions`; memory is kept for as many.
+  public var draft: Int
   /// The most memory for snapshots of texts, in bytes; nil takes 64 MiB. It is never more than a sixteenth of the limit.
   public var snapshotByteCount: Int?
   /// How weights that do not all fit are read; nil decides by the limit and the file's size.
@@ -27,7 +29,7 @@ public struct ModelOptions: Sendable {
   public init(
     threads: Int? = nil, instructionSet: InstructionSet = .automatic, memory: Int? = nil, context: Int? = nil,
     chunk: Int = SessionOptions().chunk, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil,
-    snapshotByteCount: Int? = nil, access: FileAccess? = nil, chatTemplate: String? = nil
+    draft: Int = 0, snapshotByteCount: Int? = nil, access: FileAccess? = nil, chatTemplate: String? = nil
   ) {
     self.threads = threads
     self.instructionSet = instructionSet
@@ -37,6 +39,7 @@ public struct ModelOptions: Sendable {
     self.window = window
     self.sinks = sinks
     self.cacheType = cacheType
+    self.draft = draft
     self.snapshotByteCount = snapshotByteCount
     self.access = access
     self.chatTemplate = chatTemplate
@@ -71,6 +74,7 @@ public final class JambaModel: Sendable {
   let sessionMemory: SessionMemory
   /// How sessions keep keys and values, and how many tokens they compute together, when they do not say it themselves.
   let preferredLayout: KeyValueLayout
+  let preferredDraft: Int
   private let weights: ModelWeights
 
   /// Opens a .jamba file, checks it and makes it ready to compute. Weights that do not stay in memory are checked whenever
@@ -113,7 +117,7 @@ public final class JambaModel: Sendable {
         throw .invalidOption("the memory for snapshots is \(options.snapshotByteCount ?? 0) bytes, which is negative")
       }
       plan = try MemoryPlan(
-        MemoryNeeds(file, configuration, catalog, keyValues),
+        MemoryNeeds(file, configuration, catalog, keyValues, draft: Lookahead.checked(options.draft)),
         limit: options.memory.map { MemoryLimit(byteCount: $0) } ?? .ofProcess, context: context, chunk: options.chunk,
         snapshots: options.snapshotByteCount, access: options.access, fileByteCount: file.byteCount)
     }
@@ -126,6 +130,7 @@ public final class JambaModel: Sendable {
     plan = layout.plan
     configuration = layout.configuration
     preferredLayout = layout.keyValues
+    preferredDraft = options.draft
     // Text first: parsing a vocabulary takes more memory for a moment than keeping it, and the weights are not there yet.
     tokenizer = try JambaModel.optionalTokenizer(of: file)
     let templates = try ChatTemplates(file, override: options.chatTemplate)
