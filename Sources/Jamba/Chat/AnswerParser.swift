@@ -1,24 +1,27 @@
 import JambaFormat
 
 /// Takes an answer apart while it comes in: thoughts, text and tool calls.
-struct AnswerParser {
+package struct AnswerParser {
   /// What is looked for.
-  struct Style: Sendable {
+  package struct Style: Sendable {
     /// `<think>…</think>` at the beginning is a thought.
-    var thinks = false
+    package var thinks = false
     /// The prompt has opened a thought already.
-    var beginsThinking = false
-    var tools: ChatFormat.ToolStyle?
+    package var beginsThinking = false
+    package var tools: ChatFormat.ToolStyle?
     /// Names of tokens that mark parts.
     var markers: [String] = []
+
+
+    package init() {}
 
     var isPlain: Bool { !thinks && tools == nil }
   }
 
-  struct Parts: Equatable {
-    var text = ""
-    var reasoning = ""
-    var toolCalls: [ToolCall] = []
+  package struct Parts: Equatable {
+    package var text = ""
+    package var reasoning = ""
+    package var toolCalls: [ToolCall] = []
   }
 
   private enum State {
@@ -38,13 +41,13 @@ struct AnswerParser {
   private var space: [UInt8] = []
   private var isAtStart = true
 
-  init(_ style: Style) {
+  package init(_ style: Style) {
     self.style = style
     state = style.isPlain ? .text : style.beginsThinking ? .thinking : .beginning
     isAtStart = style.beginsThinking
   }
 
-  mutating func push(_ text: String) -> Parts {
+  package mutating func push(_ text: String) -> Parts {
     if style.isPlain { return Parts(text: text) }
     var parts = Parts()
     held += text.utf8
@@ -53,7 +56,7 @@ struct AnswerParser {
   }
 
   /// What was held back, at the end.
-  mutating func finish() -> Parts {
+  package mutating func finish() -> Parts {
     var parts = Parts()
     switch state {
     case .beginning, .text: emit(held, to: &parts.text)

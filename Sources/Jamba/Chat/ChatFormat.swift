@@ -1,7 +1,7 @@
 /// What a model's chat template says about its answers: where a turn ends, whether it thinks aloud, how it calls tools.
-struct ChatFormat: Sendable {
+package struct ChatFormat: Sendable {
   /// How tool calls are written.
-  enum ToolStyle: Sendable {
+  package enum ToolStyle: Sendable {
     /// `<tool_calls>[{"name": …, "arguments": …}, …]</tool_calls>`: Jamba 1.5 to 1.7.
     case list
     /// `<tool_call>{"name": …, "arguments": …}</tool_call>`, one after the other: the ChatML family.

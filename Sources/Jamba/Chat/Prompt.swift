@@ -22,6 +22,11 @@ extension JambaModel {
     try prompt(messages, options, addGenerationPrompt: addGenerationPrompt).text.text
   }
 
+  /// The tokens of a rendered conversation.
+  package func promptTokens(_ messages: [ChatMessage], options: ChatOptions = ChatOptions()) throws(JambaError) -> [Int32] {
+    try requireTokenizer().encode(prompt(messages, options).text)
+  }
+
   func prompt(
     _ messages: [ChatMessage], _ options: ChatOptions, addGenerationPrompt: Bool = true
   ) throws(JambaError) -> Prompt {

@@ -39,6 +39,15 @@ public final class Conversation {
     try session.reset()
   }
 
+  /// Says something else, or nothing, to the model before the conversation, which it reads again with the next message.
+  public func setSystem(_ text: String?) {
+    let rest = messages.dropFirst(system.count)
+    let shift = (text == nil ? 0 : 1) - system.count
+    system = text.map { [.system($0)] } ?? []
+    messages = system + rest
+    for index in turns.indices { turns[index] = Turn(messageCount: turns[index].messageCount + shift, place: nil) }
+  }
+
   /// Adds the user's message and starts the answer. Call `finish` when it has ended.
   public func answer(
     to text: String, options: GenerationOptions, progress: (Int, Int) -> Bool = { _, _ in true },
