@@ -22,6 +22,8 @@ package struct AnswerParser {
     package var text = ""
     package var reasoning = ""
     package var toolCalls: [ToolCall] = []
+
+    package init(text: String = "") { self.text = text }
   }
 
   private enum State {

@@ -11,13 +11,13 @@ public struct Grammar: Sendable {
   /// As it was written, to be put into larger grammars.
   let rules: GrammarRules
 
-  /// Reads a grammar in GBNF, as docs/GRAMMARS.md describes it. Throws for a text that is not one, for a rule that begins
+  /// Reads a grammar in GBNF, as docs/CHAT.md describes it. Throws for a text that is not one, for a rule that begins
   /// with itself and for a grammar that matches nothing or is too large.
   public init(gbnf source: String) throws(GrammarError) {
     try self.init(GrammarParser.parse(source))
   }
 
-  /// Makes a grammar of JSON texts that a JSON schema describes, in the subset of docs/GRAMMARS.md. Throws
+  /// Makes a grammar of JSON texts that a JSON schema describes, in the subset of docs/CHAT.md. Throws
   /// `unsupported` for any keyword outside of it: none is ignored.
   public init(jsonSchema schema: JSON) throws(GrammarError) {
     var compiler = try SchemaCompiler(schema)
