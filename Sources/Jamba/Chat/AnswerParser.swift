@@ -64,7 +64,7 @@ package struct AnswerParser {
     case .beginning, .text: emit(held, to: &parts.text)
     case .thinking: emit(held, to: &parts.reasoning)
     // A call that has no end is no call.
-    case .calling(let scanner): parts.text += String(decoding: scanner.raw + held, as: UTF8.self)
+    case .calling(let scanner): parts.text += String(decoding: space + scanner.raw + held, as: UTF8.self)
     }
     held = []
     return parts
@@ -103,10 +103,7 @@ package struct AnswerParser {
         return false
       }
       let isOpened = take(until: [tools.opening], into: &parts.text) != nil
-      if isOpened {
-        space = []
-        state = .calling(CallScanner(tools))
-      }
+      if isOpened { state = .calling(CallScanner(tools)) }
       return isOpened
     case .calling(var scanner):
       let end = scanner.push(held[...])
@@ -118,6 +115,7 @@ package struct AnswerParser {
         return false
       case .closed:
         held.removeFirst(end)
+        space = []
         isAtStart = true
         state = .text
       case .failed:
