@@ -12,7 +12,6 @@ package struct AnswerParser {
     /// Names of tokens that mark parts.
     var markers: [String] = []
 
-
     package init() {}
 
     var isPlain: Bool { !thinks && tools == nil }
@@ -235,7 +234,13 @@ struct CallScanner {
   private mutating func takeInObject(_ byte: UInt8) {
     object.append(byte)
     if isInString {
-      if isEscaped { isEscaped = false } else if byte == UInt8(ascii: "\\") { isEscaped = true } else if byte == UInt8(ascii: "\"") { isInString = false }
+      if isEscaped {
+        isEscaped = false
+      } else if byte == UInt8(ascii: "\\") {
+        isEscaped = true
+      } else if byte == UInt8(ascii: "\"") {
+        isInString = false
+      }
       return
     }
     switch byte {
@@ -251,8 +256,14 @@ struct CallScanner {
   private mutating func endObject() {
     defer { object = [] }
     let json: JSON
-    do { json = try JSON.parse(object) } catch { return outcome = .failed }
-    guard let name = json["name"]?.string else { return outcome = .failed }
+    do { json = try JSON.parse(object) } catch {
+      outcome = .failed
+      return
+    }
+    guard let name = json["name"]?.string else {
+      outcome = .failed
+      return
+    }
     var arguments = json["arguments"] ?? json["parameters"] ?? .object([:])
     // Some models write the arguments as a string that holds them.
     if let text = arguments.string, let inner = CallScanner.json(text) { arguments = inner }

@@ -23,7 +23,9 @@ extension JambaModel {
   }
 
   /// The tokens of a rendered conversation.
-  package func promptTokens(_ messages: [ChatMessage], options: ChatOptions = ChatOptions()) throws(JambaError) -> [Int32] {
+  package func promptTokens(_ messages: [ChatMessage], options: ChatOptions = ChatOptions()) throws(JambaError)
+    -> [Int32]
+  {
     try requireTokenizer().encode(prompt(messages, options).text)
   }
 

@@ -97,7 +97,9 @@ private struct AutomatonBuilder {
     return Int32(outgoing.count - 1)
   }
 
-  private mutating func connect(_ from: Int32, _ kind: Automaton.Edge.Kind, low: UInt8 = 0, high: UInt8 = 0, following: Int32 = 0, to target: Int32) {
+  private mutating func connect(
+    _ from: Int32, _ kind: Automaton.Edge.Kind, low: UInt8 = 0, high: UInt8 = 0, following: Int32 = 0, to target: Int32
+  ) {
     outgoing[Int(from)].append(
       Automaton.Edge(kind: kind, low: low, high: high, following: following, target: target))
   }
@@ -195,7 +197,8 @@ private struct AutomatonBuilder {
         tails[tail] = here
       }
       connect(
-        start, .bytes, low: sequence[0].lowerBound, high: sequence[0].upperBound, to: tails[Array(sequence.dropFirst())]!)
+        start, .bytes, low: sequence[0].lowerBound, high: sequence[0].upperBound,
+        to: tails[Array(sequence.dropFirst())]!)
     }
     setStarts[set] = start
     return start

@@ -43,7 +43,8 @@ struct Marker {
 
   private static func collect(_ value: JSON, _ used: inout Set<UInt32>) {
     switch value {
-    case .string(let text): for scalar in text.unicodeScalars where scalar.value >= 0x20000 { used.insert(scalar.value) }
+    case .string(let text):
+      for scalar in text.unicodeScalars where scalar.value >= 0x20000 { used.insert(scalar.value) }
     case .array(let elements): for element in elements { collect(element, &used) }
     case .object(let object):
       for (key, value) in object.members {
