@@ -38,7 +38,7 @@ let package = Package(
       dependencies: [
         "JambaConvert", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "tools/make-model", exclude: ["mini.json"]),
-    .target(name: "TestSupport", dependencies: ["JambaFormat"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["JambaConvert", "JambaFormat"], path: "Tests/TestSupport"),
     .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
     .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat", "TestSupport"]),
     .testTarget(

@@ -7,12 +7,12 @@ import JambaFormat
 /// Demanded units are read first; suggested ones only while nothing demanded is left to read, and only in place of units
 /// that are expected to be used later. A unit that is leased, or demanded and in memory, stays; except that of demanded
 /// units the last gives way to the first, so that two sessions with few slots cannot wait for each other.
-struct CacheState {
+package struct CacheState {
   /// A read: piece `piece` of `unit`, into `slot`.
-  struct Job: Equatable {
-    let unit: Int
-    let slot: Int
-    let piece: Int
+  package struct Job: Equatable {
+    package let unit: Int
+    package let slot: Int
+    package let piece: Int
   }
 
   private enum Content {
@@ -41,22 +41,29 @@ struct CacheState {
   private let poolSlots: [Range<Int>]
   private var slots: [Slot]
   private var slotOfUnit: [Int?]
-  /// Units demanded and not yet leased, in order, and how often each is among them.
-  private var demanded: [Int] = []
+  /// Units demanded and not yet leased, in order, and how often each is among them. The first is always what its demand
+  /// takes next, and always gets a slot: so somebody gets on.
+  private var demanded: [(unit: Int, demand: Int)] = []
+  private var demandCount = 0
   private var demandCounts: [Int]
   /// Suggestions of each pool, in order.
   private var suggested: [[Int]]
   private var forecast: UseForecast
   private let layers: [Int]
-  var statistics = MemoryStatistics()
+  package internal(set) var statistics = MemoryStatistics()
   var isStopping = false
 
   /// - Parameters:
+  ///   - pieceCounts: reads that load each unit.
+  ///   - layers: the layer that uses each unit.
   ///   - pools: the pool of each unit.
   ///   - slotCounts: slots of each pool.
   ///   - shares: see `UseForecast`.
-  init(units: [WeightUnit], pools: [Int], slotCounts: [Int], shares: [Float], layerCount: Int) {
-    pieceCounts = units.map(\.pieceCount)
+  package init(
+    pieceCounts: [Int], layers: [Int], pools: [Int], slotCounts: [Int], shares: [Float], layerCount: Int
+  ) {
+    self.pieceCounts = pieceCounts
+    self.layers = layers
     self.pools = pools
     var poolSlots: [Range<Int>] = []
     for count in slotCounts {
@@ -65,21 +72,23 @@ struct CacheState {
     }
     self.poolSlots = poolSlots
     slots = [Slot](repeating: Slot(), count: slotCounts.reduce(0, +))
-    slotOfUnit = [Int?](repeating: nil, count: units.count)
-    demandCounts = [Int](repeating: 0, count: units.count)
+    slotOfUnit = [Int?](repeating: nil, count: layers.count)
+    demandCounts = [Int](repeating: 0, count: layers.count)
     suggested = [[Int]](repeating: [], count: slotCounts.count)
-    layers = units.map(\.layer)
     forecast = UseForecast(layers: layers, shares: shares, layerCount: layerCount)
   }
 
   // MARK: What computing says
 
-  /// Demands units of `layer`, all of one pool.
-  mutating func demand(_ units: [Int], layer: Int) {
-    guard let first = units.first else { return }
+  /// Demands units of `layer`, all of one pool, to be leased in this order.
+  ///
+  /// - Returns: the number of the demand.
+  package mutating func demand(_ units: [Int], layer: Int) -> Int {
+    demandCount += 1
+    guard let first = units.first else { return demandCount }
     forecast.enter(layer: layer, chosen: units)
     for unit in units {
-      demanded.append(unit)
+      demanded.append((unit, demandCount))
       demandCounts[unit] += 1
       statistics.requests += 1
       guard let slot = slotOfUnit[unit] else { continue }
@@ -98,38 +107,43 @@ struct CacheState {
     // What was read ahead for this layer and is not wanted after all need not be read to the end.
     suggested[pools[first]] = []
     for slot in poolSlots[pools[first]] where layers[slots[slot].unit] == layer { cancelIfUnwanted(slot) }
+    return demandCount
   }
 
   /// Replaces the suggestions of a pool.
-  mutating func suggest(_ units: [Int], pool: Int) { suggested[pool] = units }
+  package mutating func suggest(_ units: [Int], pool: Int) { suggested[pool] = units }
 
-  /// Takes back demands that will not be leased.
-  mutating func withdraw(_ units: [Int]) {
-    for unit in units { removeDemand(unit) }
+  /// Takes back what is left of a demand.
+  package mutating func withdraw(_ demand: Int) {
+    demanded.removeAll { entry in
+      guard entry.demand == demand else { return false }
+      demandCounts[entry.unit] -= 1
+      return true
+    }
   }
 
   /// The slot of a demanded unit once it is in memory, or why it cannot be read; nil while it is not there.
-  mutating func lease(_ unit: Int) -> Result<Int, FormatError>? {
+  package mutating func lease(_ unit: Int, of demand: Int) -> Result<Int, FormatError>? {
     guard let slot = slotOfUnit[unit], !slots[slot].isCancelled else { return nil }
     switch slots[slot].content {
     case .ready:
       slots[slot].leases += 1
-      removeDemand(unit)
+      remove(unit, of: demand)
       return .success(slot)
     case .failed(let error):
       // Reads that are still under way write into the slot.
       guard slots[slot].done == slots[slot].taken else { return nil }
       clear(slot)
-      removeDemand(unit)
+      remove(unit, of: demand)
       return .failure(error)
     case .empty, .loading: return nil
     }
   }
 
-  mutating func release(slot: Int) { slots[slot].leases -= 1 }
+  package mutating func release(slot: Int) { slots[slot].leases -= 1 }
 
-  private mutating func removeDemand(_ unit: Int) {
-    guard let index = demanded.firstIndex(of: unit) else { return }
+  private mutating func remove(_ unit: Int, of demand: Int) {
+    guard let index = demanded.firstIndex(where: { $0 == (unit, demand) }) else { return }
     demanded.remove(at: index)
     demandCounts[unit] -= 1
   }
@@ -137,13 +151,13 @@ struct CacheState {
   // MARK: What the readers do
 
   /// The next read; nil when there is nothing to read or no slot for it.
-  mutating func nextJob() -> Job? {
+  package mutating func nextJob() -> Job? {
     var isFull = [Bool](repeating: false, count: poolSlots.count)
-    for unit in demanded where slotOfUnit[unit] == nil && !isFull[pools[unit]] {
+    for (place, unit) in demanded.map(\.unit).enumerated() where slotOfUnit[unit] == nil && !isFull[pools[unit]] {
       // In order: a later demand must not take the slot that an earlier one waits for.
-      isFull[pools[unit]] = !assign(unit)
+      isFull[pools[unit]] = !assign(unit, demandedAt: place)
     }
-    for unit in demanded { if let job = takePiece(of: unit) { return job } }
+    for (unit, _) in demanded { if let job = takePiece(of: unit) { return job } }
     for list in suggested {
       for unit in list {
         if slotOfUnit[unit] == nil && !assignSuggestion(unit) { break }
@@ -162,7 +176,7 @@ struct CacheState {
   }
 
   /// Records a read. - Returns: whether somebody may have waited for it.
-  mutating func finish(_ job: Job, byteCount: Int, failure: FormatError?) -> Bool {
+  package mutating func finish(_ job: Job, byteCount: Int, failure: FormatError?) -> Bool {
     statistics.bytesRead += byteCount
     slots[job.slot].done += 1
     if let failure {
@@ -199,8 +213,19 @@ struct CacheState {
     slotOfUnit[unit] = slot
   }
 
+  /// Whether a read writes into the slot, or is going to.
+  private func isBeingRead(_ slot: Int) -> Bool {
+    switch slots[slot].content {
+    case .empty, .ready: false
+    case .loading: true
+    case .failed: slots[slot].done < slots[slot].taken
+    }
+  }
+
+  /// Stops reading a unit that nobody demands. One of which nothing is left to be asked for is as good as there.
   private mutating func cancelIfUnwanted(_ slot: Int) {
-    guard case .loading = slots[slot].content, demandCounts[slots[slot].unit] == 0 else { return }
+    let unit = slots[slot].unit
+    guard case .loading = slots[slot].content, demandCounts[unit] == 0, slots[slot].taken < pieceCounts[unit] else { return }
     slots[slot].isCancelled = true
     if slots[slot].done == slots[slot].taken { clear(slot) }
   }
@@ -212,10 +237,8 @@ struct CacheState {
     for slot in poolSlots[pool] {
       switch slots[slot].content {
       case .empty: return (slot, .infinity)
-      case .loading: continue
-      case .failed where slots[slot].done < slots[slot].taken: continue
-      case .ready, .failed:
-        guard slots[slot].leases == 0, demandCounts[slots[slot].unit] == 0 else { continue }
+      case .loading, .ready, .failed:
+        guard !isBeingRead(slot), slots[slot].leases == 0, demandCounts[slots[slot].unit] == 0 else { continue }
         let expected = forecast.expectedLayersUntil(slots[slot].unit)
         if best.map({ expected > $0.expectedLayers }) ?? true { best = (slot, expected) }
       }
@@ -223,8 +246,8 @@ struct CacheState {
     return best
   }
 
-  /// Gives a demanded unit a slot.
-  private mutating func assign(_ unit: Int) -> Bool {
+  /// Gives the unit in `place` among the demanded a slot.
+  private mutating func assign(_ unit: Int, demandedAt place: Int) -> Bool {
     if let victim = victim(pool: pools[unit]) {
       fill(victim.slot, with: unit)
       return true
@@ -236,11 +259,12 @@ struct CacheState {
         return true
       }
     }
-    // Every slot is leased, being read, or waiting for a demand; a later one's gives way.
-    for later in demanded.reversed() {
-      if later == unit { break }
-      guard pools[later] == pools[unit], let slot = slotOfUnit[later], slots[slot].leases == 0,
-        case .ready = slots[slot].content, demanded.firstIndex(of: later)! > demanded.firstIndex(of: unit)!
+    // Every slot is leased, being read, or waiting for a demand; the last demand's gives way, if it is there or cannot be
+    // read.
+    let earlier = Set(demanded[..<place].map(\.unit))
+    for (later, _) in demanded[(place + 1)...].reversed() {
+      guard pools[later] == pools[unit], !earlier.contains(later), let slot = slotOfUnit[later],
+        slots[slot].leases == 0, !isBeingRead(slot)
       else { continue }
       fill(slot, with: unit)
       return true

@@ -14,7 +14,7 @@ package enum Processors {
     var count = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     #if !canImport(Darwin)
       if let allowed, allowed > 0 { count = min(count, allowed) }
-      if let quota { count = min(count, max(1, quota)) }
+      if let limit = ControlGroup.ofProcess?.processorLimit { count = min(count, limit) }
     #endif
     return count
   }
@@ -25,14 +25,6 @@ package enum Processors {
     let key = "Cpus_allowed:"
     guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix(key) }) else { return nil }
     return line.dropFirst(key.count).reduce(0) { $0 + ($1.hexDigitValue?.nonzeroBitCount ?? 0) }
-  }
-
-  /// Whole processors' worth of time that control group version 2 grants; nil without a limit.
-  private static var quota: Int? {
-    guard let text = FileSystem.systemText(of: "/sys/fs/cgroup/cpu.max") else { return nil }
-    let parts = text.split(whereSeparator: \.isWhitespace)
-    guard parts.count == 2, let quota = Int(parts[0]), let period = Int(parts[1]), period > 0 else { return nil }
-    return (quota + period - 1) / period
   }
 
   /// The largest resident set of the process so far, in bytes, as the kernel counts it.

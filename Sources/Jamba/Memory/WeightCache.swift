@@ -58,7 +58,8 @@ final class WeightCache: Sendable {
       self.firstUnits = firstUnits
       monitor = Monitor(
         CacheState(
-          units: units, pools: pools.enumerated().flatMap { [Int](repeating: $0, count: $1.units.count) },
+          pieceCounts: units.map(\.pieceCount), layers: units.map(\.layer),
+          pools: pools.enumerated().flatMap { [Int](repeating: $0, count: $1.units.count) },
           slotCounts: pools.map(\.slotCount),
           shares: pools.flatMap { [Float](repeating: $0.share, count: $0.units.count) }, layerCount: layerCount))
     }
@@ -159,16 +160,26 @@ final class WeightCache: Sendable {
     }
   }
 
-  /// Announces that units of `layer` will be leased, in this order. All are to be leased or withdrawn.
-  func demand(_ units: [Int], layer: Int) {
-    core.monitor.withLock { $0.demand(units, layer: layer) }
-    core.monitor.signal(.work)
+  /// What computing has announced that it will lease, until it has done so.
+  struct Demand: ~Copyable {
+    fileprivate let number: Int
+    private let core: Core
+
+    fileprivate init(_ units: [Int], layer: Int, _ core: Core) {
+      number = core.monitor.withLock { $0.demand(units, layer: layer) }
+      core.monitor.signal(.work)
+      self.core = core
+    }
+
+    /// What has not been leased is not needed any more.
+    deinit {
+      core.monitor.withLock { $0.withdraw(number) }
+      core.monitor.signal(.work)
+    }
   }
 
-  func withdraw(_ units: some Sequence<Int>) {
-    core.monitor.withLock { $0.withdraw(Array(units)) }
-    core.monitor.signal(.work)
-  }
+  /// Announces that units of `layer` will be leased, in this order.
+  func demand(_ units: [Int], layer: Int) -> Demand { Demand(units, layer: layer, core) }
 
   /// Says which units of a pool may be demanded next, likeliest first; replaces what was suggested before.
   func suggest(_ units: [Int], pool: Int) {
@@ -177,11 +188,12 @@ final class WeightCache: Sendable {
   }
 
   /// Waits until a demanded unit is in memory.
-  func lease(_ unit: Int, pool: Int) throws(JambaError) -> Lease {
-    var outcome = core.monitor.withLock { $0.lease(unit) }
+  func lease(_ unit: Int, of demand: borrowing Demand, pool: Int) throws(JambaError) -> Lease {
+    let number = demand.number
+    var outcome = core.monitor.withLock { $0.lease(unit, of: number) }
     if outcome == nil {
       let start = monotonicSeconds()
-      outcome = core.monitor.wait(for: .result) { $0.lease(unit) }
+      outcome = core.monitor.wait(for: .result) { $0.lease(unit, of: number) }
       core.monitor.withLock { $0.statistics.stallSeconds += monotonicSeconds() - start }
     }
     switch outcome! {

@@ -51,16 +51,11 @@ struct CachedExperts {
     where isChosen: (Int) -> Bool, whileReading: () -> Void, _ body: (Int, GatedMLP) -> Void
   ) throws(JambaError) {
     let units = templates.indices.filter(isChosen).map { firstUnit + $0 }
-    cache.demand(units, layer: layer)
+    let demand = cache.demand(units, layer: layer)
     whileReading()
-    for (number, unit) in units.enumerated() {
-      do throws(JambaError) {
-        let lease = try cache.lease(unit, pool: CachedExperts.pool)
-        body(unit - firstUnit, templates[unit - firstUnit].moved(by: lease.offset))
-      } catch {
-        cache.withdraw(units[(number + 1)...])
-        throw error
-      }
+    for unit in units {
+      let lease = try cache.lease(unit, of: demand, pool: CachedExperts.pool)
+      body(unit - firstUnit, templates[unit - firstUnit].moved(by: lease.offset))
     }
   }
 }

@@ -102,9 +102,9 @@ struct StreamedLayers {
 
   func withLayer(_ index: Int, _ body: (Layer) throws(JambaError) -> Void) throws(JambaError) {
     let (number, count) = (numbers[index]!, numbers.count)
-    cache.demand([firstUnit + number], layer: index)
+    let demand = cache.demand([firstUnit + number], layer: index)
     cache.suggest((1..<count).map { firstUnit + (number + $0) % count }, pool: StreamedLayers.pool)
-    let lease = try cache.lease(firstUnit + number, pool: StreamedLayers.pool)
+    let lease = try cache.lease(firstUnit + number, of: demand, pool: StreamedLayers.pool)
     try body(layers[lease.index][number])
   }
 }
