@@ -21,7 +21,7 @@ static bool has_avx512(void) {
 #elif defined(__aarch64__)
 static bool has_dot_products(void) {
 #if defined(__linux__)
-    return (getauxval(AT_HWCAP) & (1 << 20)) != 0;  // HWCAP_ASIMDDP
+    return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
 #elif defined(__APPLE__)
     int present = 0;
     size_t size = sizeof present;

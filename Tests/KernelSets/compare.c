@@ -1,7 +1,7 @@
 // Compares every kernel of every instruction set that this program can run with scalar.c, bit for bit (any NaN equals
 // any other), at sizes around a vector, a tile and a block, with ordinary and extreme inputs.
 //
-// Results lie in memory with a mark that must stay where a kernel has nothing to write. Memory is of the exact size, so
+// Results lie in memory with a mark that must stay where a kernel has nothing to write. Inputs are of the exact size, so
 // that the address sanitizer sees what is read beyond. multiply_peak, which computes nothing, is only run.
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,20 +168,21 @@ static jk_rows make_rows(size_t count, size_t columns, pattern pattern) {
     return x;
 }
 
-// Tokens 1 ..< 1 + count of a batch and all strips but the first, if there are others; with and without an index.
+// Tokens 1 ..< 1 + count of a batch; once all strips, once those between the first and the last, and with an index.
 static void compare_product(jk_type type, size_t rows, size_t columns, size_t count, int byte, pattern pattern) {
     static const char *names[] = {"matmul_f32", "matmul_bf16", "matmul_i8", "matmul_nl4"};
     begin_case("%zu rows, %zu columns, %zu tokens, %s", rows, columns, count, pattern_names[pattern]);
     const jk_matrix w = make_matrix(type, rows, columns, byte, byte < 0 ? pattern : NORMAL);
     const jk_rows x = make_rows(count + 1, columns, pattern);
-    const size_t strips = jk_parts(rows, JK_LANES), y_stride = 8 * strips + 3, y_count = (count + 1) * y_stride;
+    const size_t strips = jk_parts(rows, JK_LANES), y_stride = 8 * strips + 3;
+    const size_t y_count = (count + 1) * y_stride + 16;  // for what is written beyond the last row
     uint32_t *index = make((count + 1) * sizeof *index, 0);
     for (size_t i = 0; i <= count; i++) index[i] = (uint32_t)(next() % (count + 1));
     for (int indexed = 0; indexed < 2; indexed++) {
         float *expected = make(y_count * sizeof *expected, 0x5A), *found = make(y_count * sizeof *found, 0x5A);
-        const size_t first = strips > 1 && indexed;
-        matmul_of(scalar, type)(&w, &x, indexed ? index : NULL, 1, 1 + count, expected, y_stride, first, strips);
-        matmul_of(set, type)(&w, &x, indexed ? index : NULL, 1, 1 + count, found, y_stride, first, strips);
+        const size_t first = indexed && strips > 1, last = strips - (indexed && strips > 2);
+        matmul_of(scalar, type)(&w, &x, indexed ? index : NULL, 1, 1 + count, expected, y_stride, first, last);
+        matmul_of(set, type)(&w, &x, indexed ? index : NULL, 1, 1 + count, found, y_stride, first, last);
         same_floats(names[type], expected, found, y_count);
     }
 }
@@ -441,6 +442,7 @@ static void compare_if_possible(jk_instruction_set value, const struct jk_kernel
 }
 
 int main(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0);  // what failed is told even if a kernel then ruins the heap
 #define COMPARE(value, table) compare_if_possible(value, &jk_##table##_kernels, CAN_RUN(value));
     JK_SETS(COMPARE)
     if (failures) printf("%zu of %zu comparisons FAILED\n", failures, comparisons);
