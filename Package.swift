@@ -46,6 +46,7 @@ let package = Package(
     .testTarget(name: "TokenizerTests", dependencies: ["Jamba", "JambaFormat"], exclude: ["Fixtures"]),
     .testTarget(name: "JambaConvertTests", dependencies: ["JambaConvert", "JambaFormat", "CKernels", "TestSupport"]),
     .testTarget(name: "JambaTests", dependencies: ["Jamba", "JambaConvert", "JambaFormat", "TestSupport"]),
-    .testTarget(name: "JambaCLITests", dependencies: ["JambaCLI", "JambaFormat", "TestSupport"]),
+    .testTarget(
+      name: "JambaCLITests", dependencies: ["JambaCLI", "JambaFormat", "TestSupport"], exclude: ["Fixtures"]),
   ]
 )

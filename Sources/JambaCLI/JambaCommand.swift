@@ -27,6 +27,7 @@ struct JambaCommand: ParsableCommand {
 @main
 enum Main {
   static func main() {
+    MapFault.catchSignal()
     do {
       var command = try JambaCommand.parseAsRoot()
       try command.run()

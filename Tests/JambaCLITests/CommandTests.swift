@@ -3,23 +3,13 @@ import JambaFormat
 import TestSupport
 import Testing
 
-/// The built program, run as a user runs it.
+/// The commands, from the built program.
 @Suite struct CommandTests {
   let folder: TemporaryFolder
 
   init() throws { folder = try TemporaryFolder() }
 
-  struct Outcome {
-    let status: Int32
-    let output: String
-    let errors: String
-  }
-
-  /// The program stands beside the test bundle.
-  static let program = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-    .appendingPathComponent("jamba")
-
-  func jamba(_ arguments: String..., input: String = "") throws -> Outcome { try run(arguments, input: input) }
+  func jamba(_ arguments: String..., input: String = "") throws -> Program.Outcome { try run(arguments, input: input) }
 
   func demo() throws -> String {
     let path = folder.file("demo.jamba")
@@ -139,22 +129,7 @@ import Testing
     #expect(try run(["--version"]).status == 0)
   }
 
-  private func run(_ arguments: [String], input: String = "") throws -> Outcome {
-    let standardInput = folder.file("input-" + UUID().uuidString)
-    try write(Array(input.utf8), to: standardInput)
-    let process = Process()
-    process.executableURL = CommandTests.program
-    process.arguments = arguments
-    let (output, errors) = (Pipe(), Pipe())
-    process.standardOutput = output
-    process.standardError = errors
-    process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: standardInput))
-    try process.run()
-    let found = output.fileHandleForReading.readDataToEndOfFile()
-    let said = errors.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return Outcome(
-      status: process.terminationStatus, output: String(decoding: found, as: UTF8.self),
-      errors: String(decoding: said, as: UTF8.self))
+  private func run(_ arguments: [String], input: String = "") throws -> Program.Outcome {
+    try Program.run(arguments, input: input, in: folder)
   }
 }

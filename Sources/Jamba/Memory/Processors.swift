@@ -34,9 +34,11 @@ package enum Processors {
       _ = unsafe getrusage(RUSAGE_SELF, &usage)
       return Int(usage.ru_maxrss)
     #else
-      var usage = rusage()
-      _ = unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-      return Int(usage.ru_maxrss) << 10
+      // getrusage counts what the process had before it became this program, too.
+      let key = "VmHWM:"
+      let line = FileSystem.systemText(of: "/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix(key) }
+      let kibibytes = line?.dropFirst(key.count).split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) }
+      return (kibibytes ?? 0) << 10
     #endif
   }
 }
