@@ -1,8 +1,8 @@
 // Compares every kernel of every instruction set that this program can run with scalar.c, bit for bit (any NaN equals
 // any other), at sizes around a vector, a tile and a block, with ordinary and extreme inputs.
 //
-// Results lie in memory with a mark that must stay where a kernel has nothing to write. Inputs are of the exact size, so
-// that the address sanitizer sees what is read beyond. multiply_peak, which computes nothing, is only run.
+// Results lie in memory with a mark that must stay where a kernel has nothing to write. Inputs are of the exact size,
+// so that the address sanitizer sees what is read beyond. multiply_peak, which computes nothing, is only run.
 #include <stdio.h>
 #include <stdlib.h>
 
