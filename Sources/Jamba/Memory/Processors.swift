@@ -37,7 +37,7 @@ package enum Processors {
       // getrusage counts what the process had before it became this program, too.
       let key = "VmHWM:"
       let line = FileSystem.systemText(of: "/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix(key) }
-      let kibibytes = line?.dropFirst(key.count).split(separator: " ").first.flatMap { Int($0) }
+      let kibibytes = line?.dropFirst(key.count).split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) }
       return (kibibytes ?? 0) << 10
     #endif
   }
