@@ -38,6 +38,10 @@ let package = Package(
       dependencies: [
         "JambaConvert", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "tools/make-model", exclude: ["mini.json"]),
+    .executableTarget(
+      name: "measure-sessions",
+      dependencies: ["Jamba", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "tools/measure-sessions"),
     .target(name: "TestSupport", dependencies: ["JambaConvert", "JambaFormat"], path: "Tests/TestSupport"),
     .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
     .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat", "TestSupport"]),

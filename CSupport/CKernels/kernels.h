@@ -58,9 +58,9 @@
     /* Channels first ..< last, all tokens. */                                                                         \
     KERNEL(convolve, (const jk_convolution *arguments, size_t first, size_t last))                                     \
     KERNEL(scan, (const jk_scan_arguments *arguments, size_t first, size_t last))                                      \
-    /* One token; for attend also one head, over the given number of positions. */                                     \
+    /* One token; for attend also one head, at the given position. */                                     \
     KERNEL(kv_store, (const jk_kv *kv, const float *k, const float *v, size_t position))                               \
-    KERNEL(attend, (const jk_kv *kv, size_t kv_head, const float *q, float scale, size_t positions, float *y))         \
+    KERNEL(attend, (const jk_kv *kv, size_t kv_head, const float *q, float scale, size_t position, float *y))         \
     KERNEL(encode_i8, JK_ENCODE_ARGUMENTS)                                                                             \
     KERNEL(encode_nl4, JK_ENCODE_ARGUMENTS)                                                                            \
     /* JK_PEAK_PRODUCTS products of int8 a round, by the instructions of matmul_i8 and matmul_nl4, from registers. */  \
@@ -109,7 +109,6 @@ extern const struct jk_exp_constants jk_exp_constants;
 
 enum {
     JK_SCAN_BLOCK = 64,      // channels that the scan takes through all tokens at once
-    JK_ATTENTION_BLOCK = 64, // positions between two updates of the running maximum
     JK_I8_TILE = 256,        // bytes
     JK_NL4_TILE = 128,
     JK_PEAK_PRODUCTS = 1024  // of one round of multiply_peak
@@ -153,6 +152,12 @@ JK_INLINE size_t jk_strip_rows(const jk_matrix *w, size_t strip) {
     return jk_least(JK_LANES, w->rows - strip * JK_LANES);
 }
 
+// The page of a position.
+JK_INLINE void *jk_page(const jk_kv *kv, size_t position) {
+    const size_t n = position / JK_PAGE_POSITIONS;
+    return kv->pages[n < kv->fixed_pages ? n : kv->fixed_pages + (n - kv->fixed_pages) % kv->ring_pages];
+}
+
 // Keys of a group of 8 positions begin at this element of a page ([position / 8][head_size][8]).
 JK_INLINE size_t jk_key_offset(const jk_kv *kv, size_t kv_head, size_t position) {
     return kv_head * 2 * JK_PAGE_POSITIONS * kv->head_size + position % JK_PAGE_POSITIONS / 8 * 8 * kv->head_size;
@@ -161,6 +166,12 @@ JK_INLINE size_t jk_key_offset(const jk_kv *kv, size_t kv_head, size_t position)
 // The value of a position begins at this element of a page.
 JK_INLINE size_t jk_value_offset(const jk_kv *kv, size_t kv_head, size_t position) {
     return (kv_head * 2 + 1) * JK_PAGE_POSITIONS * kv->head_size + position % JK_PAGE_POSITIONS * kv->head_size;
+}
+
+// The scales of a head's keys in a page of JK_KV_I8, [64], followed by those of its values.
+JK_INLINE float *jk_kv_scales(const jk_kv *kv, void *page, size_t kv_head) {
+    const size_t codes = 2 * JK_PAGE_POSITIONS * kv->kv_heads * kv->head_size;  // a multiple of 4
+    return (float *)(void *)((char *)page + codes) + kv_head * 2 * JK_PAGE_POSITIONS;
 }
 
 #endif

@@ -191,7 +191,12 @@ void jk_scan(const jk_engine *engine, const jk_scan_arguments *arguments) {
 // ---------------------------------------------------------------------------------------------- attention
 
 size_t jk_kv_page_size(jk_kv_type type, size_t kv_heads, size_t head_size) {
-    return (size_t)2 * JK_PAGE_POSITIONS * kv_heads * head_size * (type == JK_KV_F32 ? 4 : 2);
+    const size_t elements = (size_t)2 * JK_PAGE_POSITIONS * kv_heads * head_size;
+    switch (type) {
+        case JK_KV_F32: return 4 * elements;
+        case JK_KV_F16: return 2 * elements;
+        default: return elements + (size_t)2 * JK_PAGE_POSITIONS * kv_heads * sizeof(float);
+    }
 }
 
 typedef struct {
@@ -231,7 +236,7 @@ static void run_attend(void *context, size_t first, size_t last) {
     for (size_t i = first; i < last; i++) {
         const size_t t = i / run->heads, head = i % run->heads;
         run->engine->kernels->attend(run->kv, head / share, run->q + t * run->q_stride + head * size, run->scale,
-                                     run->first + t + 1, run->y + t * run->y_stride + head * size);
+                                     run->first + t, run->y + t * run->y_stride + head * size);
     }
 }
 
@@ -239,6 +244,7 @@ void jk_attend(const jk_engine *engine, const jk_kv *kv, const float *q, size_t 
                size_t first, size_t tokens, float *y, size_t y_stride) {
     attend_run run = {engine, kv, q, q_stride, heads, scale, first, y, y_stride};
     const size_t items = tokens * heads;
-    const size_t cost = (first + tokens) * jk_parts(kv->head_size, 4);
+    const size_t seen = jk_least(first + tokens, kv->window) + jk_least(first + tokens, kv->sinks);
+    const size_t cost = seen * jk_parts(kv->head_size, 4);
     jk_pool_run(engine->pool, run_attend, &run, items, grain_of(engine, items, cost));
 }

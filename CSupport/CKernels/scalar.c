@@ -102,6 +102,8 @@ JK_INLINE uint16_t float_to_half(float x) {
 V8_OPERATION(v8_load_f16, (const uint16_t *p), half_to_float(p[i]))
 JK_INLINE void v8_store_f16(uint16_t *p, v8 x) { EACH_LANE p[i] = float_to_half(x.lane[i]); }
 
+V8_OPERATION(v8_load_i8, (const int8_t *p), (float)p[i])
+
 JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index);
 
 #include "lanewise.h"

@@ -32,6 +32,7 @@ struct Bench: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
@@ -44,7 +45,7 @@ struct Bench: ParsableCommand {
   func run() throws {
     Interrupt.catchSignals()
     let start = Terminal.seconds
-    let model = try loading.open(self.model, context: max(promptTokens, depth + generatedTokens), chunk: chunk)
+    let model = try loading.open(self.model, context: max(promptTokens, depth + generatedTokens), chunk: chunk, attention: attention)
     let session = try model.makeSession(options: SessionOptions(chunk: chunk))
     _ = try session.append(tokens(1, of: model))
     let timeToFirstToken = Terminal.seconds - start

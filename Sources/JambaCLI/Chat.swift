@@ -6,7 +6,9 @@ struct Chat: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Chats with a model.",
     discussion: """
-      Type a message and press return. /reset forgets the conversation, /quit or Ctrl-D leaves, Ctrl-C stops an answer.
+      Type a message and press return. /undo takes the last message and its answer back, /retry answers it anew, /save F \
+      and /load F keep the conversation in a file and go on with it, /reset forgets it, /quit or Ctrl-D leaves, Ctrl-C \
+      stops an answer. Earlier tokens leave the attention window, so a chat can go on for ever in constant memory.
       """)
 
   @Argument(help: "A .jamba file.")
@@ -18,6 +20,9 @@ struct Chat: ParsableCommand {
   @Option(help: "Answer this one message and exit.")
   var prompt: String?
 
+  @Option(help: "A file that the conversation is kept in: gone on with if it is there, saved after every answer.")
+  var session: String?
+
   @Option(name: [.customShort("n"), .long], help: "The most tokens of an answer.")
   var maxTokens = 1024
 
@@ -26,6 +31,8 @@ struct Chat: ParsableCommand {
 
   @OptionGroup var samplingOptions: SamplingOptions
   @OptionGroup var contextOption: ContextOption
+  @OptionGroup var speculation: SpeculationOption
+  @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
@@ -34,17 +41,20 @@ struct Chat: ParsableCommand {
 
   func run() throws {
     Interrupt.catchSignals()
-    let model = try loading.open(self.model, context: contextOption.context)
-    let conversation = try Conversation(model.makeSession(), system: system)
+    let model = try loading.open(
+      self.model, context: contextOption.context, attention: attention.forChat(contextOption.context),
+      draft: speculation.draft)
+    var conversation = try firstConversation(model)
     if let prompt {
-      guard try answer(prompt, conversation, turn: 0) != .cancelled else { throw JambaError.cancelled }
+      guard try answer(prompt, conversation) != .cancelled else { throw JambaError.cancelled }
+      try save(conversation)
       return
     }
     if Terminal.isInteractive {
-      Terminal.report("Ready. /reset forgets the conversation, /quit leaves, Ctrl-C stops an answer.")
+      Terminal.report("Ready. \(Chat.commands); /quit leaves, Ctrl-C stops an answer.")
     }
     var lines = LineReader()
-    var turn: UInt64 = 0
+    var attempt: UInt64 = 0
     while true {
       if LineReader.isInteractive { Terminal.write("> ", to: 2) }
       switch lines.next() {
@@ -55,27 +65,60 @@ struct Chat: ParsableCommand {
         Interrupt.clear()
         Terminal.report("\n(/quit or Ctrl-D leaves)")
       case .line(let line):
-        switch line {
-        case "": continue
-        case "/quit", "/exit": return
-        case "/reset":
+        let words = line.split(separator: " ", maxSplits: 1).map(String.init)
+        switch (words.first ?? "", words.count) {
+        case ("", _): continue
+        case ("/quit", 1), ("/exit", 1): return
+        case ("/reset", 1):
           try conversation.reset()
           Terminal.report("The conversation is forgotten.")
-        case _ where line.hasPrefix("/") && !line.contains(" "):
-          Terminal.report("There is no command \(line); there are /reset and /quit.")
+        case ("/undo", 1):
+          if try conversation.undo() == nil { Terminal.report("There is nothing to undo.") }
+          try save(conversation)
+        case ("/retry", 1):
+          if let message = try conversation.undo() {
+            attempt += 1
+            try turnOrNotice(message, conversation, attempt: attempt)
+          } else {
+            Terminal.report("There is nothing to answer anew.")
+          }
+        case ("/save", 2):
+          do { try conversation.save(to: words[1]) } catch { Terminal.report("\(error)") }
+        case ("/load", 2):
+          do { conversation = try Conversation(restoring: words[1], model) } catch { Terminal.report("\(error)") }
+        case let (word, count) where word.hasPrefix("/") && (count == 1 || word == "/save" || word == "/load"):
+          Terminal.report("There is no command \(line). \(Chat.commands), /quit.")
         default:
-          try turnOrNotice(line, conversation, turn: turn)
-          turn += 1
-          Interrupt.clear()
+          try turnOrNotice(line, conversation)
         }
+        Interrupt.clear()
       }
     }
   }
 
+  private static let commands = "Commands: /undo, /retry, /save FILE, /load FILE, /reset"
+
+  /// The one that was saved, or a new one.
+  private func firstConversation(_ model: JambaModel) throws -> Conversation {
+    guard let session, FileSystem.exists(session) else { return try Conversation(model.makeSession(), system: system) }
+    let conversation = try Conversation(restoring: session, model)
+    if Terminal.isInteractive {
+      Terminal.report("Going on with \(session): \(conversation.session.tokenCount) tokens.")
+    }
+    return conversation
+  }
+
+  private func save(_ conversation: Conversation) throws(JambaError) {
+    if let session { try conversation.save(to: session) }
+  }
+
   /// One turn. What ends a turn but not the chat is said, not thrown.
-  private func turnOrNotice(_ line: String, _ conversation: Conversation, turn: UInt64) throws(JambaError) {
+  private func turnOrNotice(
+    _ line: String, _ conversation: Conversation, attempt: UInt64 = 0
+  ) throws(JambaError) {
     do {
-      _ = try answer(line, conversation, turn: turn)
+      _ = try answer(line, conversation, attempt: attempt)
+      try save(conversation)
     } catch {
       switch error {
       case .cancelled:
@@ -88,9 +131,13 @@ struct Chat: ParsableCommand {
     }
   }
 
-  private func answer(_ text: String, _ conversation: Conversation, turn: UInt64) throws(JambaError) -> FinishReason {
-    // A conversation is different each time unless a seed is given; then each turn draws its own numbers.
-    let seed = samplingOptions.seed.map { $0 &+ turn } ?? UInt64.random(in: 0 ... .max)
+  private func answer(
+    _ text: String, _ conversation: Conversation, attempt: UInt64 = 0
+  ) throws(JambaError) -> FinishReason {
+    // A conversation is different each time unless a seed is given; then each place in it and each attempt draws its own
+    // numbers.
+    let place = UInt64(conversation.session.tokenCount) &+ attempt << 32
+    let seed = samplingOptions.seed.map { $0 &+ place } ?? UInt64.random(in: 0 ... .max)
     var sampling = samplingOptions.sampling(temperature: 0.7, topP: 0.95, seed: seed)
     sampling.seed = seed
     let options = GenerationOptions(sampling: sampling, maxTokens: maxTokens, stop: stop)

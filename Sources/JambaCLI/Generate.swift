@@ -13,6 +13,9 @@ struct Generate: ParsableCommand {
   @Option(help: "The text to continue.")
   var prompt: String?
 
+  @Option(help: "A file with the text to continue.")
+  var promptFile: String?
+
   @Option(help: "The token ids to continue, such as 1,2,3, taken as they are.")
   var tokens: String?
 
@@ -33,20 +36,30 @@ struct Generate: ParsableCommand {
 
   @OptionGroup var samplingOptions: SamplingOptions
   @OptionGroup var contextOption: ContextOption
+  @OptionGroup var speculation: SpeculationOption
+  @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
-    guard (prompt == nil) != (tokens == nil) else { throw ValidationError("Give either --prompt or --tokens.") }
+    guard [prompt, promptFile, tokens].filter({ $0 != nil }).count == 1 else {
+      throw ValidationError("Give one of --prompt, --prompt-file and --tokens.")
+    }
     guard maxTokens >= 0 else { throw ValidationError("-n takes a number from 0 on.") }
     guard 1...8192 ~= chunk else { throw ValidationError("--chunk takes a number from 1 to 8192.") }
+  }
+
+  private func promptTokens(_ model: JambaModel) throws -> [Int32] {
+    if let tokens { return try tokenIDs(tokens) }
+    let text = try prompt ?? String(decoding: contents(of: promptFile!), as: UTF8.self)
+    return try model.requireTokenizer().encode(text)
   }
 
   func run() throws {
     Interrupt.catchSignals()
     let start = Terminal.seconds
-    let model = try loading.open(self.model, context: contextOption.context, chunk: chunk)
+    let model = try loading.open(self.model, context: contextOption.context, chunk: chunk, attention: attention, draft: speculation.draft)
     let loaded = Terminal.seconds
-    let promptTokens = try tokens.map(tokenIDs) ?? model.requireTokenizer().encode(prompt!)
+    let promptTokens = try promptTokens(model)
     let session = try model.makeSession(options: SessionOptions(chunk: chunk))
     var options = GenerationOptions(
       sampling: samplingOptions.sampling(temperature: 0, topP: 1, seed: 0), maxTokens: maxTokens, stop: stop)
@@ -83,6 +96,10 @@ struct Generate: ParsableCommand {
         "usage": .object([
           "prompt_tokens": .integer(promptTokens.count), "completion_tokens": .integer(generated.count),
           "total_tokens": .integer(promptTokens.count + generated.count),
+        ]),
+        "speculation": .object([
+          "passes": .integer(session.draftStatistics.passes), "guessed": .integer(session.draftStatistics.guessed),
+          "right": .integer(session.draftStatistics.right),
         ]),
         "timings": .object([
           "load_seconds": .number(loaded - start),

@@ -21,6 +21,7 @@ struct Logits: ParsableCommand {
   @Option(help: "Tokens that are computed together; changes speed and memory, never the result.")
   var chunk = 256
 
+  @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
@@ -31,7 +32,7 @@ struct Logits: ParsableCommand {
   func run() throws {
     let ids = try tokenIDs(try tokens ?? String(decoding: contents(of: tokensFile!), as: UTF8.self))
     guard !ids.isEmpty else { throw CommandFailure("there are no tokens") }
-    let model = try loading.open(self.model, context: ids.count, chunk: chunk)
+    let model = try loading.open(self.model, context: ids.count, chunk: chunk, attention: attention)
     let session = try model.makeSession(options: SessionOptions(chunk: chunk))
     let vocabulary = model.configuration.vocabSize
 

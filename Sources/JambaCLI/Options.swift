@@ -44,13 +44,94 @@ struct LoadingOptions: ParsableArguments {
       valueName: "access"))
   var access: FileAccess?
 
-  func options(context: Int?, chunk: Int = SessionOptions().chunk) -> ModelOptions {
+  func options(
+    context: Int?, chunk: Int = SessionOptions().chunk, attention: AttentionOptions? = nil, draft: Int = 0
+  ) -> ModelOptions {
     ModelOptions(
-      threads: threadOption.threads, memory: memory?.byteCount, context: context, chunk: chunk, access: access)
+      threads: threadOption.threads, memory: memory?.byteCount, context: context, chunk: chunk,
+      window: attention?.size, sinks: attention?.sinks ?? 0, cacheType: attention?.kv, draft: draft,
+      access: access)
   }
 
-  func open(_ path: String, context: Int?, chunk: Int = SessionOptions().chunk) throws(JambaError) -> JambaModel {
-    try JambaModel.open(path, options: options(context: context, chunk: chunk))
+  func open(
+    _ path: String, context: Int?, chunk: Int = SessionOptions().chunk, attention: AttentionOptions? = nil, draft: Int = 0
+  ) throws(JambaError) -> JambaModel {
+    try JambaModel.open(path, options: options(context: context, chunk: chunk, attention: attention, draft: draft))
+  }
+}
+
+extension CacheType: ExpressibleByArgument {}
+
+/// "all", or a number of tokens.
+enum Window: ExpressibleByArgument {
+  case all
+  case tokens(Int)
+
+  init?(argument: String) {
+    if argument == "all" {
+      self = .all
+    } else if let count = Int(argument), count > 0 {
+      self = .tokens(count)
+    } else {
+      return nil
+    }
+  }
+}
+
+struct SpeculationOption: ParsableArguments {
+  enum Mode: String, ExpressibleByArgument, CaseIterable { case auto, off }
+
+  @Option(
+    help:
+      "Guess tokens from what the text has said before and verify several in one pass, where that pays: auto or off. The tokens are the same.")
+  var speculate = Mode.auto
+
+  /// The most tokens to guess.
+  var draft: Int { speculate == .auto ? 7 : 0 }
+}
+
+/// What attention sees, and how keys and values are kept.
+struct AttentionOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Tokens that attention sees, the last ones; with a window memory is constant and the text may be of any length. all sees everything.",
+      valueName: "n"))
+  var window: Window?
+
+  @Option(help: ArgumentHelp("Tokens at the beginning that are seen for ever beside the window.", valueName: "n"))
+  var sinks: Int = 0
+
+  @Option(
+    help: ArgumentHelp(
+      "How keys and values are kept: f16, int8 or f32; int8 when not given, f32 beside weights in f32.", valueName: "type"))
+  var kv: CacheType?
+
+  /// nil for all.
+  var size: Int? {
+    switch window {
+    case .tokens(let count): count
+    case .all, nil: nil
+    }
+  }
+
+  /// A chat has no end: unless everything is asked for, its window is the context that memory is kept for, and the first
+  /// tokens, to which attention clings, stay (Xiao and others 2023).
+  func forChat(_ context: Int?) -> AttentionOptions {
+    guard window == nil else { return self }
+    var options = self
+    let size = context ?? AttentionOptions.chatWindow
+    options.window = .tokens(size)
+    options.sinks = min(AttentionOptions.chatSinks, size - 1)
+    return options
+  }
+
+  private static let chatWindow = 8192
+  private static let chatSinks = 4
+
+  func validate() throws {
+    guard sinks >= 0 else { throw ValidationError("--sinks takes a number from 0 on.") }
+    guard sinks == 0 || size != nil else { throw ValidationError("--sinks goes with --window N.") }
+    if let size, sinks >= size { throw ValidationError("--window must be larger than --sinks.") }
   }
 }
 

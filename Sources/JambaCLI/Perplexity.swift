@@ -7,7 +7,9 @@ struct Perplexity: ParsableCommand {
     abstract: "Measures how well a model predicts a text, alone or against a reference.",
     discussion: """
       The text is cut into windows of --context tokens; each begins with the model's first token (BOS) in place of its
-      own first, and every other token is predicted from those before it in the window.
+      own first, and every other token is predicted from those before it in the window. The reference always sees \
+      everything, with keys and values in f16; it may be the model itself, to measure what \
+      --window, --sinks and --kv cost.
       """)
 
   @Argument(help: "A .jamba file.")
@@ -28,6 +30,7 @@ struct Perplexity: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
@@ -37,10 +40,11 @@ struct Perplexity: ParsableCommand {
 
   func run() throws {
     Interrupt.catchSignals()
-    var options = loading.options(context: context)
+    var options = loading.options(context: context, attention: attention)
     // Two models share the memory.
     if reference != nil { options.memory = (options.memory ?? MemoryLimit.ofProcess.byteCount) / 2 }
     let model = try JambaModel.open(self.model, options: options)
+    (options.window, options.sinks, options.cacheType) = (nil, 0, .f16)
     let reference = try self.reference.map { try JambaModel.open($0, options: options) }
     if let reference, reference.configuration.vocabSize != model.configuration.vocabSize {
       throw CommandFailure("the models have vocabularies of different sizes")

@@ -17,6 +17,7 @@ struct Plan: ParsableCommand {
   var json = false
 
   @OptionGroup var contextOption: ContextOption
+  @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
@@ -24,7 +25,8 @@ struct Plan: ParsableCommand {
   }
 
   func run() throws {
-    let plan = try JambaModel.plan(model, options: loading.options(context: contextOption.context, chunk: chunk))
+    let options = loading.options(context: contextOption.context, chunk: chunk, attention: attention)
+    let plan = try JambaModel.plan(model, options: options)
     Output.write(json ? plan.report.text() + "\n" : summary(plan))
   }
 

@@ -2,26 +2,39 @@ import CKernels
 import Foundation
 import Testing
 
-/// A KV cache with room for `positions`; memory that was never written holds NaN.
+/// A KV cache with room for `positions`, or for a window of them; memory that was never written holds NaN.
 private final class Cache {
   let type: jk_kv_type
   let kvHeads: Int
   let headSize: Int
+  private let window: Int
+  private let sinks: Int
+  private let fixed: Int
   private let pages: [Buffer<UInt16>]
   private let pointers: Buffer<UnsafeMutableRawPointer?>
 
-  init(_ type: jk_kv_type, kvHeads: Int, headSize: Int, positions: Int) {
+  /// - Parameter batch: the most positions that are stored together.
+  init(
+    _ type: jk_kv_type, kvHeads: Int, headSize: Int, positions: Int, window: Int = .max, sinks: Int = 0, batch: Int = 1
+  ) {
     self.type = type
     self.kvHeads = kvHeads
     self.headSize = headSize
+    self.window = window
+    self.sinks = sinks
     let size = jk_kv_page_size(type, kvHeads, headSize)
-    pages = (0..<(positions + 255) / 256).map { _ in Buffer(size / 2, 0x7FFF) }
+    fixed = window == .max ? (positions + 63) / 64 : (sinks + 63) / 64
+    // Positions that a batch sees begin anywhere in a page.
+    let ring = window == .max ? 0 : (window - 1 + batch + 126) / 64
+    pages = (0..<fixed + ring).map { _ in Buffer(size / 2, 0x7FFF) }
     pointers = Buffer(pages.count, nil)
     for (index, page) in pages.enumerated() { pointers[index] = UnsafeMutableRawPointer(page.pointer) }
   }
 
   var value: jk_kv {
-    jk_kv(pages: pointers.pointer, type: type, kv_heads: kvHeads, head_size: headSize)
+    jk_kv(
+      pages: pointers.pointer, fixed_pages: fixed, ring_pages: pages.count - fixed, sinks: sinks, window: window,
+      type: type, kv_heads: kvHeads, head_size: headSize)
   }
 
   var bits: [UInt16] { pages.flatMap(\.array) }
@@ -41,8 +54,10 @@ private final class Cache {
   }
 }
 
+private let cacheTypes = [JK_KV_F32, JK_KV_F16, JK_KV_I8]
+
 @Suite struct AttentionTests {
-  @Test(arguments: [JK_KV_F32, JK_KV_F16], [1, 8, 20, 64, 72])
+  @Test(arguments: cacheTypes, [1, 8, 20, 64, 72])
   func everyInstructionSetGivesTheBitsOfScalar(type: jk_kv_type, headSize: Int) {
     var random = Random(31)
     let (heads, kvHeads) = (4, 2)
@@ -70,7 +85,7 @@ private final class Cache {
   }
 
   /// Bits depend on the position alone: not on how the tokens are batched, nor on what lies beyond them in the cache.
-  @Test(arguments: [JK_KV_F32, JK_KV_F16]) func batchesAndLaterPositionsChangeNothing(type: jk_kv_type) {
+  @Test(arguments: cacheTypes) func batchesAndLaterPositionsChangeNothing(type: jk_kv_type) {
     var random = Random(32)
     let (heads, headSize, positions) = (2, 8, 300)
     let k = random.normals(positions * headSize)
@@ -95,40 +110,72 @@ private final class Cache {
     }
   }
 
-  @Test(arguments: [JK_KV_F32, JK_KV_F16]) func agreesWithDouble(type: jk_kv_type) {
+  /// Every window, ring and batch against sums over the visible positions in Double.
+  @Test(arguments: cacheTypes, [1, 2, 63, 64, 65, 130, Int.max]) func agreesWithDouble(type: jk_kv_type, window: Int) {
     var random = Random(33)
-    let (heads, kvHeads, headSize, positions) = (6, 2, 16, 270)
-    let round: (Float) -> Float = { type == JK_KV_F16 ? halfToFloat(nearestHalf($0)) : $0 }
+    let (heads, kvHeads, headSize, positions) = (6, 2, 16, 420)
     let k = random.normals(positions * kvHeads * headSize)
     let v = random.normals(positions * kvHeads * headSize)
-    let q = random.normals(heads * headSize)
-    let cache = Cache(type, kvHeads: kvHeads, headSize: headSize, positions: positions)
-    let engine = Engine(JK_SCALAR)
-    cache.store(engine, k, v, first: 0, tokens: positions)
-    let y = cache.attend(engine, q, heads: heads, scale: 0.25, first: positions - 1, tokens: 1)
-    for head in 0..<heads {
-      let shared = head / 3
-      var weights = [Double]()
-      for position in 0..<positions {
-        var score = 0.0
-        for i in 0..<headSize {
-          score +=
-            Double(q[head * headSize + i]) * Double(round(k[(position * kvHeads + shared) * headSize + i]))
+    let q = random.normals(positions * heads * headSize)
+    let (keys, values) = (stored(k, as: type, headSize), stored(v, as: type, headSize))
+    for sinks in [0, 1, 4, 64, 70] where window > sinks {
+      var expected: [Float]?
+      for batch in [1, 7, 64, 100, positions] {
+        for set in instructionSets where set != JK_SCALAR || batch == 7 {
+          let cache = Cache(
+            type, kvHeads: kvHeads, headSize: headSize, positions: positions, window: window, sinks: sinks, batch: batch)
+          let engine = Engine(set, threads: 2)
+          var y: [Float] = []
+          for first in stride(from: 0, to: positions, by: batch) {
+            let range = first..<min(positions, first + batch)
+            func rows(_ x: [Float], _ width: Int) -> [Float] { Array(x[range.lowerBound * width..<range.upperBound * width]) }
+            cache.store(engine, rows(k, kvHeads * headSize), rows(v, kvHeads * headSize), first: first, tokens: range.count)
+            y += cache.attend(
+              engine, rows(q, heads * headSize), heads: heads, scale: 0.25, first: first, tokens: range.count)
+          }
+          if let expected { #expect(firstDifference(expected, y) == nil, "\(sinks) sinks, batches of \(batch)") }
+          expected = expected ?? y
         }
-        weights.append(exp(score * 0.25))
       }
-      let sum = weights.reduce(0, +)
-      for i in 0..<headSize {
-        var expected = 0.0
-        var magnitude = 0.0
-        for position in 0..<positions {
-          let value = Double(round(v[(position * kvHeads + shared) * headSize + i]))
-          expected += weights[position] / sum * value
-          magnitude += weights[position] / sum * abs(value)
+      for position in [0, 1, 5, 63, 64, 130, 200, 257, positions - 1] {
+        let visible = (0...position).filter { $0 < sinks || position - $0 < window }
+        for head in 0..<heads {
+          let shared = head / 3
+          let weights = visible.map { seen in
+            var score = 0.0
+            for i in 0..<headSize {
+              score +=
+                Double(q[(position * heads + head) * headSize + i]) * keys[(seen * kvHeads + shared) * headSize + i]
+            }
+            return exp(score * 0.25)
+          }
+          let sum = weights.reduce(0, +)
+          for i in 0..<headSize {
+            var (average, magnitude) = (0.0, 0.0)
+            for (weight, seen) in zip(weights, visible) {
+              let value = values[(seen * kvHeads + shared) * headSize + i]
+              average += weight / sum * value
+              magnitude += weight / sum * abs(value)
+            }
+            // Scores are below 16 in magnitude here, with 17 roundings (19 for codes): 16 x 19 x 2^-24 = 1.8e-5 in the
+            // exponent at worst; 420 fma of the sums add 2.5e-5 in the worst case.
+            #expect(abs(Double(expected![(position * heads + head) * headSize + i]) - average) <= 4.5e-5 * magnitude)
+          }
         }
-        // Scores are below 16 in magnitude here, with 17 roundings: 16 x 17 x 2^-24 = 1.6e-5 in the exponent at worst;
-        // 270 fma of the sums add as much, in the worst case.
-        #expect(abs(Double(y[head * headSize + i]) - expected) <= 3.5e-5 * magnitude)
+      }
+    }
+  }
+
+  /// What a cache makes of keys or values, from the definition.
+  private func stored(_ x: [Float], as type: jk_kv_type, _ headSize: Int) -> [Double] {
+    switch type {
+    case JK_KV_F32: return x.map(Double.init)
+    case JK_KV_F16: return x.map { Double(halfToFloat(nearestHalf($0))) }
+    default:
+      return stride(from: 0, to: x.count, by: headSize).flatMap { start -> [Double] in
+        let row = x[start..<start + headSize]
+        let maximum = row.map(\.magnitude).max()!
+        return row.map { Double(maximum / 127) * Double(($0 * (127 / maximum)).rounded(.toNearestOrEven)) }
       }
     }
   }
@@ -171,7 +218,7 @@ private final class Cache {
         let values = halves.map(halfToFloat)
         let cache = Cache(JK_KV_F16, kvHeads: 1, headSize: headSize, positions: 1)
         cache.store(engine, values.map { $0.isFinite ? $0 : 0 }, values, first: 0, tokens: 1)
-        let stored = Array(cache.bits[256 * headSize..<257 * headSize])
+        let stored = Array(cache.bits[64 * headSize..<65 * headSize])
         for (index, bits) in halves.enumerated() {
           let same = values[index].isNaN ? halfToFloat(stored[index]).isNaN : stored[index] == bits
           if !same { Issue.record("\(bits) became \(stored[index])") }
@@ -197,7 +244,7 @@ private final class Cache {
     for set in instructionSets {
       let cache = Cache(JK_KV_F16, kvHeads: 1, headSize: values.count, positions: 1)
       cache.store(Engine(set), values, values, first: 0, tokens: 1)
-      let stored = Array(cache.bits[256 * values.count..<257 * values.count])
+      let stored = Array(cache.bits[64 * values.count..<65 * values.count])
       #expect(stored == expected)
     }
   }

@@ -36,7 +36,8 @@ private final class Scan {
     arguments.dt_bias = UnsafePointer(bias.pointer)
     arguments.a = UnsafePointer(a.pointer)
     arguments.d = UnsafePointer(d.pointer)
-    arguments.state = state.pointer
+    arguments.state = UnsafePointer(state.pointer)
+    arguments.next_state = state.pointer
     (arguments.channels, arguments.state_size, arguments.tokens) = (channels, states, last - first)
     engine.run { jk_scan($0, &arguments) }
   }
@@ -131,7 +132,7 @@ private final class Scan {
       (arguments.dt_bias, arguments.a, arguments.d) = (
         UnsafePointer(zero.pointer), UnsafePointer(zero.pointer), UnsafePointer(zero.pointer)
       )
-      (arguments.state, arguments.y) = (state.pointer, y.pointer)
+      (arguments.state, arguments.y) = (UnsafePointer(state.pointer), y.pointer)
       (arguments.channels, arguments.state_size, arguments.tokens) = (x.count, 1, 1)
       Engine(set).run { jk_scan($0, &arguments) }
       for (index, value) in x.enumerated() {
@@ -159,7 +160,8 @@ private final class Scan {
           arguments.y = y.pointer + first * channels
           (arguments.x_stride, arguments.y_stride) = (channels, channels)
           (arguments.weight, arguments.bias) = (UnsafePointer(weight.pointer), UnsafePointer(bias.pointer))
-          arguments.history = history.pointer
+          arguments.history = UnsafePointer(history.pointer)
+          arguments.next_history = history.pointer
           (arguments.channels, arguments.taps, arguments.tokens) = (channels, taps, last - first)
           engine.run { jk_convolve($0, &arguments) }
         }

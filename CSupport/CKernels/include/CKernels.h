@@ -20,7 +20,7 @@ extern "C" {
 enum {
     JK_LANES = 8,           // rows in a strip
     JK_GROUP = 32,          // columns that share an activation scale; also a tile's width
-    JK_PAGE_POSITIONS = 256, // positions in a page of the KV cache
+    JK_PAGE_POSITIONS = 64,  // positions in a page of the KV cache; also a block of attention
     JK_MAX_STATE_SIZE = 128  // the largest state_size that jk_scan takes
 };
 
@@ -173,7 +173,8 @@ typedef struct {
     size_t x_stride;
     const float *weight;    // [taps][channels]; tap taps-1 multiplies the current token
     const float *bias;      // [channels], or NULL
-    float *history;         // [taps - 1][channels]: the last inputs, oldest first; updated
+    const float *history;   // [taps - 1][channels]: the last inputs, oldest first
+    float *next_history;    // the same after the tokens: `history` itself, or NULL to leave it as it is
     float *y;               // [tokens][y_stride]
     size_t y_stride;
     size_t channels, taps, tokens;
@@ -197,7 +198,8 @@ typedef struct {
     const float *d;         // [channels]
     const float *z;         // [tokens][z_stride]
     size_t z_stride;
-    float *state;           // [state_size][channels], updated
+    const float *state;     // [state_size][channels]
+    float *next_state;      // the same after the tokens: `state` itself, or NULL to leave it as it is
     float *y;               // [tokens][y_stride]
     size_t y_stride;
     size_t channels, state_size, tokens;
@@ -206,12 +208,21 @@ void jk_scan(const jk_engine *engine, const jk_scan_arguments *arguments);
 
 // ---------------------------------------------------------------------------------------------- attention
 
-typedef enum { JK_KV_F32 = 0, JK_KV_F16 = 1 } jk_kv_type;
+typedef enum { JK_KV_F32 = 0, JK_KV_F16 = 1, JK_KV_I8 = 2 } jk_kv_type;
 
-// The KV cache of one attention layer, in pages of 256 absolute positions. A page holds, per KV head, keys as
-// [position / 8][head_size][position % 8] and then values as [position][head_size].
+// The KV cache of one attention layer, in pages of 64 absolute positions. A page holds, per KV head, keys as
+// [position / 8][head_size][position % 8] and then values as [position][head_size]. JK_KV_I8 holds codes that way, and
+// behind them, per KV head, a float scale for each position's key and then for each position's value:
+// scale = max|x| / 127, code = round-to-even(x * (127 / max|x|)), over the head_size elements.
+//
+// A token at position p sees positions 0 ..< sinks and p - window <.. p. Pages 0 ..< fixed_pages stay where they are; the
+// others take turns in a ring: page n is pages[n] below fixed_pages, else
+// pages[fixed_pages + (n - fixed_pages) % ring_pages]. The ring must have room for all positions that tokens stored
+// together see: window - 1 + tokens of them, on pages of their own.
 typedef struct {
-    void *const *pages;     // pages[p]: positions 256 p ..< 256 (p + 1)
+    void *const *pages;
+    size_t fixed_pages, ring_pages;
+    size_t sinks, window;   // window >= 1; SIZE_MAX for everything
     jk_kv_type type;
     size_t kv_heads, head_size;
 } jk_kv;
@@ -222,9 +233,10 @@ size_t jk_kv_page_size(jk_kv_type type, size_t kv_heads, size_t head_size);
 void jk_kv_store(const jk_engine *engine, const jk_kv *kv, const float *k, size_t k_stride, const float *v,
                  size_t v_stride, size_t first, size_t tokens);
 
-// Grouped-query attention without positional encoding: token t, at position first + t, attends to 0 ... first + t.
-// q, y: [tokens][stride], heads x head_size wide; head h reads KV head h / (heads / kv_heads).
-// Blocks of 64 absolute positions ascending, with a running maximum: bits depend on the position alone.
+// Grouped-query attention without positional encoding: token t, at position first + t, attends to what it sees, itself
+// included. q, y: [tokens][stride], heads x head_size wide; head h reads KV head h / (heads / kv_heads).
+// Blocks of 64 absolute positions ascending, those without a visible position left out, with a running maximum: bits
+// depend on the position, the window and the sinks alone.
 void jk_attend(const jk_engine *engine, const jk_kv *kv, const float *q, size_t q_stride, size_t heads, float scale,
                size_t first, size_t tokens, float *y, size_t y_stride);
 

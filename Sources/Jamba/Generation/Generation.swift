@@ -79,8 +79,10 @@ public final class Generation {
     pendingToken = nil
     var sampler = self.sampler
     let token = try session.withCore { (core) throws(JambaError) in
-      if let pending { try core.append([pending], progress: { _ in true }, isCancelled: { false }) }
-      return core.sample(&sampler)
+      if let pending { try core.step(pending, limit: options.maxTokens - generated) }
+      let token = core.sample(&sampler)
+      core.continuation = Continuation(generator: sampler.generator, token: token)
+      return token
     }
     self.sampler = sampler
     generated += 1
@@ -102,6 +104,12 @@ public final class Generation {
     try session.withCore { (core) throws(JambaError) in
       try core.append([token], progress: { _ in true }, isCancelled: { false })
     }
+  }
+
+  /// Starts where `continuation` left off.
+  func resume(_ continuation: Continuation) {
+    sampler.generator = continuation.generator
+    pendingToken = continuation.token
   }
 
   private func finish(_ reason: FinishReason, token: Int32? = nil, text: String = "") -> Piece {
@@ -130,12 +138,24 @@ extension Session {
     let generation = try Generation(self, options, afterText: continuesText)
     try withCore { (core) throws(JambaError) in
       var prompt = tokens
-      if prompt.isEmpty, core.state.position == 0 {
+      if prompt.isEmpty, core.tokens.isEmpty {
         guard let bos = core.model.configuration.bosTokenID else { throw .emptyPrompt }
         prompt = [Int32(bos)]
       }
-      try core.append(prompt, progress: progress, isCancelled: isCancelled)
+      try core.read(prompt, progress: progress, isCancelled: isCancelled)
     }
+    return generation
+  }
+
+  /// Goes on with a generation that ended for `maxTokens`, was cancelled, or was saved in the middle, with the same draws
+  /// as if it had not stopped, given the same sampling.
+  ///
+  /// - Throws: `emptyPrompt` when nothing was generated since the session's last other token.
+  public func continueGenerating(options: GenerationOptions = GenerationOptions()) throws(JambaError) -> Generation {
+    let generation = try Generation(self, options, afterText: true)
+    let continuation = try withCore { (core) throws(JambaError) in core.continuation }
+    guard let continuation else { throw .emptyPrompt }
+    generation.resume(continuation)
     return generation
   }
 }

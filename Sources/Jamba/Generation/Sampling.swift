@@ -51,7 +51,8 @@ public struct Sampling: Sendable, Equatable {
 /// Draws tokens; the same seed and the same logits give the same tokens on every machine.
 struct Sampler {
   let sampling: Sampling
-  private var generator: SplitMix64
+  /// The only thing that changes from draw to draw.
+  var generator: SplitMix64
   private var candidates: [Candidate] = []
 
   private struct Candidate {
@@ -121,9 +122,11 @@ struct Sampler {
 
 /// SplitMix64 (Steele, Lea, Flood 2014): one 64-bit word of state, so that a session can carry it.
 struct SplitMix64: Sendable {
-  private var state: UInt64
+  private(set) var state: UInt64
 
   init(seed: UInt64) { state = seed }
+
+  init(state: UInt64) { self.state = state }
 
   mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15

@@ -5,12 +5,34 @@ import Synchronization
 public struct SessionOptions: Sendable {
   /// Tokens of a prompt that are computed together: more is faster and takes more memory. The result is the same bits.
   public var chunk: Int
-  /// How keys and values are kept; nil follows the weights (f32 beside f32 weights, else f16).
+  /// Of how many tokens, itself included, a token sees keys and values; nil takes what the model was opened with, and
+  /// if that is nil, too, all. With a window a text can be of any length in constant memory.
+  public var window: Int?
+  /// How many tokens at the beginning are seen for ever. Only with a window, which must be larger.
+  public var sinks: Int
+  /// How keys and values are kept; nil takes what the model was opened with, and if that is nil, too, f32 beside f32
+  /// weights, else int8.
   public var cacheType: CacheType?
+  /// A snapshot is kept after every so many tokens of a prompt, and an eighth as many generated ones, so that `rewind` has
+  /// no more to read again. Where memory is short the last ones stay dense and earlier ones become sparse.
+  public var snapshotInterval: Int
+  /// The most tokens that generating guesses ahead, from what followed the like before, to verify them in one pass: the
+  /// same tokens, sooner. It guesses as many as pays on this machine, often none. nil takes what the model was opened
+  /// with.
+  public var draft: Int?
+  /// Guesses whether it pays or not.
+  package var draftsEagerly = false
 
-  public init(chunk: Int = 256, cacheType: CacheType? = nil) {
+  public init(
+    chunk: Int = 256, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil, snapshotInterval: Int = 256,
+    draft: Int? = nil
+  ) {
     self.chunk = chunk
+    self.window = window
+    self.sinks = sinks
     self.cacheType = cacheType
+    self.snapshotInterval = snapshotInterval
+    self.draft = draft
   }
 }
 
@@ -21,16 +43,16 @@ public final class Session: Sendable {
   public let model: JambaModel
   let core: Mutex<SessionCore>
 
-  init(_ model: JambaModel, _ options: SessionOptions) throws(JambaError) {
+  init(_ model: JambaModel, _ options: SessionOptions, layout: KeyValueLayout? = nil) throws(JambaError) {
     self.model = model
-    guard 1...8192 ~= options.chunk else {
-      throw .invalidOption("the chunk is \(options.chunk) tokens, which is not within 1...8192")
-    }
-    core = Mutex(try SessionCore(model, options))
+    core = Mutex(try SessionCore(model, options, layout: layout))
   }
 
   /// Tokens in the session's text so far.
-  public var tokenCount: Int { core.withLock { $0.state.position } }
+  public var tokenCount: Int { core.withLock { $0.tokens.count } }
+
+  /// The session's text so far.
+  public var tokens: [Int32] { core.withLock { $0.tokens } }
 
   /// Empties the session.
   public func reset() throws(JambaError) {
@@ -40,7 +62,7 @@ public final class Session: Sendable {
   /// Appends tokens and hands out the logits after the last one, `[vocabulary]`.
   ///
   /// - Throws: `invalidToken`, `contextFull`, `outOfMemory` before anything is computed; `cancelled` when `progress`
-  ///   returns false. After `cancelled` the session is empty.
+  ///   returns false, `format` when weights cannot be read. After these two the session is empty.
   /// - Parameter progress: called between chunks with the number of tokens done.
   public func append(
     _ tokens: [Int32], progress: (Int) -> Bool = { _ in true }
@@ -61,8 +83,45 @@ public final class Session: Sendable {
     try withCore { (core) throws(JambaError) in try core.hiddenStates(tokens) }
   }
 
+  /// Appends tokens one by one as if they had been generated.
+  package func follow(_ tokens: [Int32]) throws(JambaError) {
+    for (index, token) in tokens.enumerated() {
+      try withCore { (core) throws(JambaError) in try core.step(token, limit: tokens.count - 1 - index) }
+    }
+  }
+
+  /// What guessing ahead has come to in this session.
+  public var draftStatistics: DraftStatistics { core.withLock { $0.draftStatistics } }
+
   /// Bytes of the session's state: Mamba states, keys and values.
   public var stateByteCount: Int { core.withLock { $0.state.byteCount } }
+
+  /// A second session with the same text. Both go on alone; keys and values are shared until one of them changes.
+  public func fork() throws(JambaError) -> Session {
+    let (options, snapshot) = try withCore { (core) throws(JambaError) in (core.options, try core.snapshot()) }
+    let fork = try Session(model, options, layout: snapshot.layout)
+    try fork.withCore { (core) throws(JambaError) in core.restore(snapshot) }
+    return fork
+  }
+
+  /// Forgets what comes after the first `tokenCount` tokens: from a snapshot (see
+  /// `SessionOptions.snapshotInterval`), after which tokens are read again. The same bits as a session that
+  /// has read no more.
+  ///
+  /// - Parameter progress: called between chunks with the number of tokens read again; false cancels.
+  /// - Throws: `invalidOption` when the session has fewer tokens; `cancelled`, after which it is empty.
+  public func rewind(to tokenCount: Int, progress: (Int) -> Bool = { _ in true }) throws(JambaError) {
+    try withCore { (core) throws(JambaError) in try core.rewind(to: tokenCount, progress: progress) }
+  }
+
+  /// Keeps a snapshot of the text so far, to which `rewind` returns without reading, and from which any session of the
+  /// model starts whose text begins the same way. It goes when memory is needed.
+  public func checkpoint() throws(JambaError) {
+    try withCore { (core) throws(JambaError) in
+      try core.settle()
+      core.keepSnapshot(withLogits: core.hasLogits)
+    }
+  }
 
   func withCore<Result>(_ body: (inout SessionCore) throws(JambaError) -> sending Result) throws(JambaError) -> Result {
     var outcome: Swift.Result<Result, JambaError>?

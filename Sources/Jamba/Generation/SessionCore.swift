@@ -3,50 +3,74 @@ import JambaFormat
 /// What a session owns: state, scratch memory, and the last logits.
 struct SessionCore {
   let model: JambaModel
+  let options: SessionOptions
   let state: SequenceState
   private let workspace: Workspace
-  /// `[vocab]` after the last token.
+  /// `[1 + draft, vocab]`
   private let logits: Activations
+  /// The row of `logits` that holds those after the last token; nil before there are any.
+  private var row: Int?
   private let reservation: MemoryBudget.Reservation
-  private let cacheType: CacheType
-  /// The text's tokens, for the repetition penalty.
+  /// The text's tokens; those taken from an open lookahead are ahead of the state.
   private(set) var tokens: [Int32] = []
+  private var lookahead: Lookahead?
+  private var drafts: DraftSource
+  private(set) var draftStatistics = DraftStatistics()
+  /// What generating needs to go on after the last token; nil when that was not generated.
+  var continuation: Continuation?
 
-  init(_ model: JambaModel, _ options: SessionOptions) throws(JambaError) {
+  /// - Parameter layout: how keys and values are kept, whatever the options say.
+  init(_ model: JambaModel, _ options: SessionOptions, layout: KeyValueLayout?) throws(JambaError) {
+    let preferred = model.preferredLayout
+    let chosen = try KeyValueLayout(
+      type: options.cacheType ?? preferred.type, window: options.window ?? preferred.window,
+      sinks: options.window == nil ? preferred.sinks : options.sinks, chunk: options.chunk)
+    let layout = layout ?? chosen
+    guard options.snapshotInterval > 0 else {
+      throw .invalidOption("the interval of snapshots is \(options.snapshotInterval) tokens, which is not positive")
+    }
+    // A pass that is verified fits a chunk; and where layers stream, replaying it would read them all again.
+    var draft = try min(Lookahead.checked(options.draft ?? model.preferredDraft), options.chunk - 1)
+    if !model.network.canReplay { draft = 0 }
+    let (c, memory) = (model.configuration, model.sessionMemory)
     self.model = model
-    cacheType = options.cacheType ?? model.preferredCacheType
-    reservation = MemoryBudget.Reservation(model.budget)
+    self.options = options
+    reservation = MemoryBudget.Reservation(memory.budget)
     do throws(SystemError) {
-      state = try SequenceState(model.configuration, cacheType: cacheType)
-      workspace = try Workspace(model.configuration, capacity: options.chunk)
-      logits = try Activations(width: model.configuration.vocabSize, capacity: 1, codes: false)
+      workspace = try Workspace(c, capacity: layout.chunk)
+      logits = try Activations(width: c.vocabSize, capacity: draft + 1, codes: false)
     } catch { throw .outOfMemory(byteCount: 0) }
-    try reserve(context: 0)
-  }
-
-  /// Sees to it that the text's memory stays within the model's limit.
-  private func reserve(context: Int) throws(JambaError) {
-    let state = SequenceState.byteCount(model.configuration, cacheType: cacheType, context: context)
-    try reservation.grow(
-      to: state + workspace.byteCount + Memory.wholePages(4 * model.configuration.vocabSize), context: context)
+    try memory.grow(
+      reservation, to: workspace.byteCount + Memory.wholePages(Lookahead.logitsByteCount(c, draft: draft)))
+    state = try SequenceState(c, layout, memory)
+    drafts = DraftSource(isEager: options.draftsEagerly)
+    lookahead = draft > 0 ? try Lookahead(c, draft: draft, memory) : nil
   }
 
   mutating func reset() {
     state.reset()
     tokens = []
+    row = nil
+    lookahead?.close()
+    continuation = nil
   }
 
   /// Checks tokens and makes room for them, so that nothing can fail half way.
-  private func prepare(_ new: [Int32]) throws(JambaError) {
+  private mutating func prepare(_ new: [Int32]) throws(JambaError) {
     let c = model.configuration
     for id in new where id < 0 || Int(id) >= c.vocabSize {
       throw .invalidToken(Int(id), vocabularyCount: c.vocabSize)
     }
-    guard new.count <= c.maxPositionEmbeddings - state.position else {
-      throw .contextFull(limit: c.maxPositionEmbeddings)
-    }
-    try reserve(context: state.position + new.count)
-    do throws(SystemError) { try state.reserve(new.count) } catch { throw .outOfMemory(byteCount: 0) }
+    // Jamba has no positions: the limit is what the model was trained for, which a window keeps to.
+    guard new.count <= room else { throw .contextFull(limit: c.maxPositionEmbeddings) }
+    try settle()
+    try state.reserve(new.count)
+    continuation = nil
+  }
+
+  /// Tokens that the text may still take.
+  private var room: Int {
+    state.layout.window == nil ? model.configuration.maxPositionEmbeddings - tokens.count : .max
   }
 
   /// Runs tokens through the model chunk by chunk; `lastLogits` then holds those after the last token.
@@ -57,41 +81,54 @@ struct SessionCore {
     try prepare(new)
     var done = 0
     while done < new.count {
-      let count = min(workspace.capacity, new.count - done)
+      let count = chunk(of: new.count - done)
       guard try forward(new[done..<done + count], isCancelled: isCancelled) else {
         reset()
         throw .cancelled
       }
-      tokens += new[done..<done + count]
       done += count
       if done == new.count {
-        model.network.logits(rows: count - 1, 1, model.engine, workspace, into: logits.values)
+        computeLogits(of: count - 1)
       } else if !progress(done) {
         reset()
         throw .cancelled
       }
+      if state.position % options.snapshotInterval == 0 { keepSnapshot(withLogits: done == new.count) }
     }
   }
 
+  /// How many of `count` tokens come next: up to a chunk, and not past the next snapshot.
+  private func chunk(of count: Int) -> Int {
+    min(workspace.capacity, count, options.snapshotInterval - state.position % options.snapshotInterval)
+  }
+
   /// A pass of the network. One that fails empties the session.
-  private mutating func forward(_ tokens: ArraySlice<Int32>, isCancelled: () -> Bool) throws(JambaError) -> Bool {
+  private mutating func forward(_ new: ArraySlice<Int32>, isCancelled: () -> Bool) throws(JambaError) -> Bool {
+    try state.makeWritable(new.count)
+    row = nil
     do throws(JambaError) {
-      return try model.network.forward(tokens, model.engine, workspace, state, isCancelled: isCancelled)
+      guard try model.network.forward(new, model.engine, workspace, state, isCancelled: isCancelled) else { return false }
     } catch {
       reset()
       throw error
     }
+    tokens += new
+    return true
+  }
+
+  private mutating func computeLogits(of workspaceRow: Int) {
+    model.network.logits(rows: workspaceRow, 1, model.engine, workspace, into: logits.values)
+    row = 0
   }
 
   mutating func append(_ new: [Int32], eachLogits body: (Int, Span<Float>) -> Void) throws(JambaError) {
     try prepare(new)
     var done = 0
     while done < new.count {
-      let count = min(workspace.capacity, new.count - done)
+      let count = chunk(of: new.count - done)
       _ = try forward(new[done..<done + count], isCancelled: { false })
-      tokens += new[done..<done + count]
       for row in 0..<count {
-        model.network.logits(rows: row, 1, model.engine, workspace, into: logits.values)
+        computeLogits(of: row)
         withLogits { body(done + row, $0) }
       }
       done += count
@@ -99,7 +136,7 @@ struct SessionCore {
   }
 
   /// The residual stream before each layer, `[layers][tokens * hidden]`, for comparison with a reference. The tokens must
-  /// fit one chunk.
+  /// fit one chunk. Afterwards the session is empty.
   mutating func hiddenStates(_ new: [Int32]) throws(JambaError) -> [[Float]] {
     precondition(new.count <= workspace.capacity, "the tokens are more than a chunk")
     try prepare(new)
@@ -110,20 +147,105 @@ struct SessionCore {
       states.append((0..<new.count).flatMap { row in (0..<width).map { residual[row, $0] } })
       return false
     }
-    tokens += new
+    reset()
     return states
   }
 
+  /// Takes over a snapshot's text and logits.
+  mutating func take(_ snapshot: Snapshot) {
+    tokens = snapshot.tokens
+    row = nil
+    guard let saved = snapshot.logits else { return }
+    let target = logits.values
+    for (index, value) in saved.enumerated() { target[0, index] = value }
+    row = 0
+  }
+
+  var hasLogits: Bool { row != nil }
+
   func withLogits<Result>(_ body: (Span<Float>) -> Result) -> Result {
-    body(unsafe Span(_unsafeStart: UnsafePointer(logits.values.base), count: logits.width))
+    body(unsafe Span(_unsafeStart: UnsafePointer(logits.values.row(row ?? 0).base), count: logits.width))
   }
 
   func lastLogits() -> [Float] {
-    unsafe Array(UnsafeBufferPointer(start: logits.values.base, count: logits.width))
+    unsafe Array(UnsafeBufferPointer(start: logits.values.row(row ?? 0).base, count: logits.width))
   }
 
   /// Picks the next token from the last logits.
   mutating func sample(_ sampler: inout Sampler) -> Int32 {
     withLogits { sampler.sample($0, history: tokens) }
+  }
+}
+
+// MARK: - Steps of a generation
+
+extension SessionCore {
+  /// Appends a token that was generated, of which at most `limit` more may follow.
+  mutating func step(_ token: Int32, limit: Int) throws(JambaError) {
+    guard lookahead != nil else { return try append(token) }
+    if lookahead!.take(token) {
+      tokens.append(token)
+      row = lookahead!.taken - 1
+      draftStatistics.right += 1
+      let next = lookahead!.taken
+      drafts.confirm(next: next < lookahead!.tokens.count ? lookahead!.tokens[next] : nil)
+      return
+    }
+    let start = monotonicSeconds()
+    try settle()
+    let most = min(lookahead!.capacity - 1, limit, room - 1, generatedInterval - state.position % generatedInterval - 1)
+    let guesses = drafts.propose(after: tokens, token, limit: max(0, most))
+    let isVerified = guesses.isEmpty ? false : try verify([token] + guesses)
+    if !isVerified { try append(token) }
+    drafts.record(seconds: monotonicSeconds() - start, count: isVerified ? 1 + guesses.count : 1)
+  }
+
+  /// A pass over a token and guesses of what follows it.
+  ///
+  /// - Returns: false when there is no memory for guesses.
+  private mutating func verify(_ pass: [Int32]) throws(JambaError) -> Bool {
+    do throws(JambaError) {
+      try prepare(pass)
+      try state.makeWritable(pass.count)
+    } catch { return false }
+    row = nil
+    do throws(JambaError) {
+      _ = try model.network.forward(
+        pass[...], model.engine, workspace, state, trace: lookahead!.trace, isCancelled: { false })
+    } catch {
+      reset()
+      throw error
+    }
+    model.network.logits(rows: 0, pass.count, model.engine, workspace, into: logits.values)
+    lookahead!.open(pass)
+    draftStatistics.passes += 1
+    draftStatistics.guessed += pass.count - 1
+    tokens.append(pass[0])
+    row = 0
+    return true
+  }
+
+  /// Brings the state up to the text: closes a pass that was computed ahead.
+  mutating func settle() throws(JambaError) {
+    guard let taken = lookahead?.taken, taken > 0 else { return }
+    lookahead!.close()
+    do throws(JambaError) {
+      try model.network.replay(lookahead!.trace, taken, model.engine, workspace, state)
+    } catch {
+      reset()
+      throw error
+    }
+    if state.position % generatedInterval == 0 { keepSnapshot(withLogits: true) }
+  }
+
+  /// A step takes as long as several tokens of a prompt, so that generated tokens are worth more snapshots.
+  private var generatedInterval: Int { max(1, options.snapshotInterval / 8) }
+
+  /// A step of one token.
+  private mutating func append(_ token: Int32) throws(JambaError) {
+    try append([token], progress: { _ in true }, isCancelled: { false })
+    if state.position % generatedInterval == 0, state.position % options.snapshotInterval != 0 {
+      keepSnapshot(withLogits: true)
+    }
   }
 }

@@ -30,18 +30,29 @@ public struct MemoryPlan: Sendable {
   /// The smallest limit that works for the same context.
   public let leastByteCount: Int
 
+  /// Six or so of a 3B model's states.
+  private static let usualSnapshotByteCount = 64 << 20
+
   public var byteCount: Int { items.reduce(0) { $0 + $1.byteCount } }
-  /// What is left to sessions: the planned one, and what no item takes.
+  /// What snapshots of texts may take.
+  public let snapshotByteCount: Int
+  /// What is left to sessions: the planned one, snapshots, and what no item takes.
   let sessionByteCount: Int
 
   /// Plans for the largest part of the model in memory that `limit` allows.
   ///
   /// - Throws: `memoryTooSmall`.
   init(
-    _ needs: MemoryNeeds, limit: MemoryLimit, context: Int, chunk: Int, access: FileAccess?, fileByteCount: Int
+    _ needs: MemoryNeeds, limit: MemoryLimit, context: Int, chunk: Int, snapshots: Int?, access: FileAccess?,
+    fileByteCount: Int
   ) throws(JambaError) {
     let least = needs.least(context: context)
-    guard let residency = needs.residency(within: limit.byteCount, context: context, mayMap: limit.source != .option)
+    // Snapshots save time, no more: they take nothing that the model needs.
+    let snapshotByteCount = min(
+      snapshots ?? MemoryPlan.usualSnapshotByteCount, limit.byteCount / 16, max(0, limit.byteCount - least))
+    guard
+      let residency = needs.residency(
+        within: limit.byteCount - snapshotByteCount, context: context, mayMap: limit.source != .option)
     else {
       let largest = needs.largestContext(within: limit.byteCount)
       throw .memoryTooSmall(limit, least: least, context: context, largestContext: largest)
@@ -51,7 +62,9 @@ public struct MemoryPlan: Sendable {
     self.context = context
     self.chunk = chunk
     let model = needs.modelItems(residency)
-    items = model + needs.sessionItems(context: context)
+    items =
+      model + needs.sessionItems(context: context) + [.init(name: "snapshots", byteCount: snapshotByteCount)]
+    self.snapshotByteCount = snapshotByteCount
     leastByteCount = least
     sessionByteCount = limit.byteCount - model.reduce(0) { $0 + $1.byteCount }
     // The page cache serves a second time what it can keep; where it cannot, it only costs a copy, and under a control
@@ -82,7 +95,7 @@ struct MemoryNeeds {
   private let maximumContext: Int
 
   init(
-    _ file: JambaFile, _ c: ModelConfiguration, _ catalog: WeightCatalog, cacheType: CacheType, chunk: Int
+    _ file: JambaFile, _ c: ModelConfiguration, _ catalog: WeightCatalog, _ layout: KeyValueLayout, draft: Int
   ) throws(JambaError) {
     let directory = file.directory
     base = [
@@ -106,9 +119,9 @@ struct MemoryNeeds {
     expertSlot = catalog.experts.joined().reduce(0) { max($0, $1.byteCount) }
     expertCount = catalog.experts.reduce(0) { $0 + $1.count }
     do throws(SystemError) {
-      chunkByteCount = try Workspace.byteCount(c, capacity: chunk) + Memory.wholePages(c.vocabSize * 4)
+      chunkByteCount = try Workspace.byteCount(c, capacity: layout.chunk) + Lookahead.byteCount(c, draft: draft)
     } catch { throw .outOfMemory(byteCount: 0) }
-    session = { SequenceState.byteCount(c, cacheType: cacheType, context: $0) }
+    session = { SequenceState.byteCount(c, layout, context: $0) }
     maximumContext = c.maxPositionEmbeddings
   }
 

@@ -1,21 +1,31 @@
-import CKernels
 import JambaFormat
 
 /// Everything that one sequence carries from token to token: a Mamba state of constant size, and keys and values of the
-/// attention layers that grow by pages.
+/// attention layers.
 final class SequenceState {
   /// Tokens seen.
   private(set) var position = 0
+  let layout: KeyValueLayout
+  private let configuration: ModelConfiguration
+  private let memory: SessionMemory
+  /// The states of all Mamba layers, one after the other: copied and saved as a whole.
+  private let recurrent: StateBuffer
   private let mamba: [Int: MambaState]
   private let attention: [Int: KeyValueCache]
+  private let attentionLayers: [Int]
 
-  init(_ configuration: ModelConfiguration, cacheType: CacheType) throws(SystemError) {
+  init(_ c: ModelConfiguration, _ layout: KeyValueLayout, _ memory: SessionMemory) throws(JambaError) {
+    configuration = c
+    self.layout = layout
+    self.memory = memory
+    recurrent = try memory.makeBuffer(byteCount: SequenceState.recurrentByteCount(c), context: 0)
     var mamba: [Int: MambaState] = [:]
-    for layer in configuration.layers(with: .mamba) { mamba[layer] = try MambaState(configuration) }
-    var attention: [Int: KeyValueCache] = [:]
-    for layer in configuration.layers(with: .attention) {
-      attention[layer] = KeyValueCache(configuration, type: cacheType)
+    for (number, layer) in c.layers(with: .mamba).enumerated() {
+      mamba[layer] = unsafe MambaState(recurrent.bytes.baseAddress! + number * MambaState.byteCount(c), c)
     }
+    var attention: [Int: KeyValueCache] = [:]
+    attentionLayers = c.layers(with: .attention)
+    for layer in attentionLayers { attention[layer] = KeyValueCache(c, layout, memory) }
     self.mamba = mamba
     self.attention = attention
   }
@@ -23,9 +33,14 @@ final class SequenceState {
   func mamba(_ layer: Int) -> MambaState { mamba[layer]! }
   func attention(_ layer: Int) -> KeyValueCache { attention[layer]! }
 
-  /// Makes room for `count` more tokens, so that the pass itself cannot fail.
-  func reserve(_ count: Int) throws(SystemError) {
+  /// Makes room for `count` more tokens, as far as that can be done before a pass.
+  func reserve(_ count: Int) throws(JambaError) {
     for cache in attention.values { try cache.reserve(position + count) }
+  }
+
+  /// Makes the places of the next `count` tokens, at most a chunk, the sequence's own, so that the pass cannot fail.
+  func makeWritable(_ count: Int) throws(JambaError) {
+    for cache in attention.values { try cache.makeWritable(position..<position + count) }
   }
 
   func advance(by count: Int) { position += count }
@@ -33,84 +48,52 @@ final class SequenceState {
   /// Back to the beginning; pages are kept for the next text.
   func reset() {
     position = 0
-    for state in mamba.values { state.reset() }
+    unsafe recurrent.bytes.initializeMemory(as: UInt8.self, repeating: 0)
+  }
+
+  /// A copy of what comes after `tokens`, which the sequence has seen. Pages are shared.
+  func snapshot(tokens: [Int32], logits: [Float]?) throws(JambaError) -> Snapshot {
+    let copy = try memory.makeBuffer(byteCount: recurrent.byteCount, context: position)
+    copy.copy(recurrent)
+    return Snapshot(
+      tokens: tokens, layout: layout, recurrent: copy,
+      pages: attentionLayers.map { attention[$0]!.visiblePages(after: position) }, logits: logits)
+  }
+
+  /// Goes on from a snapshot whose keys and values are kept the same way.
+  func restore(_ snapshot: Snapshot) {
+    recurrent.copy(snapshot.recurrent)
+    position = snapshot.tokens.count
+    for (layer, pages) in zip(attentionLayers, snapshot.pages) { attention[layer]!.adopt(pages, after: position) }
+  }
+
+  static func recurrentByteCount(_ c: ModelConfiguration) -> Int {
+    // A model of attention alone has a state all the same, so that there is an address.
+    max(1, c.layers(with: .mamba).count) * MambaState.byteCount(c)
   }
 
   /// Bytes of the state of a text of `context` tokens.
-  static func byteCount(_ c: ModelConfiguration, cacheType: CacheType, context: Int) -> Int {
-    let mamba = c.layers(with: .mamba).count * Memory.wholePages(MambaState.byteCount(c))
-    let pages = (context + Int(JK_PAGE_POSITIONS) - 1) / Int(JK_PAGE_POSITIONS)
-    let page = jk_kv_page_size(cacheType.raw, c.numKeyValueHeads, c.headDim)
-    return mamba + c.layers(with: .attention).count * pages * Memory.wholePages(page)
+  static func byteCount(_ c: ModelConfiguration, _ layout: KeyValueLayout, context: Int) -> Int {
+    let page = Memory.wholePages(KeyValueCache.pageByteCount(c, layout.type))
+    return Memory.wholePages(recurrentByteCount(c)) + c.layers(with: .attention).count * layout.pageCount(context) * page
   }
 
-  var byteCount: Int {
-    mamba.values.reduce(0) { $0 + $1.byteCount } + attention.values.reduce(0) { $0 + $1.byteCount }
-  }
+  /// Bytes of the Mamba layers' states.
+  var recurrentByteCount: Int { recurrent.byteCount }
+
+  var byteCount: Int { recurrent.byteCount + attention.values.reduce(0) { $0 + $1.byteCount } }
 }
 
 /// The state of one Mamba layer: the scan's `[state, inner]` and the convolution's last inputs `[taps - 1, inner]`, f32.
 @safe
-final class MambaState {
-  private let buffer: AlignedBuffer
-  private let scanCount: Int
+struct MambaState {
+  let scan: UnsafeMutablePointer<Float>
+  let convolution: UnsafeMutablePointer<Float>
 
-  init(_ c: ModelConfiguration) throws(SystemError) {
-    scanCount = c.mambaDState * c.innerSize
-    buffer = try AlignedBuffer(byteCount: MambaState.byteCount(c))
+  init(_ base: UnsafeMutableRawPointer, _ c: ModelConfiguration) {
+    unsafe scan = base.assumingMemoryBound(to: Float.self)
+    unsafe convolution = scan + c.mambaDState * c.innerSize
   }
 
-  static func byteCount(_ c: ModelConfiguration) -> Int {
-    4 * (c.mambaDState + c.mambaDConv - 1) * c.innerSize
-  }
-
-  var scan: UnsafeMutablePointer<Float> { unsafe buffer.pointer() }
-  var convolution: UnsafeMutablePointer<Float> { unsafe buffer.pointer() + scanCount }
-  var byteCount: Int { buffer.byteCount }
-
-  func reset() { unsafe buffer.bytes.initializeMemory(as: UInt8.self, repeating: 0) }
-}
-
-/// How keys and values are kept.
-public enum CacheType: Sendable {
-  case f32
-  case f16
-
-  var raw: jk_kv_type { self == .f32 ? JK_KV_F32 : JK_KV_F16 }
-}
-
-/// The keys and values of one attention layer, in pages of 256 positions.
-@safe
-final class KeyValueCache {
-  private let type: CacheType
-  private let heads: Int
-  private let headSize: Int
-  private var pages: [AlignedBuffer] = []
-  private var addresses: [UnsafeMutableRawPointer?]
-
-  init(_ c: ModelConfiguration, type: CacheType) {
-    self.type = type
-    heads = c.numKeyValueHeads
-    headSize = c.headDim
-    unsafe addresses = []
-  }
-
-  var pageByteCount: Int { jk_kv_page_size(type.raw, heads, headSize) }
-  var byteCount: Int { pages.count * pageByteCount }
-
-  /// Makes room for positions 0..<count.
-  func reserve(_ count: Int) throws(SystemError) {
-    while pages.count * Int(JK_PAGE_POSITIONS) < count {
-      let page = try AlignedBuffer(byteCount: pageByteCount)
-      pages.append(page)
-      unsafe addresses.append(page.base)
-    }
-  }
-
-  func withKernelView(_ body: (UnsafePointer<jk_kv>) -> Void) {
-    unsafe addresses.withUnsafeBufferPointer { pages in
-      let view = unsafe jk_kv(pages: pages.baseAddress, type: type.raw, kv_heads: heads, head_size: headSize)
-      unsafe withUnsafePointer(to: view) { unsafe body($0) }
-    }
-  }
+  static func byteCount(_ c: ModelConfiguration) -> Int { 4 * (c.mambaDState + c.mambaDConv - 1) * c.innerSize }
 }

@@ -31,6 +31,19 @@ final class Engine: @unchecked Sendable {
     unsafe withUnsafePointer(to: engine) { unsafe body($0) }
   }
 
+  /// Runs the body for 0..<count on all threads.
+  func forEach(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    var context = body
+    unsafe withUnsafeMutablePointer(to: &context) { pointer in
+      unsafe jk_pool_run(
+        pool,
+        { context, first, last in
+          let body = unsafe context!.assumingMemoryBound(to: (@Sendable (Int) -> Void).self)
+          for index in first..<last { unsafe body.pointee(index) }
+        }, pointer, count, 1)
+    }
+  }
+
   /// Writes the int8 copy of the activations, if one of the matrices that read them is quantized.
   func quantize(_ x: Activations, _ count: Int, for matrices: Matrix...) {
     if matrices.contains(where: \.readsCodes) { quantize(x, count) }

@@ -25,6 +25,8 @@ public enum JambaError: Error, Sendable, CustomStringConvertible {
   case sessionBusy
   /// The model file has no tokenizer or no chat template.
   case missing(String)
+  /// A saved session of another model file.
+  case foreignSession(path: String)
   case cancelled
 
   public var description: String {
@@ -46,6 +48,7 @@ public enum JambaError: Error, Sendable, CustomStringConvertible {
     case .contextFull(let limit): "the text has reached the model's limit of \(limit) tokens"
     case .sessionBusy: "the session is in use by another call"
     case .missing(let what): "the model file has no \(what)"
+    case .foreignSession(let path): "\(path) was saved with another model file and goes with that one only"
     case .cancelled: "cancelled"
     }
   }

@@ -44,7 +44,7 @@ extension JambaModel {
   /// Measures the machine for about a fifth of a second, with 256 MiB of memory if the limit leaves them.
   public func measureMachine() throws(JambaError) -> MachineRates {
     let byteCount = 256 << 20
-    let reservation = MemoryBudget.Reservation(budget)
+    let reservation = MemoryBudget.Reservation(sessionMemory.budget)
     do throws(JambaError) { try reservation.grow(to: byteCount, context: 0) } catch {
       return MachineRates(readBandwidth: nil, int8Rate: engine.measureMultiplyRate())
     }

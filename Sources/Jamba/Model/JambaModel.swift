@@ -13,18 +13,32 @@ public struct ModelOptions: Sendable {
   public var context: Int?
   /// Tokens computed together that memory is kept for.
   public var chunk: Int
+  /// How sessions keep keys and values when they do not say it themselves: see `SessionOptions`.
+  public var window: Int?
+  public var sinks: Int
+  public var cacheType: CacheType?
+  /// See `SessionOptions`; memory is kept for as many.
+  public var draft: Int
+  /// The most memory for snapshots of texts, in bytes; nil takes 64 MiB. It is never more than a sixteenth of the limit.
+  public var snapshotByteCount: Int?
   /// How weights that do not all fit are read; nil decides by the limit and the file's size.
   public var access: FileAccess?
 
   public init(
     threads: Int? = nil, instructionSet: InstructionSet = .automatic, memory: Int? = nil, context: Int? = nil,
-    chunk: Int = SessionOptions().chunk, access: FileAccess? = nil
+    chunk: Int = SessionOptions().chunk, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil,
+    draft: Int = 0, snapshotByteCount: Int? = nil, access: FileAccess? = nil
   ) {
     self.threads = threads
     self.instructionSet = instructionSet
     self.memory = memory
     self.context = context
     self.chunk = chunk
+    self.window = window
+    self.sinks = sinks
+    self.cacheType = cacheType
+    self.draft = draft
+    self.snapshotByteCount = snapshotByteCount
     self.access = access
   }
 }
@@ -46,9 +60,10 @@ public final class JambaModel: Sendable {
   public let plan: MemoryPlan
   let engine: Engine
   let network: Network
-  let budget: MemoryBudget
-  /// Keys and values keep the precision of the weights that make them: f32 beside f32, else f16.
-  let preferredCacheType: CacheType
+  let sessionMemory: SessionMemory
+  /// How sessions keep keys and values, and how many tokens they compute together, when they do not say it themselves.
+  let preferredLayout: KeyValueLayout
+  let preferredDraft: Int
   private let weights: ModelWeights
 
   /// Opens a .jamba file, checks it and makes it ready to compute. Weights that do not stay in memory are checked whenever
@@ -71,26 +86,29 @@ public final class JambaModel: Sendable {
     let file: JambaFile
     let configuration: ModelConfiguration
     let catalog: WeightCatalog
-    let cacheType: CacheType
+    let keyValues: KeyValueLayout
     let plan: MemoryPlan
 
     init(_ path: String, _ options: ModelOptions) throws(JambaError) {
       do throws(FormatError) { file = try JambaFile(path: path) } catch { throw .format(error) }
       configuration = try JambaModel.configuration(of: file)
       catalog = try WeightCatalog(file, configuration)
-      cacheType = JambaModel.preferredCacheType(file, configuration)
-      let context = options.context ?? min(8192, configuration.maxPositionEmbeddings)
-      guard 1...configuration.maxPositionEmbeddings ~= context else {
-        throw .invalidOption(
-          "the context is \(context) tokens, which is not within 1...\(configuration.maxPositionEmbeddings)")
+      keyValues = try KeyValueLayout(
+        type: options.cacheType ?? JambaModel.preferredCacheType(file, configuration), window: options.window,
+        sinks: options.sinks, chunk: options.chunk)
+      let limit = configuration.maxPositionEmbeddings
+      let context = options.context ?? min(8192, limit)
+      // The model has no positions: with a window only memory bounds the text, and that not.
+      guard 1...(options.window == nil ? limit : .max) ~= context else {
+        throw .invalidOption("the context is \(context) tokens, which is not within 1...\(limit)")
       }
-      guard 1...8192 ~= options.chunk else {
-        throw .invalidOption("the chunk is \(options.chunk) tokens, which is not within 1...8192")
+      guard options.snapshotByteCount ?? 0 >= 0 else {
+        throw .invalidOption("the memory for snapshots is \(options.snapshotByteCount ?? 0) bytes, which is negative")
       }
       plan = try MemoryPlan(
-        MemoryNeeds(file, configuration, catalog, cacheType: cacheType, chunk: options.chunk),
+        MemoryNeeds(file, configuration, catalog, keyValues, draft: Lookahead.checked(options.draft)),
         limit: options.memory.map { MemoryLimit(byteCount: $0) } ?? .ofProcess, context: context, chunk: options.chunk,
-        access: options.access, fileByteCount: file.byteCount)
+        snapshots: options.snapshotByteCount, access: options.access, fileByteCount: file.byteCount)
     }
   }
 
@@ -100,7 +118,8 @@ public final class JambaModel: Sendable {
     self.file = file
     plan = layout.plan
     configuration = layout.configuration
-    preferredCacheType = layout.cacheType
+    preferredLayout = layout.keyValues
+    preferredDraft = options.draft
     // Text first: parsing a vocabulary takes more memory for a moment than keeping it, and the weights are not there yet.
     tokenizer = try JambaModel.optionalTokenizer(of: file)
     chatTemplate = try JambaModel.chatTemplate(of: file)
@@ -108,16 +127,18 @@ public final class JambaModel: Sendable {
     let share = Float(configuration.numExpertsPerTok) / Float(max(configuration.numExperts, 1))
     weights = try ModelWeights(file, layout.catalog, layout.plan, expertShare: min(share, 0.999), threads: threads)
     network = try Network(weights, configuration)
-    budget = MemoryBudget(layout.plan)
+    sessionMemory = SessionMemory(layout.plan)
   }
 
   /// What reading weights has cost so far.
   public var memoryStatistics: MemoryStatistics { weights.cache?.statistics ?? MemoryStatistics() }
 
+  /// Keys and values keep the precision of the weights that make them: f32 beside f32; else a byte does
+  /// (docs/SESSIONS.md).
   private static func preferredCacheType(_ file: JambaFile, _ configuration: ModelConfiguration) -> CacheType {
     configuration.layers(with: .attention).contains { layer in
       file.entry(named: ModelTensors.layerPrefix(layer) + "self_attn.k_proj.weight")?.type == .f32
-    } ? .f32 : .f16
+    } ? .f32 : .int8
   }
 
   private static func json(_ name: String, of file: JambaFile) throws(JambaError) -> JSON? {
@@ -160,6 +181,14 @@ public final class JambaModel: Sendable {
   public func makeSession(options: SessionOptions = SessionOptions()) throws(JambaError) -> Session {
     try Session(self, options)
   }
+
+  /// Starts a text of any length in constant memory: a token sees the first `sinks` tokens and the last `window` ones.
+  public func makeSession(window: Int, sinks: Int = 0) throws(JambaError) -> Session {
+    try Session(self, SessionOptions(window: window, sinks: sinks))
+  }
+
+  /// Frees the memory of all snapshots of texts.
+  public func forgetSnapshots() { sessionMemory.snapshots.removeAll() }
 
   /// The tokenizer, or the error that says that there is none.
   public func requireTokenizer() throws(JambaError) -> Tokenizer {

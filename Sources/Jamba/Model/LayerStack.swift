@@ -6,6 +6,7 @@ struct LayerStack {
   /// Those in memory; nil for those that stream.
   private let resident: [Layer?]
   private let streamed: StreamedLayers?
+  var streams: Bool { streamed != nil }
   /// Of the first mixture whose experts may have to be read.
   let foresight: Foresight?
 

@@ -37,8 +37,11 @@ struct MambaMixer {
     outBias = c.mambaProjBias ? try weights.vector(prefix + "out_proj.bias", c.hiddenSize) : nil
   }
 
-  /// Mixes `count` tokens: `workspace.normed` in, `workspace.output` out, `state` advanced.
-  func forward(_ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ state: MambaState, _ count: Int) {
+  /// Mixes `count` tokens: `workspace.normed` in, `workspace.output` out. `state` is advanced, or, with a trace, left as
+  /// it is, and the trace holds what `replay` needs to advance it.
+  func forward(
+    _ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ state: MambaState, trace: MambaTrace? = nil, _ count: Int
+  ) {
     let inner = c.innerSize
 
     // x, z = in_proj(h)
@@ -47,13 +50,10 @@ struct MambaMixer {
     if let inBias { engine.add(inBias, count, to: w.projected.values) }
     let x = w.projected.values
     let z = w.projected.values.dropping(inner)
+    if let trace { trace.x.copy(x, width: inner, rows: count) }
 
     // u = silu(conv1d(x) + bias)
-    unsafe engine.convolve(
-      jk_convolution(
-        x: x.base, x_stride: x.stride, weight: convolution.base, bias: convolutionBias?.base,
-        history: state.convolution, y: w.inner.values.base, y_stride: w.inner.values.stride, channels: inner,
-        taps: c.mambaDConv, tokens: count))
+    convolve(engine, c, x, state, advances: trace == nil, count, into: w.inner.values)
 
     // dt, B, C = split(x_proj(u)), each normalized
     engine.quantize(w.inner, count, for: parameterProjection)
@@ -68,16 +68,50 @@ struct MambaMixer {
     // dt = softplus(dt_proj(dt) + bias); s = exp(dt A) s + dt B u; y = (C s + D u) silu(z)
     engine.quantize(w.dtNormed, count, for: dtProjection)
     engine.multiply(dtProjection, w.dtNormed, count, into: w.dt.values)
-    unsafe engine.scan(
-      jk_scan_arguments(
-        u: w.inner.values.base, u_stride: w.inner.values.stride, dt: w.dt.values.base, dt_stride: w.dt.values.stride,
-        dt_bias: dtBias.base, a: a.base, b: w.b.values.base, c: w.c.values.base, b_stride: w.b.values.stride,
-        c_stride: w.c.values.stride, d: d.base, z: z.base, z_stride: z.stride, state: state.scan,
-        y: w.gated.values.base, y_stride: w.gated.values.stride, channels: inner, state_size: c.mambaDState,
-        tokens: count))
+    if let trace {
+      trace.dt.copy(w.dt.values, width: inner, rows: count)
+      trace.b.copy(w.b.values, width: c.mambaDState, rows: count)
+    }
+    scan(
+      engine, c, u: w.inner.values, dt: w.dt.values, b: w.b.values, c: w.c.values, z: z, state, advances: trace == nil,
+      count, into: w.gated.values)
 
     engine.quantize(w.gated, count, for: outProjection)
     engine.multiply(outProjection, w.gated, count, into: w.output.values)
     if let outBias { engine.add(outBias, count, to: w.output.values) }
+  }
+
+  /// Advances `state` by the first `count` tokens of a traced pass: the same inputs, so the same bits.
+  func replay(
+    _ trace: MambaTrace, _ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ state: MambaState, _ count: Int
+  ) {
+    convolve(engine, c, trace.x, state, advances: true, count, into: w.inner.values)
+    // What comes out is of no interest, so anything does for C and z.
+    scan(
+      engine, c, u: w.inner.values, dt: trace.dt, b: trace.b, c: trace.b, z: trace.dt, state, advances: true, count,
+      into: w.gated.values)
+  }
+
+  private func convolve(
+    _ engine: Engine, _ c: ModelConfiguration, _ x: Columns, _ state: MambaState, advances: Bool, _ count: Int,
+    into y: Columns
+  ) {
+    unsafe engine.convolve(
+      jk_convolution(
+        x: x.base, x_stride: x.stride, weight: convolution.base, bias: convolutionBias?.base,
+        history: state.convolution, next_history: advances ? state.convolution : nil, y: y.base, y_stride: y.stride,
+        channels: c.innerSize, taps: c.mambaDConv, tokens: count))
+  }
+
+  private func scan(
+    _ engine: Engine, _ configuration: ModelConfiguration, u: Columns, dt: Columns, b: Columns, c: Columns, z: Columns,
+    _ state: MambaState, advances: Bool, _ count: Int, into y: Columns
+  ) {
+    unsafe engine.scan(
+      jk_scan_arguments(
+        u: u.base, u_stride: u.stride, dt: dt.base, dt_stride: dt.stride, dt_bias: dtBias.base, a: a.base, b: b.base,
+        c: c.base, b_stride: b.stride, c_stride: c.stride, d: d.base, z: z.base, z_stride: z.stride, state: state.scan,
+        next_state: advances ? state.scan : nil, y: y.base, y_stride: y.stride, channels: configuration.innerSize,
+        state_size: configuration.mambaDState, tokens: count))
   }
 }

@@ -23,10 +23,13 @@ struct Network: Sendable {
   /// has room for them. Leaves the residual stream in the workspace for `logits`. Between layers it asks `isCancelled`;
   /// once that is true, it stops at once, and state and workspace are good for nothing but `reset`.
   ///
+  /// With a trace, `state` is left as it is, but for keys and values behind its end; `replay` advances it afterwards.
+  ///
   /// - Returns: false when it was cancelled.
   /// - Throws: `format` when weights cannot be read; state and workspace are good for nothing but `reset` then.
   func forward(
-    _ tokens: ArraySlice<Int32>, _ engine: Engine, _ w: Workspace, _ state: SequenceState, isCancelled: () -> Bool
+    _ tokens: ArraySlice<Int32>, _ engine: Engine, _ w: Workspace, _ state: SequenceState, trace: PassTrace? = nil,
+    isCancelled: () -> Bool
   ) throws(JambaError) -> Bool {
     let c = configuration
     let count = tokens.count
@@ -42,7 +45,7 @@ struct Network: Sendable {
         // h = x + mixer(input_layernorm(x))
         engine.normalize(residual, by: layer.inputNorm, epsilon: c.rmsNormEps, count, into: w.normed.values)
         switch layer.mixer {
-        case .mamba(let mamba): mamba.forward(engine, c, w, state.mamba(index), count)
+        case .mamba(let mamba): mamba.forward(engine, c, w, state.mamba(index), trace: trace?.mamba(index), count)
         case .attention(let attention):
           attention.forward(engine, c, w, state.attention(index), at: state.position, count)
         }
@@ -54,8 +57,27 @@ struct Network: Sendable {
       }
     }
     try weights.resident.check()
-    state.advance(by: count)
+    if trace == nil { state.advance(by: count) }
     return true
+  }
+
+  /// Whether `replay` finds all layers in memory.
+  var canReplay: Bool { !layers.streams }
+
+  /// Advances `state` by the first `count` tokens of a traced pass.
+  ///
+  /// - Throws: as `forward`.
+  func replay(
+    _ trace: PassTrace, _ count: Int, _ engine: Engine, _ w: Workspace, _ state: SequenceState
+  ) throws(JambaError) {
+    for index in 0..<layers.count {
+      try layers.withLayer(index) { (layer) throws(JambaError) in
+        guard case .mamba(let mamba) = layer.mixer else { return }
+        mamba.replay(trace.mamba(index), engine, configuration, w, state.mamba(index), count)
+      }
+    }
+    try weights.resident.check()
+    state.advance(by: count)
   }
 
   /// Logits of rows `first..<first + count` of the last pass, `[count, vocab]`.

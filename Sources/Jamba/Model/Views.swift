@@ -47,6 +47,10 @@ struct Columns {
     nonmutating set { unsafe base[row * stride + column] = newValue }
   }
 
+  func copy(_ other: Columns, width: Int, rows: Int) {
+    for row in 0..<rows { unsafe (base + row * stride).update(from: other.base + row * other.stride, count: width) }
+  }
+
   func clear(rows: Int) { unsafe base.update(repeating: 0, count: rows * stride) }
 }
 

@@ -13,6 +13,11 @@ public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
   /// An unfinished conversion in the way of `--resume` belongs to other input or other options.
   case cannotResume(path: String, reason: String)
 
+  /// The file is no saved session at all.
+  case notSession(path: String)
+  /// A saved session whose bytes contradict themselves or their checksums.
+  case damagedSession(path: String, reason: String)
+
   public var description: String {
     switch self {
     case .system(let action, let path, let error): "cannot \(action) \(path): \(error)"
@@ -24,6 +29,8 @@ public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
     case .invalidModel(let path, let reason): "\(path) does not hold a usable model: \(reason)"
     case .cannotResume(let path, let reason):
       "cannot continue \(path): \(reason); remove it, or convert without --resume"
+    case .notSession(let path): "\(path) is not a saved session"
+    case .damagedSession(let path, let reason): "\(path) is a damaged session (\(reason)); it cannot be restored"
     }
   }
 }

@@ -3,6 +3,8 @@ public final class JambaFile: Sendable {
   public let path: String
   public let directory: Directory
   public let byteCount: Int
+  /// CRC-32C of the directory, which holds the checksums of all blocks: what is in the file, in a number.
+  package let directoryChecksum: UInt32
   let descriptor: FileDescriptor
   private let entryIndices: [ExactString: Int]
 
@@ -27,6 +29,7 @@ public final class JambaFile: Sendable {
     guard checksum(of: stored) == header.directoryChecksum else {
       throw .damaged(path: path, reason: "the directory's checksum is wrong")
     }
+    directoryChecksum = header.directoryChecksum
     directory = try Directory(
       stored[...], entryCount: header.entryCount, segmentCount: header.segmentCount,
       blockCount: header.blockCount, contents: FileHeader.byteCount..<header.directoryOffset, path: path)

@@ -1,0 +1,45 @@
+import JambaFormat
+
+/// What a pass over a few tokens leaves behind so that the Mamba layers can be advanced by some of them only: each
+/// token's inputs of the convolution and the scan, a fraction of the states themselves.
+final class PassTrace {
+  private let buffer: StateBuffer
+  private let layers: [Int: MambaTrace]
+
+  init(_ c: ModelConfiguration, capacity: Int, _ memory: SessionMemory) throws(JambaError) {
+    buffer = try memory.makeBuffer(byteCount: PassTrace.byteCount(c, capacity: capacity), context: 0)
+    var layers: [Int: MambaTrace] = [:]
+    for (number, layer) in c.layers(with: .mamba).enumerated() {
+      let start = unsafe buffer.bytes.baseAddress! + number * MambaTrace.byteCount(c, capacity: capacity)
+      unsafe layers[layer] = MambaTrace(start.assumingMemoryBound(to: Float.self), c, capacity: capacity)
+    }
+    self.layers = layers
+  }
+
+  static func byteCount(_ c: ModelConfiguration, capacity: Int) -> Int {
+    max(1, c.layers(with: .mamba).count) * MambaTrace.byteCount(c, capacity: capacity)
+  }
+
+  func mamba(_ layer: Int) -> MambaTrace { layers[layer]! }
+}
+
+/// A Mamba layer's part of a trace.
+@safe
+struct MambaTrace {
+  /// The convolution's inputs, `[tokens, inner]`.
+  let x: Columns
+  /// dt_proj's output, `[tokens, inner]`.
+  let dt: Columns
+  /// `[tokens, state]`
+  let b: Columns
+
+  init(_ base: UnsafeMutablePointer<Float>, _ c: ModelConfiguration, capacity: Int) {
+    unsafe x = Columns(base: base, stride: c.innerSize)
+    unsafe dt = Columns(base: base + capacity * c.innerSize, stride: c.innerSize)
+    unsafe b = Columns(base: base + 2 * capacity * c.innerSize, stride: c.mambaDState)
+  }
+
+  static func byteCount(_ c: ModelConfiguration, capacity: Int) -> Int {
+    4 * capacity * (2 * c.innerSize + c.mambaDState)
+  }
+}
