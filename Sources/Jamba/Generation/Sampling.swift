@@ -67,7 +67,8 @@ struct Sampler {
     generator = SplitMix64(seed: sampling.seed)
   }
 
-  mutating func sample(_ logits: Span<Float>, history: [Int32]) -> Int32 {
+  /// - Parameter allowed: the tokens to choose from; nil for all. Never none.
+  mutating func sample(_ logits: Span<Float>, history: [Int32], allowed: TokenMask? = nil) -> Int32 {
     var penalized: Set<Int32> = []
     if sampling.repetitionPenalty != 1 { penalized = Set(history.suffix(sampling.repetitionWindow)) }
     func logit(_ index: Int) -> Float {
@@ -76,9 +77,9 @@ struct Sampler {
       return value > 0 ? value / sampling.repetitionPenalty : value * sampling.repetitionPenalty
     }
     if sampling.temperature == 0 {
-      var best = 0
+      var best = allowed?.first ?? 0
       var bestValue = -Float.infinity
-      for index in logits.indices {
+      for index in logits.indices where allowed?.contains(index) ?? true {
         let value = logit(index)
         if value > bestValue { (best, bestValue) = (index, value) }
       }
@@ -86,11 +87,11 @@ struct Sampler {
     }
 
     candidates.removeAll(keepingCapacity: true)
-    for index in logits.indices {
+    for index in logits.indices where allowed?.contains(index) ?? true {
       let value = logit(index) / sampling.temperature
       if value > -.infinity { candidates.append(Candidate(token: Int32(index), value: value)) }
     }
-    guard !candidates.isEmpty else { return 0 }
+    guard !candidates.isEmpty else { return Int32(allowed?.first ?? 0) }
     // Descending; of equals the smaller id first, so that the order is the same everywhere.
     let descending = { (a: Candidate, b: Candidate) in a.value != b.value ? a.value > b.value : a.token < b.token }
     if sampling.topK > 0, sampling.topK < candidates.count {
