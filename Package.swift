@@ -40,6 +40,10 @@ let package = Package(
         "JambaConvert", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "tools/make-model", exclude: ["mini.json"]),
     .executableTarget(
+      name: "measure-sessions",
+      dependencies: ["Jamba", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "tools/measure-sessions"),
+    .executableTarget(
       name: "walk-grammar",
       dependencies: ["Jamba", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       path: "tools/walk-grammar"),

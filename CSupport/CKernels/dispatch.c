@@ -1,25 +1,75 @@
-// Which kernels this machine runs. Nothing is kept: asking the processor's features again costs a few loads.
+// Which kernels this machine runs. Nothing is kept: asking for the processor's features again costs little.
 #include "kernels.h"
 
-const struct jk_kernels *jk_kernels_of(jk_instruction_set set) {
-    switch (set) {
-        case JK_SCALAR: return &jk_scalar_kernels;
-#if defined(__x86_64__)
-        case JK_AVX2:
-            if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
-                return &jk_avx2_kernels;
-            return NULL;
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
+
+#if defined(__x86_64__)
+// These ask the operating system's consent, too: whether it saves the registers that a set uses (XCR0).
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+
+static bool has_avx512(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vnni");
+}
+#elif defined(__aarch64__)
+static bool has_dot_products(void) {
+#if defined(__linux__)
+    return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#elif defined(__APPLE__)
+    int present = 0;
+    size_t size = sizeof present;
+    return sysctlbyname("hw.optional.arm.FEAT_DotProd", &present, &size, NULL, 0) == 0 && present;
+#else
+    return false;
+#endif
+}
+#endif
+
+static bool machine_has(jk_instruction_set set) {
+    switch (set) {
+        case JK_SCALAR: return true;
+#if defined(__x86_64__)
+        case JK_AVX2: return has_avx2();
+        case JK_AVX_VNNI: return has_avx2() && __builtin_cpu_supports("avxvnni");
+        case JK_AVX512: return has_avx2() && has_avx512();
+#elif defined(__aarch64__)
+        case JK_NEON: return true;
+        case JK_NEON_DOT: return has_dot_products();
+#endif
+        default: return false;
+    }
+}
+
+const struct jk_kernels *jk_kernels_of(jk_instruction_set set) {
+    if (!machine_has(set)) return NULL;
+    switch (set) {
+#define JK_CASE(value, set) case value: return &jk_##set##_kernels;
+        JK_SETS(JK_CASE)
+#undef JK_CASE
         default: return NULL;
     }
 }
 
-jk_instruction_set jk_best_instruction_set(void) { return jk_kernels_of(JK_AVX2) ? JK_AVX2 : JK_SCALAR; }
+jk_instruction_set jk_best_instruction_set(void) {
+    jk_instruction_set best = JK_SCALAR;
+#define JK_BETTER(value, set) if (machine_has(value)) best = value;
+    JK_SETS(JK_BETTER)
+#undef JK_BETTER
+    return best;
+}
 
 const char *jk_instruction_set_name(jk_instruction_set set) {
     switch (set) {
-        case JK_SCALAR: return "scalar";
-        case JK_AVX2: return "avx2";
+#define JK_CASE(value, set) case value: return jk_##set##_kernels.name;
+        JK_SETS(JK_CASE)
+#undef JK_CASE
         default: return "unknown";
     }
 }

@@ -1,4 +1,4 @@
-// The quantizers, over the vectors of scalar.c and avx2.c as in lanewise.h. Lane i is row i of the strip.
+// The quantizers, over the vectors of every set as in lanewise.h. Lane i is row i of the strip.
 //
 // Each row is first scaled by a power of two so that its largest magnitude is near 1: products of three weights then
 // neither overflow nor vanish, and the scale of the row takes the power back exactly. Rows whose largest magnitude is

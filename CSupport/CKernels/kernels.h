@@ -23,6 +23,21 @@
 #define JK_UNROLL _Pragma("GCC unroll 8")
 #endif
 
+// What stands between these two may use the given features of the processor: SwiftPM has no flags for single files, and
+// flags for all would defeat the choice at run time. Where the intrinsics are emulated, no feature may be used.
+#define JK_PRAGMA(text) _Pragma(#text)
+#if defined(JK_EMULATED)
+#define JK_BEGIN_TARGET(features)
+#define JK_END_TARGET
+#elif defined(__clang__)
+#define JK_BEGIN_TARGET(features) \
+    JK_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define JK_END_TARGET JK_PRAGMA(clang attribute pop)
+#else
+#define JK_BEGIN_TARGET(features) JK_PRAGMA(GCC push_options) JK_PRAGMA(GCC target(features))
+#define JK_END_TARGET JK_PRAGMA(GCC pop_options)
+#endif
+
 #pragma GCC visibility push(hidden)
 
 // Every kernel of an instruction set, once: the table's type, the tables and their initialisers expand from this list.
@@ -65,10 +80,22 @@ struct jk_kernels {
 #undef JK_MEMBER
 };
 
-extern const struct jk_kernels jk_scalar_kernels;
+// A set's table, at the end of its file.
+#define JK_ENTRY(kernel, arguments) .kernel = kernel,
+#define JK_TABLE(set) const struct jk_kernels jk_##set##_kernels = {.name = #set, JK_KERNELS(JK_ENTRY)};
+
+// The instruction sets of each architecture, slowest first.
 #if defined(__x86_64__)
-extern const struct jk_kernels jk_avx2_kernels;
+#define JK_SETS(SET) SET(JK_SCALAR, scalar) SET(JK_AVX2, avx2) SET(JK_AVX_VNNI, avx_vnni) SET(JK_AVX512, avx512)
+#elif defined(__aarch64__)
+#define JK_SETS(SET) SET(JK_SCALAR, scalar) SET(JK_NEON, neon) SET(JK_NEON_DOT, neon_dot)
+#else
+#define JK_SETS(SET) SET(JK_SCALAR, scalar)
 #endif
+
+#define JK_DECLARE(value, set) extern const struct jk_kernels jk_##set##_kernels;
+JK_SETS(JK_DECLARE)
+#undef JK_DECLARE
 
 // The constants of exp, each filling a vector. They are defined in another file so that a loop reads them as memory
 // operands: where the compiler sees the values, it spends an instruction and a register on each.
@@ -84,8 +111,17 @@ enum {
     JK_SCAN_BLOCK = 64,      // channels that the scan takes through all tokens at once
     JK_I8_TILE = 256,        // bytes
     JK_NL4_TILE = 128,
-    JK_PEAK_PRODUCTS = 256   // of one round of multiply_peak
+    JK_PEAK_PRODUCTS = 1024  // of one round of multiply_peak
 };
+
+// Keeps a loop's order of tokens and planes: clang would take a token through all planes first, and spill them.
+#if defined(JK_EMULATED)
+#define JK_KEEP_ORDER(x)
+#elif defined(__x86_64__)
+#define JK_KEEP_ORDER(x) __asm__("" : "+v"(x))
+#elif defined(__aarch64__)
+#define JK_KEEP_ORDER(x) __asm__("" : "+w"(x))
+#endif
 
 JK_INLINE size_t jk_least(size_t a, size_t b) { return a < b ? a : b; }
 JK_INLINE size_t jk_most(size_t a, size_t b) { return a > b ? a : b; }

@@ -1,8 +1,8 @@
 // Everything that is not a matrix product, written once over vectors of 8 lanes.
 //
-// scalar.c and avx2.c each define the type `v8` and its primitives and then include this text, so every instruction set
-// runs the same operations in the same order. A primitive is one IEEE operation a lane (or a reduction in one fixed
-// tree), which is why the bits agree. Pointers of one call do not overlap unless it is said that they do.
+// Every instruction set defines the type `v8` and its primitives and then includes this text, so all run the same
+// operations in the same order. A primitive is one IEEE operation a lane (or a reduction in one fixed tree), which is
+// why the bits agree. Pointers of one call do not overlap unless it is said that they do.
 
 // ---------------------------------------------------------------------------------------------- functions
 

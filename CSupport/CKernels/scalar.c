@@ -211,9 +211,4 @@ static void multiply_peak(size_t rounds, int32_t sink[8]) {
     for (int i = 0; i < 8; i++) sink[i] = sums[i];
 }
 
-const struct jk_kernels jk_scalar_kernels = {
-    .name = "scalar",
-#define JK_ENTRY(kernel, arguments) .kernel = kernel,
-    JK_KERNELS(JK_ENTRY)
-#undef JK_ENTRY
-};
+JK_TABLE(scalar)

@@ -44,7 +44,7 @@ import Testing
       let report = try JSON.parse(outcome.output)
       #expect(report["tokens"] == (try JSON.parse(free.output))["tokens"])
       #expect(report["tokens"]?.array?.count == 24)
-      #expect(try #require(report["peak_resident_bytes"]?.integer) <= limit)
+      #expect(8 << 20...limit ~= (report["peak_resident_bytes"]?.integer ?? 0))
       #expect(try #require(report["memory"]?["bytes_read"]?.integer) > 0)
       #expect(try #require(report["memory"]?["requests"]?.integer) > 0)
     }

@@ -89,13 +89,21 @@ void jk_pool_run(jk_pool *pool, void (*work)(void *context, size_t first, size_t
 
 // ---------------------------------------------------------------------------------------------- instruction sets
 
-typedef enum { JK_SCALAR = 0, JK_AVX2 = 1 } jk_instruction_set;
+typedef enum {
+    JK_SCALAR = 0,
+    JK_AVX2 = 1,      // with FMA and F16C
+    JK_AVX_VNNI = 2,  // and AVX2
+    JK_AVX512 = 3,    // with VL, BW, DQ and VNNI
+    JK_NEON = 4,      // every 64-bit ARM processor
+    JK_NEON_DOT = 5,  // with dot products
+    JK_INSTRUCTION_SETS = 6
+} jk_instruction_set;
 
 // The kernels of one instruction set, or NULL where this machine or build lacks it.
 const struct jk_kernels *jk_kernels_of(jk_instruction_set set);
 // The fastest set this machine runs.
 jk_instruction_set jk_best_instruction_set(void);
-// "scalar", "avx2".
+// Such as "avx2"; "unknown" for sets of other architectures.
 const char *jk_instruction_set_name(jk_instruction_set set);
 
 // What every operation below runs on.

@@ -1,4 +1,5 @@
 import CKernels
+import JambaFormat
 
 /// How the next token is chosen from the logits.
 ///
@@ -119,24 +120,4 @@ struct Sampler {
     }
     return candidates[candidates.count - 1].token
   }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): one 64-bit word of state, so that a session can carry it.
-struct SplitMix64: Sendable {
-  private(set) var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  init(state: UInt64) { self.state = state }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  /// Uniform in [0, 1).
-  mutating func nextUnit() -> Double { Double(next() >> 11) * 0x1p-53 }
 }

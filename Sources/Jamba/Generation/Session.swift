@@ -13,7 +13,8 @@ public struct SessionOptions: Sendable {
   /// How keys and values are kept; nil takes what the model was opened with, and if that is nil, too, f32 beside f32
   /// weights, else int8.
   public var cacheType: CacheType?
-  /// A snapshot is kept after every so many tokens, so that `rewind` has no more to read again.
+  /// A snapshot is kept after every so many tokens of a prompt, and an eighth as many generated ones, so that `rewind` has
+  /// no more to read again. Where memory is short the last ones stay dense and earlier ones become sparse.
   public var snapshotInterval: Int
   /// The most tokens that generating guesses ahead, from what followed the like before, to verify them in one pass: the
   /// same tokens, sooner. It guesses as many as pays on this machine, often none. nil takes what the model was opened
@@ -23,7 +24,7 @@ public struct SessionOptions: Sendable {
   package var draftsEagerly = false
 
   public init(
-    chunk: Int = 256, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil, snapshotInterval: Int = 1024,
+    chunk: Int = 256, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil, snapshotInterval: Int = 256,
     draft: Int? = nil
   ) {
     self.chunk = chunk
@@ -82,6 +83,13 @@ public final class Session: Sendable {
     try withCore { (core) throws(JambaError) in try core.hiddenStates(tokens) }
   }
 
+  /// Appends tokens one by one as if they had been generated.
+  package func follow(_ tokens: [Int32]) throws(JambaError) {
+    for (index, token) in tokens.enumerated() {
+      try withCore { (core) throws(JambaError) in try core.step(token, limit: tokens.count - 1 - index) }
+    }
+  }
+
   /// What guessing ahead has come to in this session.
   public var draftStatistics: DraftStatistics { core.withLock { $0.draftStatistics } }
 
@@ -96,8 +104,8 @@ public final class Session: Sendable {
     return fork
   }
 
-  /// Forgets what comes after the first `tokenCount` tokens: from a snapshot, kept after every prompt, answer and
-  /// `snapshotInterval` tokens as memory allows, and the tokens between are read again. The same bits as a session that
+  /// Forgets what comes after the first `tokenCount` tokens: from a snapshot (see
+  /// `SessionOptions.snapshotInterval`), after which tokens are read again. The same bits as a session that
   /// has read no more.
   ///
   /// - Parameter progress: called between chunks with the number of tokens read again; false cancels.

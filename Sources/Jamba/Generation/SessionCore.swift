@@ -182,7 +182,7 @@ struct SessionCore {
 extension SessionCore {
   /// Appends a token that was generated, of which at most `limit` more may follow.
   mutating func step(_ token: Int32, limit: Int) throws(JambaError) {
-    guard lookahead != nil else { return try append([token], progress: { _ in true }, isCancelled: { false }) }
+    guard lookahead != nil else { return try append(token) }
     if lookahead!.take(token) {
       tokens.append(token)
       row = lookahead!.taken - 1
@@ -193,10 +193,10 @@ extension SessionCore {
     }
     let start = monotonicSeconds()
     try settle()
-    let most = min(lookahead!.capacity - 1, limit, room - 1, chunk(of: .max) - 1)
+    let most = min(lookahead!.capacity - 1, limit, room - 1, generatedInterval - state.position % generatedInterval - 1)
     let guesses = drafts.propose(after: tokens, token, limit: max(0, most))
     let isVerified = guesses.isEmpty ? false : try verify([token] + guesses)
-    if !isVerified { try append([token], progress: { _ in true }, isCancelled: { false }) }
+    if !isVerified { try append(token) }
     drafts.record(seconds: monotonicSeconds() - start, count: isVerified ? 1 + guesses.count : 1)
   }
 
@@ -235,6 +235,17 @@ extension SessionCore {
       reset()
       throw error
     }
-    if state.position % options.snapshotInterval == 0 { keepSnapshot(withLogits: true) }
+    if state.position % generatedInterval == 0 { keepSnapshot(withLogits: true) }
+  }
+
+  /// A step takes as long as several tokens of a prompt, so that generated tokens are worth more snapshots.
+  private var generatedInterval: Int { max(1, options.snapshotInterval / 8) }
+
+  /// A step of one token.
+  private mutating func append(_ token: Int32) throws(JambaError) {
+    try append([token], progress: { _ in true }, isCancelled: { false })
+    if state.position % generatedInterval == 0, state.position % options.snapshotInterval != 0 {
+      keepSnapshot(withLogits: true)
+    }
   }
 }

@@ -53,10 +53,31 @@ final class SnapshotCache: Sendable {
         removed.append(entries.remove(at: index))
       }
       entries.append(snapshot)
-      while SnapshotCache.byteCount(of: entries) > byteLimit, !entries.isEmpty { removed.append(entries.removeFirst()) }
+      while SnapshotCache.byteCount(of: entries) > byteLimit, !entries.isEmpty {
+        removed.append(entries.remove(at: SnapshotCache.leastNeeded(of: entries)))
+      }
       return removed
     }
     _ = removed  // freed here, without the lock
+  }
+
+  /// The least recently used snapshot, or, if it belongs to the newest one's text, of this text's snapshots the one whose
+  /// going leaves the smallest gap for its distance from the end: so they become sparser the farther back they are.
+  private static func leastNeeded(of entries: [Snapshot]) -> Int {
+    guard let newest = entries.last else { return 0 }
+    func isBefore(_ entry: Snapshot) -> Bool {
+      entry.tokens.count <= newest.tokens.count && newest.tokens.starts(with: entry.tokens)
+        && entry.layout.keepsTheSame(as: newest.layout)
+    }
+    guard entries.count > 1, isBefore(entries[0]) else { return 0 }
+    let line = entries.indices.dropLast().filter { isBefore(entries[$0]) }
+      .sorted { entries[$0].tokens.count < entries[$1].tokens.count }
+    func gap(_ place: Int) -> Double {
+      let before = place == 0 ? 0 : entries[line[place - 1]].tokens.count
+      let after = place + 1 < line.count ? entries[line[place + 1]].tokens.count : newest.tokens.count
+      return Double(after - before) / Double(newest.tokens.count - entries[line[place]].tokens.count + 1)
+    }
+    return line[line.indices.min { gap($0) < gap($1) } ?? 0]
   }
 
   /// Pages that several snapshots share count once; those of the newest one, which its session holds as well, not at all.

@@ -204,6 +204,9 @@ public final class JambaModel: Sendable {
     try Session(self, SessionOptions(window: window, sinks: sinks))
   }
 
+  /// Frees the memory of all snapshots of texts.
+  public func forgetSnapshots() { sessionMemory.snapshots.removeAll() }
+
   /// The tokenizer, or the error that says that there is none.
   public func requireTokenizer() throws(JambaError) -> Tokenizer {
     guard let tokenizer else { throw .missing("tokenizer; give token ids instead of text") }

@@ -1,0 +1,453 @@
+// Compares every kernel of every instruction set that this program can run with scalar.c, bit for bit (any NaN equals
+// any other), at sizes around a vector, a tile and a block, with ordinary and extreme inputs.
+//
+// Results lie in memory with a mark that must stay where a kernel has nothing to write. Inputs are of the exact size,
+// so that the address sanitizer sees what is read beyond. multiply_peak, which computes nothing, is only run.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "kernels.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const struct jk_kernels *scalar = &jk_scalar_kernels, *set;
+static size_t comparisons, failures;  // of one set
+static uint64_t seed;     // of the case in hand: what is random in it follows from this
+static char subject[200]; // its sizes
+
+// ---------------------------------------------------------------------------------------------- memory and numbers
+
+static void *allocations[64];
+static size_t allocation_count;
+
+// Memory until the end of the case, filled with `byte`.
+static void *make(size_t size, int byte) {
+    void *memory = malloc(size);
+    if ((!memory && size) || allocation_count == COUNT(allocations)) {
+        printf("no memory for the case of %s\n", subject);
+        exit(1);
+    }
+    if (size) memset(memory, byte, size);
+    return allocations[allocation_count++] = memory;
+}
+
+static void *copy(const void *bytes, size_t size) {
+    void *memory = make(size, 0);
+    if (size) memcpy(memory, bytes, size);
+    return memory;
+}
+
+static void end_case(void) {
+    while (allocation_count) free(allocations[--allocation_count]);
+}
+
+// SplitMix64.
+static uint64_t state;
+static uint64_t next(void) {
+    uint64_t z = state += 0x9E3779B97F4A7C15;
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
+    z = (z ^ z >> 27) * 0x94D049BB133111EB;
+    return z ^ z >> 31;
+}
+
+static float uniform(void) { return (float)(next() >> 40) * 0x1p-24f; }
+
+// Around a normal distribution: four uniform numbers, variance 1/3.
+static float normal(void) { return uniform() + uniform() + uniform() + uniform() - 2; }
+
+typedef enum {
+    NORMAL, EQUAL, ALTERNATING, ZERO, SUBNORMAL, HUGE_VALUE, LARGEST, INFINITE, NOT_A_NUMBER, PATTERNS
+} pattern;
+static const char *pattern_names[] = {"normal", "equal", "alternating", "zero", "subnormal",
+                                      "huge",   "largest", "infinite", "NaN"};
+
+static float *numbers(size_t count, pattern pattern) {
+    float *x = make(count * sizeof *x, 0);
+    for (size_t i = 0; i < count; i++) {
+        x[i] = normal();
+        if (pattern == EQUAL) x[i] = 1.5f;
+        if (pattern == ALTERNATING) x[i] = i % 2 ? -1.5f : 1.5f;
+        if (pattern == ZERO) x[i] = i % 2 ? -0.0f : 0.0f;
+        if (pattern == SUBNORMAL) x[i] *= 0x1p-136f;
+    }
+    if (count == 0) return x;
+    if (pattern == HUGE_VALUE) x[next() % count] = 3e37f;
+    if (pattern == LARGEST) x[next() % count] = -FLT_MAX;
+    if (pattern == INFINITE) x[next() % count] = next() % 2 ? INFINITY : -INFINITY;
+    if (pattern == NOT_A_NUMBER) x[next() % count] = NAN;
+    return x;
+}
+
+static size_t padded(size_t width) { return jk_parts(width, JK_GROUP) * JK_GROUP; }
+
+// ---------------------------------------------------------------------------------------------- comparing
+
+static void begin_case(const char *format, size_t a, size_t b, size_t c, const char *text) {
+    end_case();
+    state = ++seed;
+    snprintf(subject, sizeof subject, format, a, b, c, text);
+}
+
+static void fail(const char *kernel, size_t at, const char *detail) {
+    if (failures++ < 10) printf("FAILED %s, %s: %s, seed %llu: at %zu %s\n", kernel, set->name, subject,
+                                (unsigned long long)seed, at, detail);
+}
+
+static void same_floats(const char *kernel, const float *expected, const float *found, size_t count) {
+    comparisons++;
+    for (size_t i = 0; i < count; i++) {
+        const bool nan = expected[i] != expected[i] && found[i] != found[i];
+        if (nan || jk_bits(expected[i]) == jk_bits(found[i])) continue;
+        char detail[100];
+        snprintf(detail, sizeof detail, "%a, not %a", (double)found[i], (double)expected[i]);
+        fail(kernel, i, detail);
+        return;
+    }
+}
+
+static void same_bytes(const char *kernel, const void *expected, const void *found, size_t count) {
+    const uint8_t *a = expected, *b = found;
+    comparisons++;
+    for (size_t i = 0; i < count; i++)
+        if (a[i] != b[i]) {
+            char detail[100];
+            snprintf(detail, sizeof detail, "byte %d, not %d", b[i], a[i]);
+            fail(kernel, i, detail);
+            return;
+        }
+}
+
+static void same_halves(const char *kernel, const uint16_t *expected, const uint16_t *found, size_t count) {
+    comparisons++;
+    for (size_t i = 0; i < count; i++) {
+        const bool nan = (expected[i] & 0x7FFF) > 0x7C00 && (found[i] & 0x7FFF) > 0x7C00;
+        if (nan || expected[i] == found[i]) continue;
+        char detail[100];
+        snprintf(detail, sizeof detail, "half %04x, not %04x", found[i], expected[i]);
+        fail(kernel, i, detail);
+        return;
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- products
+
+typedef void matmul_kernel JK_MATMUL_ARGUMENTS;
+static matmul_kernel *matmul_of(const struct jk_kernels *kernels, jk_type type) {
+    return type == JK_F32    ? kernels->matmul_f32
+           : type == JK_BF16 ? kernels->matmul_bf16
+           : type == JK_I8   ? kernels->matmul_i8
+                             : kernels->matmul_nl4;
+}
+
+// Strips as a file could hold them: any bytes, or `byte` throughout, under row scales of a pattern.
+static jk_matrix make_matrix(jk_type type, size_t rows, size_t columns, int byte, pattern pattern) {
+    const size_t strips = jk_parts(rows, JK_LANES), size = jk_strip_size(type, columns);
+    uint8_t *bytes = make(strips * size, byte);
+    if (type == JK_F32) memcpy(bytes, numbers(strips * columns * 8, pattern), strips * size);
+    if (type == JK_BF16) {
+        const float *weights = numbers(strips * columns * 8, pattern);
+        uint16_t *stored = (uint16_t *)(void *)bytes;
+        for (size_t i = 0; i < strips * columns * 8; i++) stored[i] = (uint16_t)(jk_bits(weights[i]) >> 16);
+    }
+    if (type == JK_I8 || type == JK_NL4) {
+        if (byte < 0) for (size_t i = 0; i < strips * size; i++) bytes[i] = (uint8_t)next();
+        const float *scales = numbers(strips * 8, pattern);
+        for (size_t i = 0; i < strips; i++) memcpy(bytes + i * size, scales + 8 * i, 32);
+    }
+    return (jk_matrix){bytes, type, (uint32_t)rows, (uint32_t)columns};
+}
+
+static jk_rows make_rows(size_t count, size_t columns, pattern pattern) {
+    const size_t stride = padded(columns), groups = count * stride / JK_GROUP;
+    jk_rows x = {make(count * stride * sizeof(float), 0), make(count * stride, 0), make(groups * sizeof(float), 0),
+                 make(groups * sizeof(int32_t), 0), stride};
+    const float *values = numbers(count * columns, pattern);
+    for (size_t i = 0; i < count && columns; i++)
+        memcpy(x.values + i * stride, values + i * columns, columns * sizeof *values);
+    scalar->quantize(x.values, x.codes, x.scales, x.offsets, groups);
+    return x;
+}
+
+// Tokens 1 ..< 1 + count of a batch; once all strips, once those between the first and the last, and with an index.
+static void compare_product(jk_type type, size_t rows, size_t columns, size_t count, int byte, pattern pattern) {
+    static const char *names[] = {"matmul_f32", "matmul_bf16", "matmul_i8", "matmul_nl4"};
+    begin_case("%zu rows, %zu columns, %zu tokens, %s", rows, columns, count, pattern_names[pattern]);
+    const jk_matrix w = make_matrix(type, rows, columns, byte, byte < 0 ? pattern : NORMAL);
+    const jk_rows x = make_rows(count + 1, columns, pattern);
+    const size_t strips = jk_parts(rows, JK_LANES), y_stride = 8 * strips + 3;
+    const size_t y_count = (count + 1) * y_stride + 16;  // for what is written beyond the last row
+    uint32_t *index = make((count + 1) * sizeof *index, 0);
+    for (size_t i = 0; i <= count; i++) index[i] = (uint32_t)(next() % (count + 1));
+    for (int indexed = 0; indexed < 2; indexed++) {
+        float *expected = make(y_count * sizeof *expected, 0x5A), *found = make(y_count * sizeof *found, 0x5A);
+        const size_t first = indexed && strips > 1, last = strips - (indexed && strips > 2);
+        matmul_of(scalar, type)(&w, &x, indexed ? index : NULL, 1, 1 + count, expected, y_stride, first, last);
+        matmul_of(set, type)(&w, &x, indexed ? index : NULL, 1, 1 + count, found, y_stride, first, last);
+        same_floats(names[type], expected, found, y_count);
+    }
+}
+
+static void compare_products(void) {
+    // Around a tile, a group of int8, the end of a row, and the 32 tiles that products take at a time.
+    static const size_t columns[] = {0, 1, 3, 31, 32, 33, 63, 64, 65, 96, 128, 200, 1024, 1057};
+    // Around a strip and two strips; around the 4 tokens that are packed together, and the 32 that a block takes.
+    static const size_t rows[] = {1, 7, 8, 9, 15, 16, 17, 24, 40};
+    static const size_t tokens[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 31, 33, 46};
+    static const int extremes[] = {0x00, 0x7F, 0x80, 0x81, 0xFF, 0xF0, 0x0F};
+    for (size_t type = JK_F32; type <= JK_NL4; type++) {
+        size_t turn = 0;
+        for (size_t c = 0; c < COUNT(columns); c++)
+            for (size_t r = 0; r < COUNT(rows); r++) {
+                const size_t most = columns[c] >= 1024 ? 1 : 3;
+                for (size_t i = 0; i < most; i++, turn++)
+                    compare_product((jk_type)type, rows[r], columns[c], tokens[turn % COUNT(tokens)], -1,
+                                    (pattern)(turn % 2 ? NORMAL : turn / 2 % PATTERNS));
+            }
+        if (type < JK_I8) continue;
+        for (size_t b = 0; b < COUNT(extremes); b++)
+            for (size_t i = 0; i < 8; i++, turn++)
+                compare_product((jk_type)type, rows[turn % COUNT(rows)], 160, i + 1, extremes[b],
+                                i % 2 ? ALTERNATING : EQUAL);
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- vectors
+
+static void compare_quantize(size_t groups, pattern pattern) {
+    begin_case("%zu groups%.0zu%.0zu, %s", groups, 0, 0, pattern_names[pattern]);
+    const float *x = numbers(groups * JK_GROUP, pattern);
+    int8_t *codes[2];
+    float *scales[2];
+    int32_t *offsets[2];
+    for (int i = 0; i < 2; i++) {
+        codes[i] = make(groups * JK_GROUP, 0x5A);
+        scales[i] = make(groups * sizeof(float), 0x5A);
+        offsets[i] = make(groups * sizeof(int32_t), 0x5A);
+        (i ? set : scalar)->quantize(x, codes[i], scales[i], offsets[i], groups);
+    }
+    same_bytes("quantize (codes)", codes[0], codes[1], groups * JK_GROUP);
+    same_floats("quantize (scales)", scales[0], scales[1], groups);
+    same_bytes("quantize (offsets)", offsets[0], offsets[1], groups * sizeof(int32_t));
+}
+
+static void compare_vectors(size_t width, pattern pattern) {
+    begin_case("width %zu%.0zu%.0zu, %s", width, 0, 0, pattern_names[pattern]);
+    const float *a = numbers(width, pattern), *b = numbers(width, NORMAL);
+    float *norm[2], *sum[2], *scaled[2], *gate[2], *soft[2];
+    for (int i = 0; i < 2; i++) {
+        const struct jk_kernels *kernels = i ? set : scalar;
+        norm[i] = make(padded(width) * sizeof(float), 0x5A);
+        sum[i] = copy(b, width * sizeof(float));
+        scaled[i] = copy(b, width * sizeof(float));
+        gate[i] = copy(a, width * sizeof(float));
+        soft[i] = copy(a, width * sizeof(float));
+        kernels->rms_norm(a, b, 1e-6f, width, norm[i]);
+        kernels->add(sum[i], a, width);
+        kernels->add_scaled(scaled[i], a, 0.3f, width);
+        kernels->silu_multiply(gate[i], b, width);
+        kernels->softmax(soft[i], width);
+    }
+    same_floats("rms_norm", norm[0], norm[1], padded(width));
+    same_floats("add", sum[0], sum[1], width);
+    same_floats("add_scaled", scaled[0], scaled[1], width);
+    same_floats("silu_multiply", gate[0], gate[1], width);
+    same_floats("softmax", soft[0], soft[1], width);
+}
+
+// The whole range of exp, where rounding and limits could differ: silu(x) of every exponent and sign, and softmax.
+static void compare_exponentials(void) {
+    begin_case("all exponents%.0zu%.0zu%.0zu%s", 0, 0, 0, "");
+    enum { N = 512 * 8 };
+    float *x = make(N * sizeof *x, 0), *ones = numbers(N, EQUAL);
+    for (uint32_t i = 0; i < N; i++) x[i] = jk_float((i / 8) << 23 | (uint32_t)(next() & 0x7FFFFF));
+    float *expected = copy(x, N * sizeof *x), *found = copy(x, N * sizeof *x);
+    scalar->silu_multiply(expected, ones, N);
+    set->silu_multiply(found, ones, N);
+    same_floats("silu_multiply", expected, found, N);
+    for (int i = 0; i < N; i++) expected[i] = found[i] = -110.0f * (float)i / N;
+    scalar->softmax(expected, N);
+    set->softmax(found, N);
+    same_floats("softmax", expected, found, N);
+}
+
+// ---------------------------------------------------------------------------------------------- Mamba
+
+static void compare_convolution(size_t channels, size_t taps, size_t tokens, pattern pattern) {
+    begin_case("%zu channels, %zu taps, %zu tokens, %s", channels, taps, tokens, pattern_names[pattern]);
+    const size_t first = channels > JK_SCAN_BLOCK ? JK_SCAN_BLOCK : 0, past = (taps - 1) * channels;
+    const float *x = numbers(tokens * channels, pattern), *history = numbers(past, NORMAL);
+    const float *weight = numbers(taps * channels, NORMAL), *bias = seed % 2 ? NULL : numbers(channels, NORMAL);
+    jk_convolution a[2];
+    for (int i = 0; i < 2; i++) {
+        a[i] = (jk_convolution){x, channels, weight, bias, copy(history, past * sizeof(float)),
+                                make(tokens * channels * sizeof(float), 0x5A), channels, channels, taps, tokens};
+        (i ? set : scalar)->convolve(&a[i], first, channels);
+    }
+    same_floats("convolve", a[0].y, a[1].y, tokens * channels);
+    same_floats("convolve (history)", a[0].history, a[1].history, past);
+}
+
+static void compare_scan(size_t channels, size_t state_size, size_t tokens, pattern pattern) {
+    begin_case("%zu channels, %zu states, %zu tokens, %s", channels, state_size, tokens, pattern_names[pattern]);
+    const size_t first = channels > JK_SCAN_BLOCK ? JK_SCAN_BLOCK : 0, states = state_size * channels;
+    const float *u = numbers(tokens * channels, pattern), *dt = numbers(tokens * channels, pattern);
+    const float *z = numbers(tokens * channels, pattern), *bias = numbers(channels, NORMAL);
+    const float *b = numbers(tokens * state_size, NORMAL), *c = numbers(tokens * state_size, NORMAL);
+    const float *d = numbers(channels, NORMAL), *state = numbers(states, NORMAL);
+    float *decay = numbers(states, NORMAL);
+    for (size_t i = 0; i < states; i++) decay[i] = -jk_exp(2 * decay[i]);
+    jk_scan_arguments a[2];
+    for (int i = 0; i < 2; i++) {
+        a[i] = (jk_scan_arguments){
+            .u = u, .u_stride = channels, .dt = dt, .dt_stride = channels, .dt_bias = bias, .a = decay, .b = b, .c = c,
+            .b_stride = state_size, .c_stride = state_size, .d = d, .z = z, .z_stride = channels,
+            .state = copy(state, states * sizeof(float)), .y = make(tokens * channels * sizeof(float), 0x5A),
+            .y_stride = channels, .channels = channels, .state_size = state_size, .tokens = tokens};
+        (i ? set : scalar)->scan(&a[i], first, channels);
+    }
+    same_floats("scan", a[0].y, a[1].y, tokens * channels);
+    same_floats("scan (state)", a[0].state, a[1].state, states);
+}
+
+// ---------------------------------------------------------------------------------------------- attention
+
+static void compare_attention(jk_kv_type type, size_t head_size, size_t positions, pattern pattern) {
+    begin_case("heads of %zu, %zu positions, type %zu, %s", head_size, positions, type, pattern_names[pattern]);
+    enum { HEADS = 2 };
+    const size_t page_size = jk_kv_page_size(type, HEADS, head_size), width = HEADS * head_size;
+    const size_t page_count = jk_parts(positions, JK_PAGE_POSITIONS);
+    const float *k = numbers(positions * width, NORMAL), *v = numbers(positions * width, pattern);
+    const float *q = numbers(width, seed % 3 ? NORMAL : pattern);
+    void *pages[2][2];
+    float *y[2];
+    for (int i = 0; i < 2; i++) {
+        const struct jk_kernels *kernels = i ? set : scalar;
+        for (size_t page = 0; page < page_count; page++) pages[i][page] = make(page_size, 0xFF);  // NaN
+        const jk_kv kv = {pages[i], type, HEADS, head_size};
+        for (size_t j = 0; j < positions; j++) kernels->kv_store(&kv, k + j * width, v + j * width, j);
+        y[i] = make(width * sizeof(float), 0x5A);
+        for (size_t head = 0; head < HEADS; head++)
+            kernels->attend(&kv, head, q + head * head_size, 0.3f, positions, y[i] + head * head_size);
+    }
+    for (size_t page = 0; page < page_count; page++) {
+        if (type == JK_KV_F32) same_floats("kv_store", pages[0][page], pages[1][page], page_size / 4);
+        else same_halves("kv_store", pages[0][page], pages[1][page], page_size / 2);
+    }
+    same_floats("attend", y[0], y[1], width);
+}
+
+// All halves there are, to float and back.
+static void compare_halves(void) {
+    begin_case("all halves%.0zu%.0zu%.0zu%s", 0, 0, 0, "");
+    enum { SIZE = 256 };  // values, of 256 positions: 65536
+    const size_t page_size = jk_kv_page_size(JK_KV_F16, 1, SIZE);
+    void *pages[2][1];
+    float *y[2];
+    for (int i = 0; i < 2; i++) {
+        const struct jk_kernels *kernels = i ? set : scalar;
+        pages[i][0] = make(page_size, 0);
+        const jk_kv kv = {pages[i], JK_KV_F16, 1, SIZE};
+        y[i] = make(SIZE * SIZE * sizeof(float), 0);
+        const float *zeros = make(SIZE * sizeof(float), 0);
+        for (size_t j = 0; j < SIZE; j++) {
+            // With a key and a query of zeros, attention to the first position alone is its value.
+            uint16_t *value = (uint16_t *)pages[i][0] + jk_value_offset(&kv, 0, 0);
+            for (size_t n = 0; n < SIZE; n++) value[n] = (uint16_t)(SIZE * j + n);
+            kernels->attend(&kv, 0, zeros, 1.0f, 1, y[i] + j * SIZE);
+        }
+        // Halfway between two halves, and a little off.
+        for (size_t j = 0; j < SIZE; j++) {
+            float between[SIZE];
+            for (size_t n = 0; n < SIZE; n++) {
+                const uint32_t half = (uint32_t)(SIZE * j + n), magnitude = half & 0x7FFF;
+                const float step = magnitude < 0x7C00 ? jk_float((jk_most(magnitude >> 10, 1) + 101) << 23) : 0.0f;
+                between[n] = y[0][SIZE * j + n] + step * ((float)(n % 3) * 0x1p-12f + 0.5f - 0x1p-12f);
+            }
+            kernels->kv_store(&kv, zeros, between, j);
+        }
+    }
+    same_floats("attend", y[0], y[1], SIZE * SIZE);
+    same_halves("kv_store", pages[0][0], pages[1][0], page_size / 2);
+}
+
+// ---------------------------------------------------------------------------------------------- quantizers
+
+static void compare_encoders(size_t columns, size_t rows, size_t important, pattern pattern) {
+    begin_case("%zu columns, %zu rows, importance %zu, %s", columns, rows, important, pattern_names[pattern]);
+    const float *weights = numbers(rows * columns, pattern);
+    float *importance = numbers(columns, NORMAL);
+    for (size_t i = 0; i < columns; i++) importance[i] = fabsf(importance[i]) + 1e-3f;
+    for (jk_type type = JK_I8; type <= JK_NL4; type++) {
+        const char *name = type == JK_I8 ? "encode_i8" : "encode_nl4";
+        const size_t size = jk_strip_size(type, columns);
+        uint8_t *strips[2];
+        double errors[2][2] = {{0}};
+        for (int i = 0; i < 2; i++) {
+            strips[i] = make(size, 0x5A);
+            jk_encode_strip_by(i ? set : scalar, type, weights, columns, rows, columns, important ? importance : NULL,
+                               strips[i], errors[i]);
+        }
+        same_bytes(name, strips[0], strips[1], size);
+        same_bytes(name, errors[0], errors[1], sizeof errors[0]);
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- all of them
+
+static void compare_set(void) {
+    static const size_t widths[] = {0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100};
+    static const size_t head_sizes[] = {1, 7, 8, 9, 20, 64, 72, 128};
+    static const size_t positions[] = {1, 7, 8, 9, 56, 57, 63, 64, 65, 129, 257};
+    static const size_t columns[] = {0, 1, 31, 32, 33, 64, 100, 128}, counts[] = {0, 1, 3, 5};
+    seed = 0;
+    compare_products();
+    for (pattern p = 0; p < PATTERNS; p++) {
+        for (size_t i = 0; i < 4; i++) compare_quantize(i, p);
+        for (size_t i = 0; i < COUNT(widths); i++) {
+            compare_vectors(widths[i], p);
+            for (size_t taps = 1; taps <= 4; taps++) compare_convolution(widths[i], taps, counts[(i + taps) % 4], p);
+            compare_scan(widths[i], 1, counts[i % 4], p);
+            compare_scan(widths[i], 16, counts[(i + 1) % 4], p);
+        }
+        compare_convolution(150, 4, 3, p);
+        compare_scan(150, 7, 2, p);
+        compare_scan(64, JK_MAX_STATE_SIZE, 2, p);
+        for (size_t i = 0; i < COUNT(head_sizes); i++)
+            for (size_t j = 0; j < COUNT(positions); j++)
+                if ((i + j + p) % 3 == 0)
+                    compare_attention((i + j) % 2 ? JK_KV_F32 : JK_KV_F16, head_sizes[i], positions[j], p);
+        if (p == INFINITE || p == NOT_A_NUMBER) continue;  // the quantizers' callers refuse these
+        for (size_t i = 0; i < COUNT(columns); i++) compare_encoders(columns[i], i % 2 ? 8 : p % 7 + 1, p % 2, p);
+    }
+    compare_exponentials();
+    compare_halves();
+    int32_t sink[8];
+    for (size_t rounds = 0; rounds < 3; rounds++) set->multiply_peak(rounds, sink);
+    end_case();
+}
+
+// An emulated program runs every set, whatever the machine has.
+#ifdef JK_EMULATED
+#define CAN_RUN(value) true
+#else
+#define CAN_RUN(value) (jk_kernels_of(value) != NULL)
+#endif
+
+static bool any_failed;
+
+static void compare_if_possible(jk_instruction_set value, const struct jk_kernels *table, bool possible) {
+    if (value == JK_SCALAR || !possible) return;
+    comparisons = failures = 0;
+    set = table;
+    compare_set();
+    if (failures) printf("%s: %zu of %zu comparisons FAILED\n", set->name, failures, comparisons);
+    else printf("%s: %zu comparisons with scalar\n", set->name, comparisons);
+    any_failed |= failures != 0;
+}
+
+int main(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0);  // what failed is told even if a kernel then ruins the heap
+#define COMPARE(value, table) compare_if_possible(value, &jk_##table##_kernels, CAN_RUN(value));
+    JK_SETS(COMPARE)
+    return any_failed;
+}
