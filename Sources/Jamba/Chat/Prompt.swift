@@ -43,6 +43,12 @@ extension JambaModel {
       return Prompt(
         text: MarkedText(marked: start + text, mark: marker?.mark), marker: marker, parsing: AnswerParser.Style())
     }
+    if options.toolUse != .free {
+      guard !options.tools.isEmpty else { throw .invalidOption("calls are to fit the tools, but there are no tools") }
+      guard chatFormat.toolStyle != nil else {
+        throw .invalidOption("calls are to fit the tools, but the chat template shows no way of calling them that is known")
+      }
+    }
     var context = options.variables
     context["messages"] = .array(
       messages.map { marked(json($0), except: $0.role == "assistant" ? chatFormat.markerNames : []) })
