@@ -85,9 +85,10 @@ JK_INLINE void prefetch_tile(jk_type type, const uint8_t *tile) {
     __builtin_prefetch(tile + 192);
 }
 
-JK_INLINE void multiply_tokens(jk_type type, const int tokens, const jk_matrix *w, const jk_rows *x,
-                               const uint32_t *index, size_t token, size_t strip, size_t last, float *y,
-                               size_t y_stride) {
+// - prefetches: whether the weights still have to come from memory.
+JK_INLINE void multiply_tokens(jk_type type, const int tokens, const bool prefetches, const jk_matrix *w,
+                               const jk_rows *x, const uint32_t *index, size_t token, size_t strip, size_t last,
+                               float *y, size_t y_stride) {
     vr s[4];
     tile_tokens now;
     JK_UNROLL for (int t = 0; t < tokens; t++) {
@@ -101,7 +102,7 @@ JK_INLINE void multiply_tokens(jk_type type, const int tokens, const jk_matrix *
     const uint8_t *tile = view.tiles;
     const size_t tiles = jk_parts(w->columns, JK_GROUP);
     for (size_t g = 0; g < tiles; g++, tile += view.tile_size) {
-        if (tokens == 1) {
+        if (prefetches) {
             prefetch_tile(type, tile + PREFETCH_BYTES);
             if (VR_STRIPS == 2) prefetch_tile(type, tile + PREFETCH_BYTES + view.beside);
         }
@@ -212,9 +213,15 @@ JK_INLINE void matmul(jk_type type, const jk_matrix *w, const jk_rows *x, const 
     }
     for (size_t strip = first; strip < last; strip += VR_STRIPS) {
         size_t t = begin;
-        for (; t + 4 <= last_token; t += 4) multiply_tokens(type, 4, w, x, index, t, strip, last, y, y_stride);
-        for (; t + 2 <= last_token; t += 2) multiply_tokens(type, 2, w, x, index, t, strip, last, y, y_stride);
-        if (t < last_token) multiply_tokens(type, 1, w, x, index, t, strip, last, y, y_stride);
+        if (t + 4 <= last_token) {
+            multiply_tokens(type, 4, true, w, x, index, t, strip, last, y, y_stride);
+            t += 4;
+        }
+        if (t + 2 <= last_token) {
+            multiply_tokens(type, 2, true, w, x, index, t, strip, last, y, y_stride);
+            t += 2;
+        }
+        if (t < last_token) multiply_tokens(type, 1, true, w, x, index, t, strip, last, y, y_stride);
     }
 }
 

@@ -279,12 +279,13 @@ static void compare_convolution(size_t channels, size_t taps, size_t tokens, pat
     const float *weight = numbers(taps * channels, NORMAL), *bias = seed % 2 ? NULL : numbers(channels, NORMAL);
     jk_convolution a[2];
     for (int i = 0; i < 2; i++) {
-        a[i] = (jk_convolution){x, channels, weight, bias, copy(history, past * sizeof(float)),
-                                make(tokens * channels * sizeof(float), 0x5A), channels, channels, taps, tokens};
+        float *next = copy(history, past * sizeof(float));
+        a[i] = (jk_convolution){x, channels, weight, bias, next, next, make(tokens * channels * sizeof(float), 0x5A),
+                                channels, channels, taps, tokens};
         (i ? set : scalar)->convolve(&a[i], first, channels);
     }
     same_floats("convolve", a[0].y, a[1].y, tokens * channels);
-    same_floats("convolve (history)", a[0].history, a[1].history, past);
+    same_floats("convolve (history)", a[0].next_history, a[1].next_history, past);
 }
 
 static void compare_scan(size_t channels, size_t state_size, size_t tokens, pattern pattern) {
@@ -298,40 +299,52 @@ static void compare_scan(size_t channels, size_t state_size, size_t tokens, patt
     for (size_t i = 0; i < states; i++) decay[i] = -jk_exp(2 * decay[i]);
     jk_scan_arguments a[2];
     for (int i = 0; i < 2; i++) {
+        float *next = copy(state, states * sizeof(float));
         a[i] = (jk_scan_arguments){
             .u = u, .u_stride = channels, .dt = dt, .dt_stride = channels, .dt_bias = bias, .a = decay, .b = b, .c = c,
             .b_stride = state_size, .c_stride = state_size, .d = d, .z = z, .z_stride = channels,
-            .state = copy(state, states * sizeof(float)), .y = make(tokens * channels * sizeof(float), 0x5A),
+            .state = next, .next_state = next, .y = make(tokens * channels * sizeof(float), 0x5A),
             .y_stride = channels, .channels = channels, .state_size = state_size, .tokens = tokens};
         (i ? set : scalar)->scan(&a[i], first, channels);
     }
     same_floats("scan", a[0].y, a[1].y, tokens * channels);
-    same_floats("scan (state)", a[0].state, a[1].state, states);
+    same_floats("scan (state)", a[0].next_state, a[1].next_state, states);
 }
 
 // ---------------------------------------------------------------------------------------------- attention
 
-static void compare_attention(jk_kv_type type, size_t head_size, size_t positions, pattern pattern) {
+static void compare_attention(jk_kv_type type, size_t head_size, size_t positions, size_t window, size_t sinks,
+                              pattern pattern) {
     begin_case("heads of %zu, %zu positions, type %zu, %s", head_size, positions, type, pattern_names[pattern]);
-    enum { HEADS = 2 };
+    enum { HEADS = 2, MOST_PAGES = 8 };
     const size_t page_size = jk_kv_page_size(type, HEADS, head_size), width = HEADS * head_size;
-    const size_t page_count = jk_parts(positions, JK_PAGE_POSITIONS);
+    const bool slides = window < positions;
+    const size_t fixed = jk_parts(slides ? sinks : positions, JK_PAGE_POSITIONS);
+    const size_t ring = slides ? jk_parts(window, JK_PAGE_POSITIONS) + 1 : 0, page_count = fixed + ring;
     const float *k = numbers(positions * width, NORMAL), *v = numbers(positions * width, pattern);
     const float *q = numbers(width, seed % 3 ? NORMAL : pattern);
-    void *pages[2][2];
+    void *pages[2][MOST_PAGES];
     float *y[2];
     for (int i = 0; i < 2; i++) {
         const struct jk_kernels *kernels = i ? set : scalar;
         for (size_t page = 0; page < page_count; page++) pages[i][page] = make(page_size, 0xFF);  // NaN
-        const jk_kv kv = {pages[i], type, HEADS, head_size};
+        const jk_kv kv = {pages[i], fixed, ring, slides ? sinks : 0, slides ? window : SIZE_MAX, type, HEADS, head_size};
         for (size_t j = 0; j < positions; j++) kernels->kv_store(&kv, k + j * width, v + j * width, j);
         y[i] = make(width * sizeof(float), 0x5A);
         for (size_t head = 0; head < HEADS; head++)
-            kernels->attend(&kv, head, q + head * head_size, 0.3f, positions, y[i] + head * head_size);
+            kernels->attend(&kv, head, q + head * head_size, 0.3f, positions - 1, y[i] + head * head_size);
     }
     for (size_t page = 0; page < page_count; page++) {
-        if (type == JK_KV_F32) same_floats("kv_store", pages[0][page], pages[1][page], page_size / 4);
-        else same_halves("kv_store", pages[0][page], pages[1][page], page_size / 2);
+        if (type == JK_KV_F32) {
+            same_floats("kv_store", pages[0][page], pages[1][page], page_size / 4);
+        } else if (type == JK_KV_F16) {
+            same_halves("kv_store", pages[0][page], pages[1][page], page_size / 2);
+        } else {
+            const size_t codes = 2 * JK_PAGE_POSITIONS * width;
+            same_bytes("kv_store (codes)", pages[0][page], pages[1][page], codes);
+            same_floats("kv_store (scales)", (const float *)(const void *)((const char *)pages[0][page] + codes),
+                        (const float *)(const void *)((const char *)pages[1][page] + codes), (page_size - codes) / 4);
+        }
     }
     same_floats("attend", y[0], y[1], width);
 }
@@ -339,21 +352,21 @@ static void compare_attention(jk_kv_type type, size_t head_size, size_t position
 // All halves there are, to float and back.
 static void compare_halves(void) {
     begin_case("all halves%.0zu%.0zu%.0zu%s", 0, 0, 0, "");
-    enum { SIZE = 256 };  // values, of 256 positions: 65536
+    enum { SIZE = 256, PAGES = SIZE / JK_PAGE_POSITIONS };  // values, of 256 positions: 65536
     const size_t page_size = jk_kv_page_size(JK_KV_F16, 1, SIZE);
-    void *pages[2][1];
+    void *pages[2][PAGES];
     float *y[2];
     for (int i = 0; i < 2; i++) {
         const struct jk_kernels *kernels = i ? set : scalar;
-        pages[i][0] = make(page_size, 0);
-        const jk_kv kv = {pages[i], JK_KV_F16, 1, SIZE};
+        for (size_t page = 0; page < PAGES; page++) pages[i][page] = make(page_size, 0);
+        const jk_kv kv = {pages[i], PAGES, 0, 0, SIZE_MAX, JK_KV_F16, 1, SIZE};
         y[i] = make(SIZE * SIZE * sizeof(float), 0);
         const float *zeros = make(SIZE * sizeof(float), 0);
         for (size_t j = 0; j < SIZE; j++) {
             // With a key and a query of zeros, attention to the first position alone is its value.
             uint16_t *value = (uint16_t *)pages[i][0] + jk_value_offset(&kv, 0, 0);
             for (size_t n = 0; n < SIZE; n++) value[n] = (uint16_t)(SIZE * j + n);
-            kernels->attend(&kv, 0, zeros, 1.0f, 1, y[i] + j * SIZE);
+            kernels->attend(&kv, 0, zeros, 1.0f, 0, y[i] + j * SIZE);
         }
         // Halfway between two halves, and a little off.
         for (size_t j = 0; j < SIZE; j++) {
@@ -367,7 +380,8 @@ static void compare_halves(void) {
         }
     }
     same_floats("attend", y[0], y[1], SIZE * SIZE);
-    same_halves("kv_store", pages[0][0], pages[1][0], page_size / 2);
+    for (size_t page = 0; page < PAGES; page++)
+        same_halves("kv_store", pages[0][page], pages[1][page], page_size / 2);
 }
 
 // ---------------------------------------------------------------------------------------------- quantizers
@@ -414,8 +428,11 @@ static void compare_set(void) {
         compare_scan(64, JK_MAX_STATE_SIZE, 2, p);
         for (size_t i = 0; i < COUNT(head_sizes); i++)
             for (size_t j = 0; j < COUNT(positions); j++)
-                if ((i + j + p) % 3 == 0)
-                    compare_attention((i + j) % 2 ? JK_KV_F32 : JK_KV_F16, head_sizes[i], positions[j], p);
+                if ((i + j + p) % 3 == 0) {
+                    const size_t window = j % 2 ? 1 + positions[j] / 2 : SIZE_MAX;
+                    compare_attention((jk_kv_type)((i + j) / 2 % 3), head_sizes[i], positions[j], window,
+                                      jk_least(i, window - 1), p);
+                }
         if (p == INFINITE || p == NOT_A_NUMBER) continue;  // the quantizers' callers refuse these
         for (size_t i = 0; i < COUNT(columns); i++) compare_encoders(columns[i], i % 2 ? 8 : p % 7 + 1, p % 2, p);
     }

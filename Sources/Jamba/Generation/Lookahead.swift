@@ -69,17 +69,21 @@ public struct DraftStatistics: Sendable, Equatable {
 struct DraftSource {
   /// How often a guessed token was right, lately, by how many tokens before it matched: 2-3, 4-7, 8 or more.
   private var accuracy: [Double] = [0.3, 0.5, 0.8]
-  /// Seconds of a step of one token, and by which part of it each further token of a pass lengthens the pass.
+  /// Seconds of a step of one token, and how much longer passes with guesses take, each kind learnt by itself: products
+  /// take tokens by fours and twos.
   private var stepSeconds: Double?
-  private var slope = 0.1
+  private var costs = DraftSource.usualCosts
   /// The guess for the next token, whether or not it was computed, to learn from.
   private var expected: (token: Int32, matched: Int)?
+
+  /// Numbers of guesses that are tried, and the length of a pass over them in steps.
+  private static let usualCosts: [(count: Int, steps: Double)] = [(1, 1.15), (3, 1.4), (7, 2)]
 
   private static let reach = 1 << 16
   private static let leastMatch = 2
   private static let mostMatch = 12
   /// A gain below this is not worth the risk.
-  private static let leastGain = 1.05
+  private static let leastGain = 1.1
   private let isEager: Bool
 
   /// - Parameter isEager: guesses whenever it can, whether it pays or not.
@@ -93,8 +97,11 @@ struct DraftSource {
     expected = nil
     guard let (end, matched) = DraftSource.lastOccurrence(in: text, token) else { return [] }
     expected = (text[end], matched)
-    let count = min(bestCount(accuracy[DraftSource.kind(matched)], limit: limit), text.count - end)
-    if count == 0 { slope = max(0.02, slope * 0.98) }  // it may be worth another try some time
+    let count = bestCount(accuracy[DraftSource.kind(matched)], limit: min(limit, text.count - end))
+    // What did not pay may be worth another try some time.
+    for (index, usual) in DraftSource.usualCosts.enumerated() {
+      costs[index].steps += 0.01 * (usual.steps - costs[index].steps)
+    }
     return text[end..<end + count]
   }
 
@@ -120,12 +127,10 @@ struct DraftSource {
   private func bestCount(_ accuracy: Double, limit: Int) -> Int {
     if isEager { return limit }
     var (best, bestGain) = (0, DraftSource.leastGain)
-    var (tokens, probability) = (1.0, 1.0)
-    for count in stride(from: 1, through: limit, by: 1) {
-      probability *= accuracy
-      tokens += probability
-      let gain = tokens / (1 + slope * Double(count))
-      if gain > bestGain { (best, bestGain) = (count, gain) }
+    for (count, steps) in costs where count <= limit {
+      // 1 + accuracy + accuracy^2 + ... tokens are to be expected.
+      let tokens = (0..<count).reduce(1.0) { tokens, _ in 1 + tokens * accuracy }
+      if tokens / steps > bestGain { (best, bestGain) = (count, tokens / steps) }
     }
     return best
   }
@@ -153,9 +158,8 @@ struct DraftSource {
     if count == 1 {
       // A step held up by something else says nothing about steps.
       self.stepSeconds! += 0.1 * (min(seconds, 2 * stepSeconds) - stepSeconds)
-    } else {
-      let found = (seconds / stepSeconds - 1) / Double(count - 1)
-      slope += 0.2 * (min(max(found, 0.01), 2) - slope)
+    } else if let index = costs.firstIndex(where: { $0.count == count - 1 }) {
+      costs[index].steps += 0.2 * (min(seconds / stepSeconds, 4 * costs[index].steps) - costs[index].steps)
     }
   }
 }

@@ -69,9 +69,10 @@ struct SavedSession {
   // MARK: Writing
 
   func write(to path: String, _ model: JambaModel) throws(JambaError) {
+    let (tokens, logits) = (snapshot.tokens, snapshot.logits)
     let pages = unsafe snapshot.pages.joined().map { unsafe UnsafeRawBufferPointer($0.bytes) }
     let sizes = Sizes(
-      tokens: snapshot.tokens.count, logits: snapshot.logits?.count ?? 0, note: note.count,
+      tokens: tokens.count, logits: logits?.count ?? 0, note: note.count,
       recurrent: snapshot.recurrent.byteCount, layers: snapshot.pages.count,
       pagesPerLayer: snapshot.pages.first?.count ?? 0, page: snapshot.pages.first?.first?.byteCount ?? 0)
     let head: AlignedBuffer
@@ -83,8 +84,8 @@ struct SavedSession {
       unsafe head.bytes[position..<position + bytes.count].copyBytes(from: bytes)
       position += bytes.count
     }
-    unsafe snapshot.tokens.withUnsafeBytes { unsafe put($0) }
-    unsafe snapshot.logits?.withUnsafeBytes { unsafe put($0) }
+    unsafe tokens.withUnsafeBytes { unsafe put($0) }
+    unsafe logits?.withUnsafeBytes { unsafe put($0) }
     unsafe note.withUnsafeBytes { unsafe put($0) }
     let parts = unsafe [UnsafeRawBufferPointer(head.bytes), UnsafeRawBufferPointer(snapshot.recurrent.bytes)] + pages
     do {
@@ -169,8 +170,8 @@ struct SavedSession {
       for _ in 0..<pages { row.append(try SavedSession.buffer(page, file, memory, context: tokenCount)) }
       layerPages.append(row)
     }
-    snapshot = Snapshot(
-      tokens: tokens, layout: layout, recurrent: state, pages: layerPages, logits: logits.isEmpty ? nil : logits)
+    snapshot = try Snapshot(
+      tokens: tokens, layout: layout, recurrent: state, pages: layerPages, logits: logits.isEmpty ? nil : logits, memory)
     continuation = continues == 1 ? Continuation(generator: SplitMix64(state: generator), token: token) : nil
   }
 

@@ -24,7 +24,7 @@ extension SessionCore {
     guard !new.isEmpty else { return }
     let (before, text) = (tokens.count, tokens + new)
     if let snapshot = model.sessionMemory.snapshots.longestPrefix(of: text[...], state.layout),
-      snapshot.tokens.count > before
+      snapshot.tokenCount > before
     {
       restore(snapshot)
     }

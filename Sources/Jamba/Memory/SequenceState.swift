@@ -55,15 +55,15 @@ final class SequenceState {
   func snapshot(tokens: [Int32], logits: [Float]?) throws(JambaError) -> Snapshot {
     let copy = try memory.makeBuffer(byteCount: recurrent.byteCount, context: position)
     copy.copy(recurrent)
-    return Snapshot(
+    return try Snapshot(
       tokens: tokens, layout: layout, recurrent: copy,
-      pages: attentionLayers.map { attention[$0]!.visiblePages(after: position) }, logits: logits)
+      pages: attentionLayers.map { attention[$0]!.visiblePages(after: position) }, logits: logits, memory)
   }
 
   /// Goes on from a snapshot whose keys and values are kept the same way.
   func restore(_ snapshot: Snapshot) {
     recurrent.copy(snapshot.recurrent)
-    position = snapshot.tokens.count
+    position = snapshot.tokenCount
     for (layer, pages) in zip(attentionLayers, snapshot.pages) { attention[layer]!.adopt(pages, after: position) }
   }
 

@@ -2,33 +2,58 @@ import Synchronization
 
 /// A text's state at one moment, from which any session of the model can go on.
 final class Snapshot: Sendable {
-  /// The text so far.
-  let tokens: [Int32]
   let layout: KeyValueLayout
   /// The Mamba layers' states, a copy.
   let recurrent: StateBuffer
   /// By attention layer: the pages that the next token sees, shared with whoever wrote them.
   let pages: [[StateBuffer]]
-  /// `[vocab]` after the last token, where they were computed.
-  let logits: [Float]?
+  /// The text so far, then the logits: in memory that counts, and that goes back to the system as a whole.
+  private let text: StateBuffer
+  let tokenCount: Int
+  private let logitCount: Int
 
+  /// - Parameter logits: `[vocab]` after the last token, where they were computed.
   init(
-    tokens: [Int32], layout: KeyValueLayout, recurrent: StateBuffer, pages: [[StateBuffer]], logits: [Float]?
-  ) {
-    self.tokens = tokens
+    tokens: [Int32], layout: KeyValueLayout, recurrent: StateBuffer, pages: [[StateBuffer]], logits: [Float]?,
+    _ memory: SessionMemory
+  ) throws(JambaError) {
     self.layout = layout
     self.recurrent = recurrent
     self.pages = pages
-    self.logits = logits
+    tokenCount = tokens.count
+    logitCount = logits?.count ?? 0
+    text = try memory.makeBuffer(byteCount: 4 * max(1, tokenCount + logitCount), context: tokenCount)
+    unsafe tokens.withUnsafeBytes { unsafe text.bytes.copyMemory(from: $0) }
+    unsafe logits?.withUnsafeBytes {
+      unsafe UnsafeMutableRawBufferPointer(rebasing: text.bytes[(4 * tokenCount)...]).copyMemory(from: $0)
+    }
   }
 
+  private func numbers<Number: BitwiseCopyable>(_ range: Range<Int>, as type: Number.Type) -> [Number] {
+    unsafe text.bytes[4 * range.lowerBound..<4 * range.upperBound].withMemoryRebound(to: type) { unsafe Array($0) }
+  }
+
+  var tokens: [Int32] { numbers(0..<tokenCount, as: Int32.self) }
+  var logits: [Float]? { logitCount == 0 ? nil : numbers(tokenCount..<tokenCount + logitCount, as: Float.self) }
+
   /// Bytes without the pages.
-  var ownByteCount: Int { recurrent.byteCount + 4 * (tokens.count + (logits?.count ?? 0)) }
+  var ownByteCount: Int { recurrent.byteCount + text.byteCount }
 
   /// Whether a text of `tokens` can begin with the snapshot; one that ends with it needs its logits.
-  func isUsable(for text: ArraySlice<Int32>, _ layout: KeyValueLayout) -> Bool {
-    tokens.count <= text.count && (tokens.count < text.count || logits != nil)
-      && self.layout.keepsTheSame(as: layout) && text.starts(with: tokens)
+  func isUsable(for tokens: ArraySlice<Int32>, _ layout: KeyValueLayout) -> Bool {
+    guard tokenCount <= tokens.count, tokenCount < tokens.count || logitCount > 0, self.layout.keepsTheSame(as: layout)
+    else { return false }
+    return unsafe tokens.withUnsafeBytes { unsafe isPrefix(of: $0) }
+  }
+
+  /// Whether another snapshot's text begins with this one's, with keys and values kept the same way.
+  func isBefore(_ other: Snapshot) -> Bool {
+    guard tokenCount <= other.tokenCount, layout.keepsTheSame(as: other.layout) else { return false }
+    return unsafe isPrefix(of: UnsafeRawBufferPointer(other.text.bytes))
+  }
+
+  private func isPrefix(of bytes: UnsafeRawBufferPointer) -> Bool {
+    unsafe text.bytes.prefix(4 * tokenCount).elementsEqual(bytes.prefix(4 * tokenCount))
   }
 }
 
@@ -48,7 +73,7 @@ final class SnapshotCache: Sendable {
     let removed = entries.withLock { entries in
       var removed: [Snapshot] = []
       if let index = entries.firstIndex(where: {
-        $0.tokens.count == snapshot.tokens.count && $0.layout == snapshot.layout && $0.tokens == snapshot.tokens
+        $0.tokenCount == snapshot.tokenCount && $0.isBefore(snapshot)
       }) {
         removed.append(entries.remove(at: index))
       }
@@ -65,17 +90,13 @@ final class SnapshotCache: Sendable {
   /// going leaves the smallest gap for its distance from the end: so they become sparser the farther back they are.
   private static func leastNeeded(of entries: [Snapshot]) -> Int {
     guard let newest = entries.last else { return 0 }
-    func isBefore(_ entry: Snapshot) -> Bool {
-      entry.tokens.count <= newest.tokens.count && newest.tokens.starts(with: entry.tokens)
-        && entry.layout.keepsTheSame(as: newest.layout)
-    }
-    guard entries.count > 1, isBefore(entries[0]) else { return 0 }
-    let line = entries.indices.dropLast().filter { isBefore(entries[$0]) }
-      .sorted { entries[$0].tokens.count < entries[$1].tokens.count }
+    guard entries.count > 1, entries[0].isBefore(newest) else { return 0 }
+    let line = entries.indices.dropLast().filter { entries[$0].isBefore(newest) }
+      .sorted { entries[$0].tokenCount < entries[$1].tokenCount }
     func gap(_ place: Int) -> Double {
-      let before = place == 0 ? 0 : entries[line[place - 1]].tokens.count
-      let after = place + 1 < line.count ? entries[line[place + 1]].tokens.count : newest.tokens.count
-      return Double(after - before) / Double(newest.tokens.count - entries[line[place]].tokens.count + 1)
+      let before = place == 0 ? 0 : entries[line[place - 1]].tokenCount
+      let after = place + 1 < line.count ? entries[line[place + 1]].tokenCount : newest.tokenCount
+      return Double(after - before) / Double(newest.tokenCount - entries[line[place]].tokenCount + 1)
     }
     return line[line.indices.min { gap($0) < gap($1) } ?? 0]
   }
@@ -95,7 +116,7 @@ final class SnapshotCache: Sendable {
     entries.withLock { entries in
       var best: Int?
       for (index, entry) in entries.enumerated()
-      where entry.tokens.count > (best.map { entries[$0].tokens.count } ?? 0) && entry.isUsable(for: tokens, layout) {
+      where entry.tokenCount > (best.map { entries[$0].tokenCount } ?? 0) && entry.isUsable(for: tokens, layout) {
         best = index
       }
       guard let best else { return nil }
