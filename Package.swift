@@ -21,6 +21,7 @@ let package = Package(
       providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
     .target(name: "CChecksum", path: "CSupport/CChecksum"),
     .target(name: "CKernels", path: "CSupport/CKernels"),
+    .target(name: "CLineEditor", path: "CSupport/CLineEditor", linkerSettings: [.linkedLibrary("edit")]),
     .target(name: "JambaFormat", dependencies: ["CZstd", "CChecksum"], swiftSettings: library),
     .target(name: "JambaConvert", dependencies: ["JambaFormat", "CKernels"], swiftSettings: library),
     .target(name: "JambaTemplate", dependencies: ["JambaFormat"], swiftSettings: library),
@@ -30,7 +31,7 @@ let package = Package(
     .executableTarget(
       name: "JambaCLI",
       dependencies: [
-        "Jamba", "JambaConvert", "JambaFormat", "JambaTemplate",
+        "CLineEditor", "Jamba", "JambaConvert", "JambaFormat", "JambaTemplate",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -42,6 +43,10 @@ let package = Package(
       name: "measure-sessions",
       dependencies: ["Jamba", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       path: "tools/measure-sessions"),
+    .executableTarget(
+      name: "walk-grammar",
+      dependencies: ["Jamba", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "tools/walk-grammar"),
     .target(name: "TestSupport", dependencies: ["JambaConvert", "JambaFormat"], path: "Tests/TestSupport"),
     .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
     .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat", "TestSupport"]),
@@ -50,6 +55,7 @@ let package = Package(
     .testTarget(name: "TokenizerTests", dependencies: ["Jamba", "JambaFormat"], exclude: ["Fixtures"]),
     .testTarget(name: "JambaConvertTests", dependencies: ["JambaConvert", "JambaFormat", "CKernels", "TestSupport"]),
     .testTarget(name: "JambaTests", dependencies: ["Jamba", "JambaConvert", "JambaFormat", "TestSupport"]),
+    .testTarget(name: "ChatTests", dependencies: ["Jamba", "JambaConvert", "JambaFormat", "TestSupport"]),
     .testTarget(
       name: "JambaCLITests", dependencies: ["JambaCLI", "JambaFormat", "TestSupport"], exclude: ["Fixtures"]),
   ]

@@ -35,6 +35,7 @@ struct Generate: ParsableCommand {
   var json = false
 
   @OptionGroup var samplingOptions: SamplingOptions
+  @OptionGroup var grammarOptions: GrammarOptions
   @OptionGroup var contextOption: ContextOption
   @OptionGroup var speculation: SpeculationOption
   @OptionGroup var attention: AttentionOptions
@@ -56,6 +57,7 @@ struct Generate: ParsableCommand {
 
   func run() throws {
     Interrupt.catchSignals()
+    let grammar = try grammarOptions.load()
     let start = Terminal.seconds
     let model = try loading.open(self.model, context: contextOption.context, chunk: chunk, attention: attention, draft: speculation.draft)
     let loaded = Terminal.seconds
@@ -64,6 +66,7 @@ struct Generate: ParsableCommand {
     var options = GenerationOptions(
       sampling: samplingOptions.sampling(temperature: 0, topP: 1, seed: 0), maxTokens: maxTokens, stop: stop)
     options.stopsAtEnd = !ignoreEos
+    options.grammar = grammar
 
     var bar = ProgressBar("reading", unit: .tokens)
     let generation = try session.generate(

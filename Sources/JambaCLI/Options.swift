@@ -45,18 +45,22 @@ struct LoadingOptions: ParsableArguments {
   var access: FileAccess?
 
   func options(
-    context: Int?, chunk: Int = SessionOptions().chunk, attention: AttentionOptions? = nil, draft: Int = 0
+    context: Int?, chunk: Int = SessionOptions().chunk, attention: AttentionOptions? = nil, draft: Int = 0,
+    chatTemplate: String? = nil
   ) -> ModelOptions {
     ModelOptions(
       threads: threadOption.threads, memory: memory?.byteCount, context: context, chunk: chunk,
       window: attention?.size, sinks: attention?.sinks ?? 0, cacheType: attention?.kv, draft: draft,
-      access: access)
+      access: access, chatTemplate: chatTemplate)
   }
 
   func open(
-    _ path: String, context: Int?, chunk: Int = SessionOptions().chunk, attention: AttentionOptions? = nil, draft: Int = 0
+    _ path: String, context: Int?, chunk: Int = SessionOptions().chunk, attention: AttentionOptions? = nil, draft: Int = 0,
+    chatTemplate: String? = nil
   ) throws(JambaError) -> JambaModel {
-    try JambaModel.open(path, options: options(context: context, chunk: chunk, attention: attention, draft: draft))
+    try JambaModel.open(
+      path,
+      options: options(context: context, chunk: chunk, attention: attention, draft: draft, chatTemplate: chatTemplate))
   }
 }
 

@@ -17,10 +17,7 @@ struct Render: ParsableCommand {
 
   func run() throws {
     let file = try JambaFile(path: model)
-    let variables: JSON
-    do { variables = try JSON.parse(try contents(of: context)) } catch let error as JSONError {
-      throw CommandFailure("\(context) is \(error)")
-    }
+    let variables = try json(of: context)
     guard let object = variables.object else { throw CommandFailure("\(context) is not a JSON object") }
     guard let source = try chatTemplate.map(contents(of:)) ?? file.document(DocumentName.chatTemplate) else {
       throw JambaError.missing("chat template")

@@ -11,6 +11,10 @@ import Synchronization
 /// Standard output: what was asked for, and nothing else.
 enum Output {
   static let isTerminal = isatty(1) == 1
+  /// Whether to use colours: at a terminal that has them, unless NO_COLOR is set (no-color.org).
+  static let isColored =
+    isTerminal && getenv("NO_COLOR").map { $0.pointee == 0 } ?? true
+    && getenv("TERM").map { String(cString: $0) != "dumb" } ?? false
 
   /// Writes at once. A reader that has gone away ends the program quietly, as SIGPIPE does for any filter.
   static func write(_ text: String) {
@@ -24,6 +28,11 @@ enum Terminal {
 
   static func report(_ message: String) {
     write(message + "\n", to: 2)
+  }
+
+  /// Says something that is of use at a terminal only.
+  static func notice(_ message: String) {
+    if isInteractive { report(message) }
   }
 
   static func write(_ text: String, to descriptor: Int32) {

@@ -36,8 +36,8 @@ package struct SyntheticModel {
   package func write(to path: String, threads: Int, progress: (_ done: Int, _ total: Int) -> Bool) throws {
     let pool = try WorkerPool(threads: threads)
     let writer = try JambaFileWriter(path: path, parallel: { pool.forEach($0, $1) })
-    var random = SplitMix(state: seed)
-    var strips = StripSupply(random: SplitMix(state: seed &+ 1))
+    var random = SplitMix64(seed: seed)
+    var strips = StripSupply(random: SplitMix64(seed: seed &+ 1))
     var done = 0
     for segment in plan.segments {
       guard progress(done, byteCount) else { throw ConversionError.cancelled }
@@ -75,7 +75,7 @@ package struct SyntheticModel {
     return writesResidual ? plain / Float(2 * configuration.numHiddenLayers).squareRoot() : plain
   }
 
-  private func vector(_ tensor: TensorSpecification, _ random: inout SplitMix) -> [UInt8] {
+  private func vector(_ tensor: TensorSpecification, _ random: inout SplitMix64) -> [UInt8] {
     let count = tensor.shape.reduce(1, *)
     var values = [Float](repeating: 0, count: count)
     for index in 0..<count {
@@ -95,7 +95,7 @@ package struct SyntheticModel {
   }
 
   /// A matrix whose numbers are all drawn: the router, and matrices in full precision.
-  private func matrix(_ tensor: ConversionPlan<Void>.Tensor, _ random: inout SplitMix) -> [UInt8] {
+  private func matrix(_ tensor: ConversionPlan<Void>.Tensor, _ random: inout SplitMix64) -> [UInt8] {
     let (rows, columns) = (tensor.specification.shape[0], tensor.specification.shape[1])
     let deviation = deviation(tensor.specification)
     let isRouter = tensor.specification.name.hasSuffix("router.weight")
@@ -128,14 +128,14 @@ package struct SyntheticModel {
 private struct StripSupply {
   private static let count = 256
   private var strips: [Key: [UInt8]] = [:]
-  private var random: SplitMix
+  private var random: SplitMix64
 
   private struct Key: Hashable {
     let type: StorageType
     let columns: Int
   }
 
-  init(random: SplitMix) { self.random = random }
+  init(random: SplitMix64) { self.random = random }
 
   /// Writes strips in an order of their own, no two alike within 256, rows scaled by about `deviation`.
   mutating func write(
@@ -181,20 +181,9 @@ private struct StripSupply {
   }
 }
 
-/// SplitMix64 (Steele, Lea & Flood 2014).
-private struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
+extension SplitMix64 {
   /// About normal, of deviation 1: the sum of eight uniform numbers.
-  mutating func normal() -> Float {
+  fileprivate mutating func normal() -> Float {
     let (a, b) = (next(), next())
     var sum: Float = 0
     for shift: UInt64 in [0, 16, 32, 48] { sum += Float((a >> shift) & 0xFFFF) + Float((b >> shift) & 0xFFFF) }

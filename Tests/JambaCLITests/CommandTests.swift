@@ -58,6 +58,40 @@ import Testing
     #expect(session.errors.contains("no command /nonsense"))
   }
 
+  @Test func answersInAGivenForm() throws {
+    let model = try demo()
+    let schema = folder.file("schema.json")
+    try write(Array(#"{"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 6}, "minItems": 2, "maxItems": 2}"#.utf8), to: schema)
+    for arguments in [["generate", model, "--prompt", "Dice:"], ["chat", model, "--prompt", "Throw two dice."]] {
+      let outcome = try run(arguments + ["--json-schema", schema, "--temperature", "1", "--seed", "1"])
+      let values = try JSON.parse(outcome.output).array?.compactMap(\.integer) ?? []
+      #expect(outcome.status == 0 && values.count == 2 && values.allSatisfy { 1...6 ~= $0 }, "\(outcome.output)")
+    }
+    let grammar = folder.file("grammar.gbnf")
+    try write(Array("root ::= \"yes\" | \"no\"".utf8), to: grammar)
+    let choice = try jamba("chat", model, "--grammar", grammar, "--prompt", "Is the sky blue?").output
+    #expect(choice == "yes\n" || choice == "no\n")
+
+    let tools = folder.file("tools.json")
+    try write(
+      Array(#"[{"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": false}}}]"#.utf8),
+      to: tools)
+    let template = folder.file("template.jinja")
+    try write(
+      Array("{{ bos_token }}<tool_call>{{ tools|tojson }}{% for m in messages %}<|bom|>{{ m.content }}<|eom|>{% endfor %}".utf8),
+      to: template)
+    let call = try jamba(
+      "chat", model, "--tools", tools, "--tool-use", "required", "--chat-template", template, "--prompt", "Add.", "-n", "200")
+    let parsed = try JSON.parse(call.output.split(separator: "\n").last.map(String.init) ?? "")
+    #expect(parsed["name"]?.string == "add" && parsed["arguments"]?["a"]?.integer != nil, "\(call.output) \(call.errors)")
+
+    try write(Array(#"{"type": "object", "patternProperties": {}}"#.utf8), to: schema)
+    let refused = try jamba("generate", model, "--prompt", "x", "--json-schema", schema)
+    #expect(refused.status == 1 && refused.errors.contains("\"patternProperties\"") && refused.output.isEmpty)
+    try write(Array("root ::= root".utf8), to: grammar)
+    #expect(try jamba("generate", model, "--prompt", "x", "--grammar", grammar).status == 1)
+  }
+
   @Test func tokenizesAndRenders() throws {
     let model = try demo()
     let line = try JSON.parse(try jamba("tokenize", model, "Hello world").output)

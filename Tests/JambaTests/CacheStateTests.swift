@@ -143,4 +143,24 @@ import Testing
     _ = state.finish(first, byteCount: 1, failure: nil)
     #expect(state.lease(8, of: 0) == nil)
   }
+
+  /// Suggestions that are there stay, and reading comes to an end, though there are more of them than slots.
+  @Test func suggestionsDoNotDriveEachOtherOut() throws {
+    var state = state(expertSlots: 4, layerSlots: 1, pieces: 1)
+    state.suggest([8, 9, 10, 11, 12, 13], pool: 0)
+    for _ in 0..<4 {
+      let job = state.nextJob()
+      _ = state.finish(try #require(job), byteCount: 1, failure: nil)
+    }
+    #expect(state.nextJob() == nil)
+    let demand = state.demand([8, 9, 10, 11], layer: 1)
+    for unit in 8...11 {
+      guard case .success(let slot) = state.lease(unit, of: demand) else {
+        Issue.record("unit \(unit) is not there")
+        continue
+      }
+      state.release(slot: slot)
+    }
+    #expect(state.statistics.prefetchHits == 4)
+  }
 }

@@ -2,7 +2,9 @@ import CKernels
 import Testing
 
 /// The instruction sets of this machine, the specification first.
-let instructionSets = (0..<JK_INSTRUCTION_SETS.rawValue).map { jk_instruction_set($0) }.filter { jk_kernels_of($0) != nil }
+let instructionSets = (0..<JK_INSTRUCTION_SETS.rawValue).map { jk_instruction_set($0) }.filter {
+  jk_kernels_of($0) != nil
+}
 
 /// A pool and the kernels of one instruction set.
 final class Engine {

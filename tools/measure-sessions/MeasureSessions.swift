@@ -8,7 +8,7 @@ struct MeasureSessions: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "measure-sessions",
     abstract: "Measures long texts, saving, rewinding and guessing ahead on a model.",
-    subcommands: [Long.self, Save.self, Rewind.self, Speculate.self])
+    subcommands: [Long.self, Save.self, Rewind.self, Speculate.self, Soak.self])
 }
 
 struct SessionArguments: ParsableArguments {

@@ -1,36 +1,4 @@
 import JambaFormat
-import JambaTemplate
-
-/// A turn of a conversation.
-public struct ChatMessage: Sendable, Equatable {
-  public var role: String
-  public var content: String
-
-  public init(role: String, content: String) {
-    self.role = role
-    self.content = content
-  }
-
-  public static func system(_ content: String) -> ChatMessage { .init(role: "system", content: content) }
-  public static func user(_ content: String) -> ChatMessage { .init(role: "user", content: content) }
-  public static func assistant(_ content: String) -> ChatMessage { .init(role: "assistant", content: content) }
-}
-
-extension JambaModel {
-  /// The conversation as the model's chat template prints it, ready for the answer.
-  public func render(_ messages: [ChatMessage], addGenerationPrompt: Bool = true) throws(JambaError) -> String {
-    guard let chatTemplate else { throw .missing("chat template; it completes text only (jamba generate)") }
-    var context: JSONObject = [
-      "messages": .array(
-        messages.map { .object(["role": .string($0.role), "content": .string($0.content)]) }),
-      "add_generation_prompt": .bool(addGenerationPrompt),
-    ]
-    for (name, id) in [("bos_token", configuration.bosTokenID), ("eos_token", configuration.eosTokenIDs.first)] {
-      if let id, let piece = tokenizer?.piece(of: Int32(id)) { context[name] = .string(piece) }
-    }
-    do { return try chatTemplate.render(context) } catch { throw .template(error) }
-  }
-}
 
 /// A conversation with a model: messages, and a session that has seen them.
 ///
@@ -38,6 +6,8 @@ extension JambaModel {
 /// conversation is read again from the start.
 public final class Conversation {
   public let session: Session
+  /// What the template is given beside the messages.
+  public let chat: ChatOptions
   public private(set) var messages: [ChatMessage]
   private var system: [ChatMessage]
   /// The text whose tokens the session has seen.
@@ -52,12 +22,13 @@ public final class Conversation {
     var place: (tokenCount: Int, seenByteCount: Int)?
   }
 
-  public init(_ session: Session, system: String? = nil) throws(JambaError) {
+  public init(_ session: Session, system: String? = nil, chat: ChatOptions = ChatOptions()) throws(JambaError) {
     self.session = session
+    self.chat = chat
     self.system = system.map { [.system($0)] } ?? []
     messages = self.system
     _ = try session.model.requireTokenizer()
-    _ = try session.model.render([.user("")])
+    _ = try session.model.prompt([.user("")], chat)
   }
 
   /// Forgets everything but the system message.
@@ -68,13 +39,31 @@ public final class Conversation {
     try session.reset()
   }
 
-  /// Adds the user's message and starts the answer. Call `finish` with the answer's text when it has ended.
+  /// Says something else, or nothing, to the model before the conversation, which it reads again with the next message.
+  public func setSystem(_ text: String?) {
+    let rest = messages.dropFirst(system.count)
+    let shift = (text == nil ? 0 : 1) - system.count
+    system = text.map { [.system($0)] } ?? []
+    messages = system + rest
+    for index in turns.indices { turns[index] = Turn(messageCount: turns[index].messageCount + shift, place: nil) }
+  }
+
+  /// Adds the user's message and starts the answer. Call `finish` when it has ended.
   public func answer(
     to text: String, options: GenerationOptions, progress: (Int, Int) -> Bool = { _, _ in true },
     isCancelled: () -> Bool = { false }
   ) throws(JambaError) -> Generation {
+    try answer(adding: [.user(text)], options: options, progress: progress, isCancelled: isCancelled)
+  }
+
+  /// Adds messages, such as those of tools that were called, and starts the answer. Call `finish` when it has ended.
+  public func answer(
+    adding new: [ChatMessage], options: GenerationOptions, progress: (Int, Int) -> Bool = { _, _ in true },
+    isCancelled: () -> Bool = { false }
+  ) throws(JambaError) -> Generation {
     let tokenizer = try session.model.requireTokenizer()
-    let prompt = try session.model.render(messages + [.user(text)])
+    let rendered = try session.model.prompt(messages + new, chat)
+    let prompt = rendered.text.marked
     var rest = prompt[...]
     if !seen.isEmpty, prompt.utf8.starts(with: seen.utf8) {
       rest = prompt[prompt.utf8.index(prompt.startIndex, offsetBy: seen.utf8.count)...]
@@ -82,30 +71,34 @@ public final class Conversation {
       for index in turns.indices { turns[index].place = nil }
       try session.reset()
     }
-    turns.append(Turn(messageCount: messages.count, place: (session.tokenCount, seen.utf8.count)))
+    let earlier = turns
+    // What tools have answered belongs to the turn of the user's message.
+    if new.first?.role == "user" {
+      turns.append(Turn(messageCount: messages.count, place: (session.tokenCount, seen.utf8.count)))
+    }
     // The template prints the first token itself.
-    let tokens = tokenizer.encode(String(rest), addSpecialTokens: false)
+    let tokens = tokenizer.encode(MarkedText(marked: String(rest), mark: rendered.text.mark))
     seen = ""  // until the whole prompt is in
     let generation: Generation
     do throws(JambaError) {
       generation = try session.generate(
-        tokens: tokens, options: options, continuesText: false, progress: { progress($0, tokens.count) },
+        tokens: tokens, options: options, answering: rendered, chat, progress: { progress($0, tokens.count) },
         isCancelled: isCancelled)
     } catch {
-      turns.removeLast()
+      turns = earlier
       for index in turns.indices { turns[index].place = nil }
       throw error
     }
-    messages.append(.user(text))
+    messages += new
     seen = prompt
     return generation
   }
 
-  /// Records the answer. `text` is what the generation's pieces added up to.
-  public func finish(_ generation: Generation, text: String) throws(JambaError) {
-    messages.append(.assistant(text))
+  /// Records the answer.
+  public func finish(_ generation: Generation) throws(JambaError) {
+    messages.append(generation.message)
     try generation.settle()
-    seen = generation.isExact ? seen + text : ""
+    seen = generation.promptAndAnswer ?? ""
     try session.checkpoint()
   }
 
@@ -133,7 +126,7 @@ extension Conversation {
   /// Saves the conversation with its session.
   public func save(to path: String) throws(JambaError) {
     let note: JSON = .object([
-      "messages": .array(messages.map { .object(["role": .string($0.role), "content": .string($0.content)]) }),
+      "messages": .array(messages.map(\.record)),
       "system": .integer(system.count), "seen": .string(seen),
       "turns": .array(
         turns.map { turn in
@@ -148,7 +141,8 @@ extension Conversation {
   ///
   /// - Throws: as `makeSession(restoring:)`; `format` for a session that was saved without a conversation.
   public convenience init(
-    restoring path: String, _ model: JambaModel, options: SessionOptions = SessionOptions()
+    restoring path: String, _ model: JambaModel, options: SessionOptions = SessionOptions(),
+    chat: ChatOptions = ChatOptions()
   ) throws(JambaError) {
     let (session, note) = try model.makeSession(restoring: path, options: options)
     func damaged() -> JambaError { .format(.damagedSession(path: path, reason: "it holds no conversation")) }
@@ -158,10 +152,10 @@ extension Conversation {
       let systemCount = content["system"]?.integer, 0...messages.count ~= systemCount,
       let turns = content["turns"]?.array
     else { throw damaged() }
-    try self.init(session)
+    try self.init(session, chat: chat)
     for message in messages {
-      guard let role = message["role"]?.string, let text = message["content"]?.string else { throw damaged() }
-      self.messages.append(ChatMessage(role: role, content: text))
+      guard let message = ChatMessage(record: message) else { throw damaged() }
+      self.messages.append(message)
     }
     system = Array(self.messages.prefix(systemCount))
     self.seen = seen

@@ -9,14 +9,18 @@ public struct GenerationOptions: Sendable {
   public var stop: [String]
   /// Whether an end-of-text token ends the answer.
   public var stopsAtEnd: Bool
+  /// What the answer may look like; in a chat without the thoughts before it.
+  public var grammar: Grammar?
 
   public init(
-    sampling: Sampling = Sampling(), maxTokens: Int = 512, stop: [String] = [], stopsAtEnd: Bool = true
+    sampling: Sampling = Sampling(), maxTokens: Int = 512, stop: [String] = [], stopsAtEnd: Bool = true,
+    grammar: Grammar? = nil
   ) {
     self.sampling = sampling
     self.maxTokens = maxTokens
     self.stop = stop
     self.stopsAtEnd = stopsAtEnd
+    self.grammar = grammar
   }
 }
 
@@ -24,6 +28,8 @@ public struct GenerationOptions: Sendable {
 public enum FinishReason: String, Sendable {
   /// The model ended it, or a stop text came up.
   case stop
+  /// The model ended it and wants functions called.
+  case toolCalls = "tool_calls"
   /// As many tokens as were asked for.
   case length
   case cancelled
@@ -35,6 +41,10 @@ public struct Piece: Sendable, Equatable {
   public let token: Int32?
   /// Whole characters; may be empty while a character or a stop text is incomplete.
   public let text: String
+  /// In a chat with a model that thinks aloud: what belongs to its thoughts, and so not to `text`.
+  public var reasoning = ""
+  /// In a chat with tools: the calls that are complete with this token.
+  public var toolCalls: [ToolCall] = []
   /// Set on the last piece.
   public let finishReason: FinishReason?
 }
@@ -53,17 +63,39 @@ public final class Generation {
   private var pendingToken: Int32?
   private var isFinished = false
   private let endTokens: Set<Int32>
+  private let constraint: TokenConstraint?
+  /// In a chat: what is answered, how the answer is taken apart, and the answer so far.
+  private let prompt: Prompt?
+  private var parser: AnswerParser
+  private var answer = ""
+  /// The answer as a message. Complete when the last piece is out.
+  public private(set) var message = ChatMessage.assistant("")
 
-  init(_ session: Session, _ options: GenerationOptions, afterText: Bool) throws(JambaError) {
+  init(
+    _ session: Session, _ options: GenerationOptions, afterText: Bool, answering prompt: Prompt? = nil,
+    _ chat: ChatOptions = ChatOptions()
+  ) throws(JambaError) {
     guard options.maxTokens >= 0 else {
       throw .invalidOption("the number of tokens is \(options.maxTokens), which is negative")
     }
     self.session = session
     self.options = options
     sampler = try Sampler(options.sampling)
-    detokenizer = session.model.tokenizer.map { StreamingDetokenizer(tokenizer: $0, skipSpecialTokens: true, afterText: afterText) }
+    let model = session.model
+    let shown = prompt == nil ? [] : model.markerTokens
+    detokenizer = model.tokenizer.map { StreamingDetokenizer(tokenizer: $0, showing: shown, afterText: afterText) }
     stops = StopMatcher(options.stop)
-    endTokens = options.stopsAtEnd ? Set(session.model.configuration.eosTokenIDs.map { Int32($0) }) : []
+    let endTokens = options.stopsAtEnd ? model.endTokens : []
+    self.endTokens = endTokens
+    self.prompt = prompt
+    let style = prompt?.parsing ?? AnswerParser.Style()
+    parser = AnswerParser(style)
+    do throws(GrammarError) {
+      constraint = try ChatGrammar.grammar(options.grammar, style, chat).map { (grammar) throws(GrammarError) in
+        guard let texts = model.tokenTexts(showingMarkers: prompt != nil) else { throw .noTokenFits }
+        return try TokenConstraint(grammar, texts, endTokens: endTokens, afterText: afterText)
+      }
+    } catch { throw .grammar(error) }
   }
 
   /// The next piece; nil after the last one. Computes one step of the model.
@@ -74,13 +106,16 @@ public final class Generation {
     guard !isFinished else { return nil }
     if generated >= options.maxTokens { return finish(.length) }
     if isCancelled() { return finish(.cancelled) }
+    if constraint?.isComplete ?? false { return finish(.stop) }
+    let allowed: TokenMask?
+    do throws(GrammarError) { allowed = try constraint?.allowedTokens() } catch { throw .grammar(error) }
     // The token of the last piece goes into the session only now, so that an answer costs no step for its last token.
     let pending = pendingToken
     pendingToken = nil
     var sampler = self.sampler
     let token = try session.withCore { (core) throws(JambaError) in
       if let pending { try core.step(pending, limit: options.maxTokens - generated) }
-      let token = core.sample(&sampler)
+      let token = core.sample(&sampler, allowed: allowed)
       core.continuation = Continuation(generator: sampler.generator, token: token)
       return token
     }
@@ -88,13 +123,32 @@ public final class Generation {
     generated += 1
     if endTokens.contains(token) { return finish(.stop, token: token) }
     pendingToken = token
+    do throws(GrammarError) { try constraint?.advance(token) } catch { throw .grammar(error) }
     let text = stops.push(detokenizer?.push(token) ?? "")
     if stops.hasMatched { return finish(.stop, token: token, text: text) }
-    return Piece(token: token, text: text, finishReason: nil)
+    return piece(token, text, nil)
   }
 
-  /// Whether the session's tokens spell the pieces' text: not so after a stop text, which is cut from the last piece.
-  var isExact: Bool { !stops.hasMatched }
+  /// The prompt and the answer as the session's tokens spell them, marks included; nil after a stop text, which is cut from
+  /// the last piece.
+  var promptAndAnswer: String? { stops.hasMatched ? nil : prompt?.continued(by: answer) }
+
+  /// Takes text apart and records it.
+  private func piece(_ token: Int32?, _ text: String, _ reason: FinishReason?) -> Piece {
+    answer += text
+    var parts = parser.push(text)
+    if reason != nil {
+      let rest = parser.finish()
+      parts.text += rest.text
+      parts.reasoning += rest.reasoning
+    }
+    message.content += parts.text
+    if !parts.reasoning.isEmpty { message.reasoning = (message.reasoning ?? "") + parts.reasoning }
+    message.toolCalls += parts.toolCalls
+    let reason = reason == .stop && !message.toolCalls.isEmpty ? .toolCalls : reason
+    return Piece(
+      token: token, text: parts.text, reasoning: parts.reasoning, toolCalls: parts.toolCalls, finishReason: reason)
+  }
 
   /// Puts the last piece's token into the session, where it is part of the text.
   func settle() throws(JambaError) {
@@ -119,7 +173,7 @@ public final class Generation {
       text += stops.push(detokenizer?.finish() ?? "")
       if !stops.hasMatched { text += stops.finish() }
     }
-    return Piece(token: token, text: text, finishReason: reason)
+    return piece(token, text, reason)
   }
 }
 
@@ -135,7 +189,21 @@ extension Session {
     tokens: [Int32], options: GenerationOptions = GenerationOptions(), continuesText: Bool = true,
     progress: (Int) -> Bool = { _ in true }, isCancelled: () -> Bool = { false }
   ) throws(JambaError) -> Generation {
-    let generation = try Generation(self, options, afterText: continuesText)
+    try generate(tokens, Generation(self, options, afterText: continuesText), progress, isCancelled)
+  }
+
+  /// Appends what is left of a chat's prompt and generates the answer.
+  func generate(
+    tokens: [Int32], options: GenerationOptions, answering prompt: Prompt, _ chat: ChatOptions,
+    progress: (Int) -> Bool, isCancelled: () -> Bool
+  ) throws(JambaError) -> Generation {
+    try generate(
+      tokens, Generation(self, options, afterText: false, answering: prompt, chat), progress, isCancelled)
+  }
+
+  private func generate(
+    _ tokens: [Int32], _ generation: Generation, _ progress: (Int) -> Bool, _ isCancelled: () -> Bool
+  ) throws(JambaError) -> Generation {
     try withCore { (core) throws(JambaError) in
       var prompt = tokens
       if prompt.isEmpty, core.tokens.isEmpty {
@@ -150,8 +218,10 @@ extension Session {
   /// Goes on with a generation that ended for `maxTokens`, was cancelled, or was saved in the middle, with the same draws
   /// as if it had not stopped, given the same sampling.
   ///
-  /// - Throws: `emptyPrompt` when nothing was generated since the session's last other token.
+  /// - Throws: `emptyPrompt` when nothing was generated since the session's last other token; `invalidOption` for a
+  ///   grammar, which cannot be taken up in the middle.
   public func continueGenerating(options: GenerationOptions = GenerationOptions()) throws(JambaError) -> Generation {
+    guard options.grammar == nil else { throw .invalidOption("a grammar cannot be taken up in the middle of an answer") }
     let generation = try Generation(self, options, afterText: true)
     let continuation = try withCore { (core) throws(JambaError) in core.continuation }
     guard let continuation else { throw .emptyPrompt }

@@ -8,6 +8,7 @@ public struct Response: AsyncSequence {
 
   let session: Session
   let messages: [ChatMessage]
+  let chat: ChatOptions
   let options: GenerationOptions
 
   public func makeAsyncIterator() -> Iterator { Iterator(response: self) }
@@ -30,11 +31,11 @@ public struct Response: AsyncSequence {
 
   private func start() throws(JambaError) -> Generation {
     let model = session.model
-    let prompt = try model.render(messages)
+    let prompt = try model.prompt(messages, chat)
     try session.reset()
-    let tokens = try model.requireTokenizer().encode(prompt, addSpecialTokens: false)
+    let tokens = try model.requireTokenizer().encode(prompt.text)
     return try session.generate(
-      tokens: tokens, options: options, continuesText: false, progress: { _ in !Task.isCancelled },
+      tokens: tokens, options: options, answering: prompt, chat, progress: { _ in !Task.isCancelled },
       isCancelled: { Task.isCancelled })
   }
 }
@@ -44,8 +45,14 @@ extension Session {
   ///
   /// For a conversation of several turns `Conversation` reads each message only once.
   public func respond(
-    to messages: [ChatMessage], sampling: Sampling = Sampling(), maxTokens: Int = 512
+    to messages: [ChatMessage], sampling: Sampling = Sampling(), maxTokens: Int = 512, chat: ChatOptions = ChatOptions()
   ) -> Response {
-    Response(session: self, messages: messages, options: GenerationOptions(sampling: sampling, maxTokens: maxTokens))
+    respond(to: messages, options: GenerationOptions(sampling: sampling, maxTokens: maxTokens), chat: chat)
+  }
+
+  public func respond(
+    to messages: [ChatMessage], options: GenerationOptions, chat: ChatOptions = ChatOptions()
+  ) -> Response {
+    Response(session: self, messages: messages, chat: chat, options: options)
   }
 }

@@ -1,4 +1,5 @@
 import CKernels
+import JambaFormat
 
 /// How the next token is chosen from the logits.
 ///
@@ -66,7 +67,8 @@ struct Sampler {
     generator = SplitMix64(seed: sampling.seed)
   }
 
-  mutating func sample(_ logits: Span<Float>, history: [Int32]) -> Int32 {
+  /// - Parameter allowed: the tokens to choose from; nil for all. Never none.
+  mutating func sample(_ logits: Span<Float>, history: [Int32], allowed: TokenMask? = nil) -> Int32 {
     var penalized: Set<Int32> = []
     if sampling.repetitionPenalty != 1 { penalized = Set(history.suffix(sampling.repetitionWindow)) }
     func logit(_ index: Int) -> Float {
@@ -75,9 +77,9 @@ struct Sampler {
       return value > 0 ? value / sampling.repetitionPenalty : value * sampling.repetitionPenalty
     }
     if sampling.temperature == 0 {
-      var best = 0
+      var best = allowed?.first ?? 0
       var bestValue = -Float.infinity
-      for index in logits.indices {
+      for index in logits.indices where allowed?.contains(index) ?? true {
         let value = logit(index)
         if value > bestValue { (best, bestValue) = (index, value) }
       }
@@ -85,11 +87,11 @@ struct Sampler {
     }
 
     candidates.removeAll(keepingCapacity: true)
-    for index in logits.indices {
+    for index in logits.indices where allowed?.contains(index) ?? true {
       let value = logit(index) / sampling.temperature
       if value > -.infinity { candidates.append(Candidate(token: Int32(index), value: value)) }
     }
-    guard !candidates.isEmpty else { return 0 }
+    guard !candidates.isEmpty else { return Int32(allowed?.first ?? 0) }
     // Descending; of equals the smaller id first, so that the order is the same everywhere.
     let descending = { (a: Candidate, b: Candidate) in a.value != b.value ? a.value > b.value : a.token < b.token }
     if sampling.topK > 0, sampling.topK < candidates.count {
@@ -118,24 +120,4 @@ struct Sampler {
     }
     return candidates[candidates.count - 1].token
   }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): one 64-bit word of state, so that a session can carry it.
-struct SplitMix64: Sendable {
-  private(set) var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  init(state: UInt64) { self.state = state }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  /// Uniform in [0, 1).
-  mutating func nextUnit() -> Double { Double(next() >> 11) * 0x1p-53 }
 }

@@ -172,8 +172,8 @@ struct SessionCore {
   }
 
   /// Picks the next token from the last logits.
-  mutating func sample(_ sampler: inout Sampler) -> Int32 {
-    withLogits { sampler.sample($0, history: tokens) }
+  mutating func sample(_ sampler: inout Sampler, allowed: TokenMask? = nil) -> Int32 {
+    withLogits { sampler.sample($0, history: tokens, allowed: allowed) }
   }
 }
 

@@ -46,8 +46,9 @@ package struct CacheState {
   private var demanded: [(unit: Int, demand: Int)] = []
   private var demandCount = 0
   private var demandCounts: [Int]
-  /// Suggestions of each pool, in order.
+  /// Suggestions of each pool, in order, and which units are among them.
   private var suggested: [[Int]]
+  private var isSuggested: [Bool]
   private var forecast: UseForecast
   private let layers: [Int]
   package internal(set) var statistics = MemoryStatistics()
@@ -75,6 +76,7 @@ package struct CacheState {
     slotOfUnit = [Int?](repeating: nil, count: layers.count)
     demandCounts = [Int](repeating: 0, count: layers.count)
     suggested = [[Int]](repeating: [], count: slotCounts.count)
+    isSuggested = [Bool](repeating: false, count: layers.count)
     forecast = UseForecast(layers: layers, shares: shares, layerCount: layerCount)
   }
 
@@ -105,13 +107,17 @@ package struct CacheState {
       slots[slot].isSuggestion = false
     }
     // What was read ahead for this layer and is not wanted after all need not be read to the end.
-    suggested[pools[first]] = []
+    suggest([], pool: pools[first])
     for slot in poolSlots[pools[first]] where layers[slots[slot].unit] == layer { cancelIfUnwanted(slot) }
     return demandCount
   }
 
   /// Replaces the suggestions of a pool.
-  package mutating func suggest(_ units: [Int], pool: Int) { suggested[pool] = units }
+  package mutating func suggest(_ units: [Int], pool: Int) {
+    for unit in suggested[pool] { isSuggested[unit] = false }
+    for unit in units { isSuggested[unit] = true }
+    suggested[pool] = units
+  }
 
   /// Takes back what is left of a demand.
   package mutating func withdraw(_ demand: Int) {
@@ -239,7 +245,9 @@ package struct CacheState {
       case .empty: return (slot, .infinity)
       case .loading, .ready, .failed:
         guard !isBeingRead(slot), slots[slot].leases == 0, demandCounts[slots[slot].unit] == 0 else { continue }
-        let expected = forecast.expectedLayersUntil(slots[slot].unit)
+        // What is suggested is as good as certain; or the suggestions of a layer would drive each other out in turns.
+        let unit = slots[slot].unit
+        let expected = isSuggested[unit] ? Float(forecast.layersUntil(unit)) : forecast.expectedLayersUntil(unit)
         if best.map({ expected > $0.expectedLayers }) ?? true { best = (slot, expected) }
       }
     }

@@ -7,6 +7,7 @@ public enum JambaError: Error, Sendable, CustomStringConvertible {
   case configuration(path: String, ConfigurationError)
   case tokenizer(path: String, TokenizerError)
   case template(TemplateError)
+  case grammar(GrammarError)
   case outOfMemory(byteCount: Int)
   /// The model cannot run within the limit. `least` bytes would do for `context` tokens; `largestContext` is what the
   /// limit has room for, if anything.
@@ -34,7 +35,8 @@ public enum JambaError: Error, Sendable, CustomStringConvertible {
     case .format(let error): error.description
     case .configuration(let path, let error): "\(path) does not hold a usable model: \(error)"
     case .tokenizer(let path, let error): "\(path) does not hold a usable tokenizer: \(error)"
-    case .template(let error): "the chat template failed: \(error)"
+    case .template(let error): "\(error)"
+    case .grammar(let error): "\(error)"
     case .outOfMemory(let byteCount): "not enough memory: \(byteCount) bytes more cannot be had"
     case .memoryTooSmall(let limit, let least, let context, let largest):
       "\(limit) is too little: the model with a text of \(context) tokens needs \(MemoryLimit.text(least))"

@@ -23,11 +23,13 @@ public struct ModelOptions: Sendable {
   public var snapshotByteCount: Int?
   /// How weights that do not all fit are read; nil decides by the limit and the file's size.
   public var access: FileAccess?
+  /// A chat template to use instead of the model's own.
+  public var chatTemplate: String?
 
   public init(
     threads: Int? = nil, instructionSet: InstructionSet = .automatic, memory: Int? = nil, context: Int? = nil,
     chunk: Int = SessionOptions().chunk, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil,
-    draft: Int = 0, snapshotByteCount: Int? = nil, access: FileAccess? = nil
+    draft: Int = 0, snapshotByteCount: Int? = nil, access: FileAccess? = nil, chatTemplate: String? = nil
   ) {
     self.threads = threads
     self.instructionSet = instructionSet
@@ -40,6 +42,7 @@ public struct ModelOptions: Sendable {
     self.draft = draft
     self.snapshotByteCount = snapshotByteCount
     self.access = access
+    self.chatTemplate = chatTemplate
   }
 }
 
@@ -56,6 +59,14 @@ public final class JambaModel: Sendable {
   public let tokenizer: Tokenizer?
   /// The model's own chat template; nil for a model that only completes text.
   public let chatTemplate: ChatTemplate?
+  /// The template for conversations with tools, where the checkpoint has one of its own for them.
+  let toolTemplate: ChatTemplate?
+  let chatFormat: ChatFormat
+  /// What ends an answer: the configuration's end-of-text tokens and the template's end-of-turn tokens.
+  public let endTokens: Set<Int32>
+  /// Special tokens that mark parts of an answer.
+  let markerTokens: Set<Int32>
+  private let texts: [TokenTexts]
   /// Where the memory goes.
   public let plan: MemoryPlan
   let engine: Engine
@@ -122,7 +133,15 @@ public final class JambaModel: Sendable {
     preferredDraft = options.draft
     // Text first: parsing a vocabulary takes more memory for a moment than keeping it, and the weights are not there yet.
     tokenizer = try JambaModel.optionalTokenizer(of: file)
-    chatTemplate = try JambaModel.chatTemplate(of: file)
+    let templates = try ChatTemplates(file, override: options.chatTemplate)
+    chatTemplate = templates.standard
+    toolTemplate = templates.forTools
+    chatFormat = ChatFormat(templates.source)
+    endTokens = Set(configuration.eosTokenIDs.map { Int32($0) }).union(chatFormat.ends(tokenizer))
+    markerTokens = chatFormat.markers(tokenizer)
+    texts = [[], markerTokens].compactMap { [tokenizer, configuration] shown in
+      tokenizer.map { TokenTexts($0, vocabularyCount: configuration.vocabSize, showing: shown) }
+    }
     engine = try Engine(threads: threads, instructionSet: options.instructionSet)
     let share = Float(configuration.numExpertsPerTok) / Float(max(configuration.numExperts, 1))
     weights = try ModelWeights(file, layout.catalog, layout.plan, expertShare: min(share, 0.999), threads: threads)
@@ -170,11 +189,9 @@ public final class JambaModel: Sendable {
     }
   }
 
-  private static func chatTemplate(of file: JambaFile) throws(JambaError) -> ChatTemplate? {
-    let source: [UInt8]?
-    do { source = try file.document(DocumentName.chatTemplate) } catch { throw .format(error) }
-    guard let source else { return nil }
-    do { return try ChatTemplate(String(decoding: source, as: UTF8.self)) } catch { throw .template(error) }
+  /// The texts of the model's tokens, for grammars; nil without a tokenizer.
+  func tokenTexts(showingMarkers: Bool) -> TokenTexts? {
+    texts.isEmpty ? nil : texts[showingMarkers && !markerTokens.isEmpty ? 1 : 0]
   }
 
   /// Starts a text.

@@ -10,9 +10,22 @@ extension Tokenizer {
   public func encode(
     _ text: String, addSpecialTokens: Bool = true, parseSpecialTokens: Bool = true
   ) -> [Int32] {
-    var tokens = addSpecialTokens ? frame.prefix : []
-    var merger = BytePairMerger(model: model, withholding: parseSpecialTokens ? [] : controlIDs)
-    let bytes = Array(text.utf8)[...]
+    let tokens = encode(Array(text.utf8)[...], parseSpecialTokens: parseSpecialTokens, mark: nil)
+    return addSpecialTokens ? frame.prefix + tokens + frame.suffix : tokens
+  }
+
+  /// The token ids of a text in which a mark parts the names of control tokens that are to stay text.
+  ///
+  /// What the mark parts is not found as a token; then the mark is taken out, and what it was in becomes no control token
+  /// by merging either.
+  func encode(_ text: MarkedText) -> [Int32] {
+    encode(Array(text.marked.utf8)[...], parseSpecialTokens: true, mark: text.mark.map { Array(String($0).utf8) })
+  }
+
+  private func encode(_ bytes: ArraySlice<UInt8>, parseSpecialTokens: Bool, mark: [UInt8]?) -> [Int32] {
+    var tokens: [Int32] = []
+    var merger = BytePairMerger(model: model, withholding: parseSpecialTokens && mark == nil ? [] : controlIDs)
+    let unmark = mark.map { Replacement(pattern: $0, content: []) }
     for part in addedTokens.cut(raw: bytes, keepingSpecial: !parseSpecialTokens) {
       switch part {
       case .token(let id): tokens.append(id)
@@ -25,14 +38,14 @@ extension Tokenizer {
           case .text(let inner):
             let isTextStart =
               keepsStart && range.lowerBound == bytes.startIndex && inner.lowerBound == normalized.startIndex
-            for word in preTokenizer.words(of: normalized[inner], isTextStart: isTextStart) {
+            let stretch = unmark?(normalized[inner]) ?? normalized[inner]
+            for word in preTokenizer.words(of: stretch, isTextStart: isTextStart) {
               merger.append(tokensOf: word, to: &tokens)
             }
           }
         }
       }
     }
-    if addSpecialTokens { tokens += frame.suffix }
     return tokens
   }
 

@@ -9,6 +9,8 @@
 public struct StreamingDetokenizer: Sendable {
   private let tokenizer: Tokenizer
   private let skipsSpecialTokens: Bool
+  /// Special tokens that are not skipped.
+  private let shown: Set<Int32>
   /// By step of the decoder: the bytes of the run that is not yet over.
   private var byteRuns: [[UInt8]]
   /// By step of the decoder: whether a piece of the text has come by.
@@ -22,8 +24,18 @@ public struct StreamingDetokenizer: Sendable {
   ///   - afterText: Whether the tokens continue a text, as an answer continues a prompt. The first token then keeps the
   ///     space it begins with; at the beginning of a text, that space is the tokenizer's own addition and is dropped.
   public init(tokenizer: Tokenizer, skipSpecialTokens: Bool = false, afterText: Bool = false) {
+    self.init(tokenizer, skips: skipSpecialTokens, shown: [], afterText: afterText)
+  }
+
+  /// Leaves out control tokens but for `shown`.
+  init(tokenizer: Tokenizer, showing shown: Set<Int32>, afterText: Bool) {
+    self.init(tokenizer, skips: true, shown: shown, afterText: afterText)
+  }
+
+  private init(_ tokenizer: Tokenizer, skips: Bool, shown: Set<Int32>, afterText: Bool) {
     self.tokenizer = tokenizer
-    skipsSpecialTokens = skipSpecialTokens
+    skipsSpecialTokens = skips
+    self.shown = shown
     let decoder = tokenizer.decoder
     byteRuns = Array(repeating: [], count: decoder.pieceSteps.count)
     hasSeenPiece = Array(repeating: afterText, count: decoder.pieceSteps.count)
@@ -33,9 +45,9 @@ public struct StreamingDetokenizer: Sendable {
 
   /// The text that `id` completes; often that of the token itself, and empty for one that is skipped or held back.
   public mutating func push(_ id: Int32) -> String {
-    guard let piece = tokenizer.vocabulary.bytes(of: id), !(skipsSpecialTokens && tokenizer.isSpecial(id)) else {
-      return ""
-    }
+    guard let piece = tokenizer.vocabulary.bytes(of: id),
+      !(skipsSpecialTokens && tokenizer.isSpecial(id) && !shown.contains(id))
+    else { return "" }
     var output: [UInt8] = []
     advance(tokenizer.addedTokens.spellings[id] ?? piece, from: 0, into: &output)
     return stripped(output)

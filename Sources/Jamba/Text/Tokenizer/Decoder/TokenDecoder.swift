@@ -29,6 +29,11 @@ struct TokenDecoder: Sendable {
   private var isFused = false
   private var growth = 1
 
+  /// Whether byte tokens stand for bytes.
+  var joinsBytes: Bool {
+    pieceSteps.contains { if case .joinBytes = $0 { true } else { false } }
+  }
+
   /// Pieces become longer by this factor at most.
   static let growthLimit = 256
   static let stepLimit = 64

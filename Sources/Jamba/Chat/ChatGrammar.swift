@@ -1,0 +1,95 @@
+import JambaFormat
+
+/// Grammars of whole answers: a thought first, then what the grammar asks, or text with tool calls in it.
+enum ChatGrammar {
+  private typealias Expression = GrammarRules.Expression
+
+  /// The grammar of an answer; nil where anything goes.
+  ///
+  /// - Parameter grammar: of the answer's text, thoughts aside.
+  static func grammar(
+    _ grammar: Grammar?, _ style: AnswerParser.Style, _ options: ChatOptions
+  ) throws(GrammarError) -> Grammar? {
+    if let grammar {
+      guard style.thinks else { return grammar }
+      var rules = grammar.rules
+      let body = Expression.rule(rules.root)
+      try finish(&rules, body, style)
+      return try Grammar(rules)
+    }
+    guard let tools = style.tools, options.toolUse != .free else { return nil }
+    var compiler = try SchemaCompiler(.bool(true))
+    var calls: [Expression] = []
+    for tool in options.tools {
+      let function = tool["function"] ?? tool
+      guard let name = function["name"]?.string else { throw .invalidSchema(path: "", reason: "a tool has no name") }
+      let arguments = try compiler.value(of: function["parameters"] ?? .object(["type": .string("object")]))
+      calls.append(
+        .sequence([.text("{\"name\": \(JSON.string(name).text()), \"arguments\": "), arguments, .text("}")]))
+    }
+    var rules = compiler.rules
+    let call = try rules.add(.choice(calls))
+    let newline = Expression.optional(.text("\n"))
+    let block: Expression =
+      switch tools {
+      case .single: .sequence([newline, call, newline, .text(tools.closing)])
+      case .list:
+        .sequence([
+          .text("["), newline, call, .any(.sequence([.text(","), .optional(.scalars(ScalarSet(of: " \n"))), call])),
+          newline, .text("]" + tools.closing),
+        ])
+      }
+    let body: Expression
+    if options.toolUse == .required {
+      let once = Expression.sequence([.text(tools.opening), block])
+      body = tools == .list ? once : .sequence([once, .any(.sequence([newline, once]))])
+    } else {
+      let text = try rules.number(of: "#text")
+      rules.define(text, try search(tools.opening, &rules, mayEnd: true, then: .sequence([block, .rule(text)])))
+      body = .rule(text)
+    }
+    try finish(&rules, body, style)
+    return try Grammar(rules)
+  }
+
+  /// Puts the thought before an answer, where there is one.
+  private static func finish(
+    _ rules: inout GrammarRules, _ body: Expression, _ style: AnswerParser.Style
+  ) throws(GrammarError) {
+    let root = try rules.number(of: "#answer")
+    rules.define(root, body)
+    rules.root = root
+    guard style.thinks else { return }
+    let space = Expression.repeated(.scalars(ScalarSet(of: " \n")), 0, 4)
+    let thought = try search(ChatFormat.thinkClosing, &rules, mayEnd: false, then: .sequence([space, body]))
+    rules.define(
+      root,
+      style.beginsThinking
+        ? thought : .choice([body, .sequence([.optional(.text("\n")), .text(ChatFormat.thinkOpening), thought])]))
+  }
+
+  /// Any text up to the first place where a mark stands, and what comes behind it: the states of a search (Knuth, Morris
+  /// and Pratt 1977) as rules, each of which ends in the next.
+  private static func search(
+    _ mark: String, _ rules: inout GrammarRules, mayEnd: Bool, then following: Expression
+  ) throws(GrammarError) -> Expression {
+    let scalars = Array(mark.unicodeScalars)
+    let known = Set(scalars)
+    let other = ScalarSet(known.map { $0.value...$0.value }).inverted
+    let behind = try rules.add(following)
+    var states: [Int] = []
+    for index in scalars.indices { states.append(try rules.number(of: "#\(mark)\(index) \(rules.names.count)")) }
+    for index in scalars.indices {
+      var alternatives: [Expression] = mayEnd ? [.empty] : []
+      alternatives.append(.sequence([.scalars(other), .rule(states[0])]))
+      for scalar in known.sorted() {
+        let text = scalars[..<index] + [scalar]
+        let matched = (0...min(index + 1, scalars.count)).last { text.suffix($0).elementsEqual(scalars[..<$0]) } ?? 0
+        let next = matched == scalars.count ? behind : Expression.rule(states[matched])
+        alternatives.append(.sequence([.scalars(ScalarSet(scalar)), next]))
+      }
+      rules.define(states[index], .choice(alternatives))
+    }
+    return .rule(states[0])
+  }
+}

@@ -1,0 +1,108 @@
+public import JambaFormat
+
+/// A turn of a conversation.
+public struct ChatMessage: Sendable, Equatable {
+  /// `system`, `user`, `assistant` or `tool`. Templates print it between the marks of a turn: it is the program's word,
+  /// not a user's.
+  public var role: String
+  public var content: String
+  /// What an assistant thought before its answer, without `<think>` and `</think>`.
+  public var reasoning: String?
+  /// The functions that an assistant wants called.
+  public var toolCalls: [ToolCall]
+  /// Of a tool's message: the function's name.
+  public var name: String?
+
+  public init(
+    role: String, content: String, reasoning: String? = nil, toolCalls: [ToolCall] = [], name: String? = nil
+  ) {
+    self.role = role
+    self.content = content
+    self.reasoning = reasoning
+    self.toolCalls = toolCalls
+    self.name = name
+  }
+
+  public static func system(_ content: String) -> ChatMessage { .init(role: "system", content: content) }
+  public static func user(_ content: String) -> ChatMessage { .init(role: "user", content: content) }
+  public static func assistant(_ content: String) -> ChatMessage { .init(role: "assistant", content: content) }
+
+  /// What a function that an assistant called has returned.
+  public static func tool(_ content: String, name: String? = nil) -> ChatMessage {
+    .init(role: "tool", content: content, name: name)
+  }
+}
+
+// MARK: - Saving
+
+extension ChatMessage {
+  /// The message as saved conversations hold it.
+  var record: JSON {
+    var object: JSONObject = ["role": .string(role), "content": .string(content)]
+    if let reasoning { object["reasoning"] = .string(reasoning) }
+    if let name { object["name"] = .string(name) }
+    if !toolCalls.isEmpty {
+      object["tool_calls"] = .array(toolCalls.map { .object(["name": .string($0.name), "arguments": $0.arguments]) })
+    }
+    return .object(object)
+  }
+
+  /// nil for what is no message.
+  init?(record: JSON) {
+    guard let role = record["role"]?.string, let content = record["content"]?.string else { return nil }
+    var calls: [ToolCall] = []
+    for call in record["tool_calls"]?.array ?? [] {
+      guard let name = call["name"]?.string, let arguments = call["arguments"] else { return nil }
+      calls.append(ToolCall(name: name, arguments: arguments))
+    }
+    self.init(
+      role: role, content: content, reasoning: record["reasoning"]?.string, toolCalls: calls,
+      name: record["name"]?.string)
+  }
+}
+
+/// A function call that a model has asked for.
+public struct ToolCall: Sendable, Equatable {
+  public var name: String
+  /// An object, unless the model has written something else.
+  public var arguments: JSON
+
+  public init(name: String, arguments: JSON) {
+    self.name = name
+    self.arguments = arguments
+  }
+}
+
+/// What a chat template is given beside the messages.
+public struct ChatOptions: Sendable {
+  /// Functions the model may call: `{"type": "function", "function": {"name": …, "description": …, "parameters": schema}}`.
+  public var tools: [JSON]
+  public var toolUse: ToolUse
+  /// Texts the model may refer to, as the template wants them (`title`, `text` …).
+  public var documents: [JSON]
+  /// More variables of the template, such as `knobs` or `enable_thinking`. They are the program's word: names of control
+  /// tokens in them count.
+  public var variables: JSONObject
+  /// Whether names of control tokens in messages, tools and documents become those tokens. As a rule they stay text.
+  public var parsesSpecialTokens: Bool
+
+  public enum ToolUse: Sendable {
+    /// The model calls as it likes, and writes what it likes.
+    case free
+    /// The model calls as it likes; a call names one of the functions, and its arguments fit the function's parameters.
+    case constrained
+    /// The answer is such a call.
+    case required
+  }
+
+  public init(
+    tools: [JSON] = [], toolUse: ToolUse = .free, documents: [JSON] = [], variables: JSONObject = [:],
+    parsesSpecialTokens: Bool = false
+  ) {
+    self.tools = tools
+    self.toolUse = toolUse
+    self.documents = documents
+    self.variables = variables
+    self.parsesSpecialTokens = parsesSpecialTokens
+  }
+}

@@ -1,0 +1,104 @@
+/// What must be known of a grammar before it is followed. Linear in its edges, whatever the grammar.
+enum AutomatonAnalysis {
+  /// The states from which a rule's end can be reached.
+  static func productiveStates(_ outgoing: [[Automaton.Edge]], _ isEnd: [Bool]) -> [Bool] {
+    fixpoint(outgoing, isEnd) { _ in true }
+  }
+
+  /// The states from which a rule's end can be reached without a byte.
+  private static func nullableStates(_ outgoing: [[Automaton.Edge]], _ isEnd: [Bool]) -> [Bool] {
+    fixpoint(outgoing, isEnd) { $0.kind != .bytes }
+  }
+
+  /// Spreads a property from the ends back over edges; one over a call needs it of the rule and of what follows.
+  private static func fixpoint(
+    _ outgoing: [[Automaton.Edge]], _ isEnd: [Bool], where counts: (Automaton.Edge) -> Bool
+  ) -> [Bool] {
+    var users: [[(state: Int32, edge: Int32)]] = Array(repeating: [], count: outgoing.count)
+    for (state, edges) in outgoing.enumerated() {
+      for (index, edge) in edges.enumerated() where counts(edge) {
+        users[Int(edge.target)].append((Int32(state), Int32(index)))
+        if edge.kind == .call { users[Int(edge.following)].append((Int32(state), Int32(index))) }
+      }
+    }
+    var holds = isEnd
+    var waiting = isEnd.indices.filter { isEnd[$0] }
+    while let state = waiting.popLast() {
+      for user in users[state] where !holds[Int(user.state)] {
+        let edge = outgoing[Int(user.state)][Int(user.edge)]
+        guard holds[Int(edge.target)], edge.kind != .call || holds[Int(edge.following)] else { continue }
+        holds[Int(user.state)] = true
+        waiting.append(Int(user.state))
+      }
+    }
+    return holds
+  }
+
+  /// The first states of rules that come to themselves without a byte, by way of a call; empty if there are none.
+  ///
+  /// Such rules would wait for themselves without end. Circles of empty edges alone are harmless.
+  static func leftRecursiveStates(_ automaton: Automaton) -> [Int32] {
+    let count = automaton.isEnd.count
+    let outgoing = (0..<count).map { state in automaton.edges(of: Int32(state)).map { automaton.edges[$0] } }
+    let isNullable = nullableStates(outgoing, automaton.isEnd)
+    func corners(_ state: Int) -> [Int32] {
+      var corners: [Int32] = []
+      for edge in outgoing[state] where edge.kind != .bytes {
+        corners.append(edge.target)
+        if edge.kind == .call, isNullable[Int(edge.target)] { corners.append(edge.following) }
+      }
+      return corners
+    }
+    let component = components(count, corners)
+    var states: [Int32] = []
+    for state in 0..<count {
+      for edge in outgoing[state] where edge.kind == .call && component[state] == component[Int(edge.target)] {
+        states.append(edge.target)
+      }
+    }
+    return states
+  }
+
+  /// Strongly connected components (Tarjan 1972), without recursion: a grammar may be as deep as it is large.
+  private static func components(_ count: Int, _ successors: (Int) -> [Int32]) -> [Int32] {
+    var index = [Int32](repeating: -1, count: count)
+    var low = [Int32](repeating: 0, count: count)
+    var component = [Int32](repeating: -1, count: count)
+    var open: [Int] = []
+    var next: Int32 = 0
+    var componentCount: Int32 = 0
+    for root in 0..<count where index[root] < 0 {
+      var path: [(state: Int, successors: [Int32], done: Int)] = []
+      func enter(_ state: Int) {
+        index[state] = next
+        low[state] = next
+        next += 1
+        open.append(state)
+        path.append((state, successors(state), 0))
+      }
+      enter(root)
+      while let top = path.last {
+        if top.done < top.successors.count {
+          path[path.count - 1].done += 1
+          let successor = Int(top.successors[top.done])
+          if index[successor] < 0 {
+            enter(successor)
+          } else if component[successor] < 0 {
+            low[top.state] = min(low[top.state], index[successor])
+          }
+          continue
+        }
+        path.removeLast()
+        if let caller = path.last { low[caller.state] = min(low[caller.state], low[top.state]) }
+        if low[top.state] == index[top.state] {
+          while let state = open.popLast() {
+            component[state] = componentCount
+            if state == top.state { break }
+          }
+          componentCount += 1
+        }
+      }
+    }
+    return component
+  }
+}

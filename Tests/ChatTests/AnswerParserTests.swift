@@ -1,0 +1,76 @@
+import Jamba
+import JambaFormat
+import Testing
+
+/// Answers taken apart, however they are cut.
+@Suite struct AnswerParserTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    var thinks = false
+    var begins = false
+    var tools: ChatFormat.ToolStyle?
+    let answer: String
+    let text: String
+    var reasoning = ""
+    var calls: [ToolCall] = []
+
+    var testDescription: String { answer }
+  }
+
+  static func call(_ name: String, _ arguments: JSONObject = [:]) -> ToolCall {
+    ToolCall(name: name, arguments: .object(arguments))
+  }
+
+  static let cases: [Case] = [
+    Case(answer: "<think>plain</think> <tool_call>", text: "<think>plain</think> <tool_call>"),
+    Case(thinks: true, answer: "<think>\nWell…\n</think>\n\nYes.", text: "Yes.", reasoning: "Well…"),
+    Case(thinks: true, answer: "\n<think>a</think>b\n", text: "b", reasoning: "a"),
+    Case(thinks: true, begins: true, answer: "\nWell, 1 < 2 </thin\n</think>\n\n  Yes\n no.", text: "Yes\n no.", reasoning: "Well, 1 < 2 </thin"),
+    Case(thinks: true, begins: true, answer: "never done </thi", text: "", reasoning: "never done </thi"),
+    Case(thinks: true, answer: "No thought <think>here</think>", text: "No thought <think>here</think>"),
+    Case(thinks: true, answer: "<thing>", text: "<thing>"),
+    Case(thinks: true, answer: "<th", text: "<th"),
+    Case(
+      tools: .single, answer: "Let me see.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": \"</tool_call>}\\\"\"}}\n</tool_call>",
+      text: "Let me see.", calls: [call("f", ["a": .string("</tool_call>}\"")])]),
+    Case(
+      tools: .single,
+      answer: "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>\n<tool_call>{\"name\": \"g\", \"arguments\": \"{\\\"x\\\": 1}\"}</tool_call> done",
+      text: "done", calls: [call("f"), call("g", ["x": .integer(1)])]),
+    Case(
+      thinks: true, begins: true, tools: .single, answer: "hm</think><tool_call>{\"name\": \"f\"}</tool_call>", text: "", reasoning: "hm",
+      calls: [call("f")]),
+    Case(
+      tools: .list, answer: "<tool_calls>[\n{\"name\": \"f\", \"arguments\": {\"é\": [1, {}]}},\n{\"name\": \"g\", \"arguments\": {}}\n]</tool_calls>",
+      text: "", calls: [call("f", ["é": .array([.integer(1), .object([:])])]), call("g")]),
+    // What is no call stays text.
+    Case(tools: .single, answer: "<tool_call>no json</tool_call>", text: "<tool_call>no json</tool_call>"),
+    Case(tools: .single, answer: "a <tool_call>{\"nome\": 1}</tool_call> b", text: "a <tool_call>{\"nome\": 1}</tool_call> b"),
+    Case(tools: .single, answer: "<tool_call>{\"name\": \"f\", \"argu", text: "<tool_call>{\"name\": \"f\", \"argu"),
+    Case(tools: .list, answer: "<tool_calls>[}", text: "<tool_calls>[}"),
+    Case(tools: .list, answer: "a < b <tool", text: "a < b <tool"),
+  ]
+
+  @Test(arguments: cases)
+  func takesAnswersApart(_ example: Case) {
+    var style = AnswerParser.Style()
+    style.thinks = example.thinks
+    style.beginsThinking = example.begins
+    style.tools = example.tools
+    let characters = Array(example.answer)
+    for size in [1, 2, 3, 7, characters.count] {
+      var parser = AnswerParser(style)
+      var all = AnswerParser.Parts()
+      func add(_ parts: AnswerParser.Parts) {
+        all.text += parts.text
+        all.reasoning += parts.reasoning
+        all.toolCalls += parts.toolCalls
+      }
+      for start in stride(from: 0, to: characters.count, by: size) {
+        add(parser.push(String(characters[start..<min(start + size, characters.count)])))
+      }
+      add(parser.finish())
+      let isSame = all.text == example.text && all.reasoning == example.reasoning && all.toolCalls == example.calls
+      #expect(isSame, "in pieces of \(size): \(all)")
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import Jamba
+import JambaFormat
+import Testing
+
+/// Token masks, compared with what the grammar's few texts say.
+@Suite struct ConstraintTests {
+  /// A tokenizer of some pieces and, for bytes, `<0x..>`; id 0 ends a text, id 1 is another control token.
+  static func tokenizer(_ pieces: [String]) throws -> Tokenizer {
+    var vocabulary = JSONObject()
+    for piece in ["<|end|>", "<|other|>", "<unk>"] + pieces { vocabulary[piece] = .integer(vocabulary.count) }
+    for byte in 0..<256 {
+      let digits = String(byte, radix: 16, uppercase: true)
+      vocabulary["<0x\(byte < 16 ? "0" : "")\(digits)>"] = .integer(vocabulary.count)
+    }
+    func special(_ id: Int, _ content: String) -> JSON {
+      .object(["id": .integer(id), "content": .string(content), "special": .bool(true), "normalized": .bool(false)])
+    }
+    let json: JSON = .object([
+      "model": .object([
+        "vocab": .object(vocabulary), "merges": .array([]), "byte_fallback": .bool(true), "unk_token": .string("<unk>"),
+      ]),
+      "added_tokens": .array([special(0, "<|end|>"), special(1, "<|other|>"), special(2, "<unk>")]),
+      "decoder": try JSON.parse(
+        #"{"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}"#),
+    ])
+    return try Tokenizer(json: json, configuration: nil)
+  }
+
+  static let pieces = ["a", "b", "ab", "ba", "aba", "é", "日", "日本", "本", "▁", "▁a", "▁▁", "a▁b", "😀", "\n", "\"", "x"]
+
+  /// The bytes of a token in the middle of a text.
+  static func bytes(_ token: Int32, _ tokenizer: Tokenizer) -> [UInt8] {
+    let piece = tokenizer.piece(of: token)!
+    if piece.hasPrefix("<0x"), let byte = UInt8(piece.dropFirst(3).dropLast(), radix: 16) { return [byte] }
+    return Array(piece.utf8.isEmpty ? "".utf8 : String(piece.map { $0 == "▁" ? " " : $0 }).utf8)
+  }
+
+  /// Texts of a grammar are walked through in every way that tokens can spell them: at each place exactly those tokens are
+  /// allowed that go on towards one of the texts, and the end where one is whole.
+  @Test(arguments: [
+    ["a", "ab", "aba", "abab"], ["日本", "日本日", "é"], ["a b", "a  b", " x"], ["😀a", "😁", "\u{7FF}", "\u{800}"], ["", "a\nb", "\""],
+  ])
+  func allowsExactlyWhatTheTextsSay(_ texts: [String]) throws {
+    let tokenizer = try Self.tokenizer(Self.pieces)
+    let literals = texts.map { text in
+      "\"" + text.unicodeScalars.map { "\\U" + String(repeating: "0", count: 8 - String($0.value, radix: 16).count) + String($0.value, radix: 16) }.joined() + "\""
+    }
+    let grammar = try Grammar(gbnf: "root ::= " + literals.joined(separator: " | "))
+    let vocabulary = TokenTexts(tokenizer)
+    var checked = 0
+    func walk(_ tokens: [Int32], _ text: [UInt8]) throws {
+      let constraint = try TokenConstraint(grammar, vocabulary, endTokens: [0], afterText: true)
+      for token in tokens { try constraint.advance(token) }
+      let isWhole = texts.contains { Array($0.utf8) == text }
+      let goesOn = texts.contains { $0.utf8.starts(with: text) && $0.utf8.count > text.count }
+      #expect(constraint.isComplete == (isWhole && !goesOn))
+      let mask = try constraint.allowedTokens()
+      for token in 0..<Int32(tokenizer.idEnd) {
+        let bytes = token < 3 ? [] : Self.bytes(token, tokenizer)
+        let expected =
+          token == 0 ? isWhole : token > 2 && !bytes.isEmpty && texts.contains { $0.utf8.starts(with: text + bytes) }
+        #expect(mask.contains(Int(token)) == expected, "\(tokens) \(tokenizer.piece(of: token)!)")
+        checked += 1
+        if expected, token > 2 { try walk(tokens + [token], text + bytes) }
+      }
+    }
+    try walk([], [])
+    #expect(checked > 1000)
+  }
+
+  /// The first token of a text that stands alone loses its space, and may be nothing but that space.
+  @Test func firstTokensLoseTheirSpace() throws {
+    let tokenizer = try Self.tokenizer(Self.pieces)
+    let grammar = try Grammar(gbnf: "root ::= \"a\" \" b\"?")
+    let constraint = try TokenConstraint(grammar, TokenTexts(tokenizer), endTokens: [0])
+    func allowed() throws -> Set<String> {
+      let mask = try constraint.allowedTokens()
+      return Set((0..<tokenizer.idEnd).filter { mask.contains($0) }.map { tokenizer.piece(of: Int32($0))! })
+    }
+    #expect(try allowed() == ["a", "▁a", "▁", "<0x61>", "a▁b", "<0x20>"])
+    try constraint.advance(tokenizer.id(of: "▁")!)
+    #expect(try allowed() == ["a", "<0x61>", "a▁b"])
+    try constraint.advance(tokenizer.id(of: "a")!)
+    #expect(try allowed() == ["▁", "<0x20>", "<|end|>"])
+  }
+
+  @Test func saysWhenNoTokenFits() throws {
+    var json = try JSON.parse(#"{"model": {"vocab": {"a": 0, "b": 1, "<unk>": 2}, "merges": [], "unk_token": "<unk>"}}"#)
+    json = try JSON.parse(json.text())
+    let tokenizer = try Tokenizer(json: json, configuration: nil)
+    let constraint = try TokenConstraint(Grammar(gbnf: "root ::= \"ac\""), TokenTexts(tokenizer), endTokens: [])
+    try constraint.advance(0)
+    #expect(throws: GrammarError.noTokenFits) { try constraint.allowedTokens() }
+  }
+}

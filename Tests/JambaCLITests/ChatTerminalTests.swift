@@ -1,0 +1,119 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The chat at a terminal: a pseudo-terminal that the test types at and reads.
+@Suite struct ChatTerminalTests {
+  /// A program at a pseudo-terminal of its own.
+  final class TerminalSession {
+    let process = Process()
+    private let master: Int32
+    private(set) var screen = ""
+
+    init(_ arguments: [String], environment: [String: String]) throws {
+      var (master, slave): (Int32, Int32) = (-1, -1)
+      guard openpty(&master, &slave, nil, nil, nil) == 0 else { throw POSIXError(.ENOTTY) }
+      self.master = master
+      let handle = FileHandle(fileDescriptor: slave, closeOnDealloc: true)
+      process.executableURL = URL(fileURLWithPath: Program.path)
+      process.arguments = arguments
+      process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+      process.standardInput = handle
+      process.standardOutput = handle
+      process.standardError = handle
+      try process.run()
+      _ = fcntl(master, F_SETFL, O_NONBLOCK)
+    }
+
+    deinit {
+      if process.isRunning { process.terminate() }
+      close(master)
+    }
+
+    func type(_ text: String) {
+      let bytes = Array(text.utf8)
+      _ = bytes.withUnsafeBytes { write(master, $0.baseAddress, $0.count) }
+    }
+
+    /// Reads until a text has come since the last call, half a minute at most; what has come.
+    func wait(for text: String) -> String {
+      let deadline = Date(timeIntervalSinceNow: 30)
+      var bytes: [UInt8] = []
+      while Date() < deadline {
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        let count = read(master, &chunk, chunk.count)
+        if count > 0 { bytes += chunk[..<count] } else { usleep(10_000) }
+        let seen = String(decoding: bytes, as: UTF8.self)
+        if seen.contains(text) { return seen }
+      }
+      return String(decoding: bytes, as: UTF8.self)
+    }
+  }
+
+  @Test func typesAtATerminal() throws {
+    let folder = try TemporaryFolder()
+    let model = folder.file("demo.jamba")
+    #expect(try Program.run(["convert", Fixtures.checkpoint("demo"), model], in: folder).status == 0)
+    let history = folder.file("history")
+    let session = try TerminalSession(
+      ["chat", model, "--temperature", "0", "-n", "400"],
+      environment: ["JAMBA_HISTORY": history, "TERM": "xterm-256color", "LC_ALL": "", "LANG": ""])
+    #expect(session.wait(for: "> ").contains("/help"))
+
+    session.type("/help\r")
+    #expect(session.wait(for: "Alt-Return").contains("/system TEXT"))
+
+    // Wide characters take two columns: with one deleted the cursor goes back to column 2 + 6 + 2, counted from one.
+    session.type("größe 日本\u{7F}")
+    #expect(session.wait(for: "\u{1B}[11G").contains("größe 日本"))
+    session.type("\r")
+    let answer = session.wait(for: "context")
+    #expect(answer.contains("tokens/s") || answer.contains("/s; read"))
+
+    // A message of two lines, recalled from the history as one.
+    session.type("Hello,\u{1B}\ryou\r")
+    _ = session.wait(for: "of 8192]")
+    session.type("\u{1B}[A")
+    #expect(session.wait(for: "you").contains("Hello,"))
+    // Ctrl-C gives a line up.
+    session.type("\u{3}")
+    #expect(session.wait(for: "leaves)").contains("Ctrl-D"))
+    // A paste is text, line breaks and all, until return is pressed.
+    session.type("\u{1B}[200~one\ntwo\u{1B}[201~")
+    #expect(!session.wait(for: "two").contains("context"))
+    session.type("\r")
+    _ = session.wait(for: "of 8192]")
+
+    session.type("/stats\r")
+    #expect(session.wait(for: "at most in all").contains("messages"))
+    session.type("/nonsense\r")
+    #expect(session.wait(for: "no command").contains("/nonsense"))
+    // Ctrl-D in an empty line leaves.
+    session.type("\u{4}")
+    session.process.waitUntilExit()
+    #expect(session.process.terminationStatus == 0)
+    let kept = try String(contentsOfFile: history, encoding: .utf8)
+    #expect(kept.contains("größe") && kept.contains("Hello,"))
+    #expect(try FileManager.default.attributesOfItem(atPath: history)[.posixPermissions] as? Int == 0o600)
+  }
+
+  /// Ctrl-C while an answer is computed ends the answer and not the chat.
+  @Test func stopsAnAnswer() throws {
+    let folder = try TemporaryFolder()
+    let model = folder.file("demo.jamba")
+    #expect(try Program.run(["convert", Fixtures.checkpoint("demo"), model], in: folder).status == 0)
+    let grammar = folder.file("endless.gbnf")
+    try write(Array("root ::= [a-z ]+ \"!!!\"".utf8), to: grammar)
+    let session = try TerminalSession(
+      ["chat", model, "--grammar", grammar, "-n", "1000000"], environment: ["JAMBA_HISTORY": "", "TERM": "dumb"])
+    _ = session.wait(for: "> ")
+    session.type("Go on\r")
+    _ = session.wait(for: "a")
+    usleep(200_000)
+    kill(session.process.processIdentifier, SIGINT)
+    #expect(session.wait(for: "stopped").contains("stopped"))
+    session.type("/quit\r")
+    session.process.waitUntilExit()
+    #expect(session.process.terminationStatus == 0)
+  }
+}

@@ -1,0 +1,99 @@
+import ArgumentParser
+import Foundation
+import Jamba
+import JambaFormat
+
+/// Writes random texts of grammars, token by token, as a model with random logits would.
+///
+/// Reads JSON lines from a file: {"schema": …} or {"gbnf": …}, each with a "seed". Prints a line for each: {"text": …}, or
+/// {"error": …}. At the end, on standard error: how long token masks took.
+@main
+struct WalkGrammar: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "walk-grammar", abstract: "Writes random texts of grammars with a tokenizer's tokens.")
+
+  @Argument(help: "A tokenizer.json.")
+  var tokenizer: String
+
+  @Argument(help: "A file of JSON lines.")
+  var grammars: String
+
+  @Option(help: "Tokens drawn freely; after them, those that end something are taken where they may be.")
+  var free = 60
+
+  @Option(help: "Tokens after which a text is given up.")
+  var limit = 4000
+
+  func run() throws {
+    let tokenizer = try Tokenizer(
+      json: JSON.parse(FileSystem.contents(of: tokenizer, limit: 1 << 30)), configuration: nil)
+    guard let end = tokenizer.id(of: "<|endoftext|>") else { throw ValidationError("There is no <|endoftext|>.") }
+    let closers = ["\"", "}", "]", "\\"].compactMap { tokenizer.id(of: $0) }
+    var seconds: [Double] = []
+    let texts = TokenTexts(tokenizer)
+    let begin = ContinuousClock().now
+    texts.prepare()
+    let preparation = ContinuousClock().now - begin
+    for line in try FileSystem.contents(of: grammars, limit: 1 << 30).split(separator: 10) {
+      let line = try JSON.parse(line)
+      var random = SplitMix(state: UInt64(line["seed"]?.integer ?? 0))
+      do throws(GrammarError) {
+        let grammar =
+          if let source = line["gbnf"]?.string { try Grammar(gbnf: source) } else {
+            try Grammar(jsonSchema: line["schema"] ?? .bool(true))
+          }
+        let constraint = try TokenConstraint(grammar, texts, endTokens: [end])
+        var tokens: [Int32] = []
+        let clock = ContinuousClock()
+        while tokens.count < limit, !constraint.isComplete {
+          let begin = clock.now
+          let mask = try constraint.allowedTokens()
+          let passed = clock.now - begin
+          seconds.append(Double(passed.components.attoseconds) * 1e-18 + Double(passed.components.seconds))
+          let token = draw(mask, [end] + closers, isFree: tokens.count < free, tokenizer.idEnd, &random)
+          if token == end { break }
+          tokens.append(token)
+          try constraint.advance(token)
+        }
+        let isWhole = tokens.count < limit
+        print(JSON.object(isWhole ? ["text": .string(tokenizer.decode(tokens))] : ["error": .string("no end")]).text())
+      } catch {
+        print(JSON.object(["error": .string("\(error)")]).text())
+      }
+    }
+    seconds.sort()
+    guard !seconds.isEmpty else { return }
+    func milliseconds(_ share: Double) -> Double {
+      (seconds[min(seconds.count - 1, Int(share * Double(seconds.count)))] * 1e6).rounded() / 1e3
+    }
+    let mean = seconds.reduce(0, +) / Double(seconds.count)
+    var standardError = StandardError()
+    print(
+      "texts of \(tokenizer.idEnd) tokens prepared in \(preparation); \(seconds.count) masks: mean \((mean * 1e6).rounded() / 1e3) ms, median \(milliseconds(0.5)), 90 % \(milliseconds(0.9)), 99 % \(milliseconds(0.99)), most \(milliseconds(1))",
+      to: &standardError)
+  }
+
+  private func draw(
+    _ mask: TokenMask, _ preferred: [Int32], isFree: Bool, _ count: Int, _ random: inout SplitMix
+  ) -> Int32 {
+    if !isFree { for token in preferred where mask.contains(Int(token)) { return token } }
+    let allowed = (0..<count).filter { mask.contains($0) }
+    return Int32(allowed[Int(random.next() % UInt64(allowed.count))])
+  }
+}
+
+private struct StandardError: TextOutputStream {
+  func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}
+
+struct SplitMix {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
