@@ -1,5 +1,6 @@
 #include "CLineEditor.h"
 
+#include <errno.h>
 #include <histedit.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -126,7 +127,10 @@ int line_editor_read(line_editor *editor, const char *prompt, const char **line)
   editor->interrupted = 0;
   int count = 0;
   fputs("\033[?2004h", stderr);
+  errno = 0;
   const char *text = el_gets(editor->edit, &count);
+  // A signal from elsewhere ends the wait as Ctrl-C does.
+  if ((!text || count <= 0) && errno == EINTR) editor->interrupted = 1;
   fputs("\033[?2004l", stderr);
   fflush(stderr);
   if (editor->interrupted) return line_editor_interrupted;

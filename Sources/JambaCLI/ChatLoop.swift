@@ -69,7 +69,8 @@ final class ChatLoop {
         case ("/stats", 1): reportStatistics()
         case ("/system", _):
           conversation.setSystem(words.count > 1 ? words[1] : nil)
-          Terminal.report(words.count > 1 ? "The model is told so from now on." : "The model is told nothing beforehand.")
+          Terminal.report(
+            words.count > 1 ? "The model is told so from now on." : "The model is told nothing beforehand.")
         case ("/reset", 1):
           try conversation.reset()
           Terminal.report("The conversation is forgotten.")
@@ -89,7 +90,7 @@ final class ChatLoop {
           do {
             conversation = try Conversation(restoring: words[1], conversation.session.model, chat: conversation.chat)
           } catch { Terminal.report("\(error)") }
-        case let (word, count)
+        case (let word, let count)
         where word.hasPrefix("/") && !line.contains("\n") && (count == 1 || word == "/save" || word == "/load"):
           Terminal.report("There is no command \(line). /help lists the commands.")
         default: try turn(line, attempt: 0)
@@ -171,11 +172,14 @@ final class ChatLoop {
     statistics.answerSeconds += seconds
     let note = reason == .cancelled ? ", stopped" : reason == .length ? ", cut at -n \(options.maxTokens)" : ""
     Terminal.notice(
-      "[\(count) tokens, \(rate(count, seconds))/s; read \(read) at \(rate(read, prefilled - start))/s\(note); \(meter)]")
+      "[\(count) tokens, \(rate(count, seconds))/s; read \(read) at \(rate(read, prefilled - start))/s\(note); \(meter)]"
+    )
     return generation
   }
 
-  private func rate(_ count: Int, _ seconds: Double) -> String { Terminal.decimal(Double(count) / max(seconds, 1e-9), 1) }
+  private func rate(_ count: Int, _ seconds: Double) -> String {
+    Terminal.decimal(Double(count) / max(seconds, 1e-9), 1)
+  }
 
   /// How full the context is.
   private var meter: String {

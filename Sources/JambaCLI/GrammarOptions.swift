@@ -4,7 +4,8 @@ import JambaFormat
 
 /// What an answer may look like.
 struct GrammarOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("A file with a JSON schema: the answer is a JSON text that it describes.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("A file with a JSON schema: the answer is a JSON text that it describes.", valueName: "file"))
   var jsonSchema: String?
 
   @Option(help: ArgumentHelp("A file with a grammar in GBNF: the answer is one of its texts.", valueName: "file"))
@@ -65,7 +66,9 @@ struct TemplateOptions: ParsableArguments {
       case .required: .required
       }
     if let variables {
-      guard let object = try json(of: variables).object else { throw CommandFailure("\(variables) is not a JSON object") }
+      guard let object = try json(of: variables).object else {
+        throw CommandFailure("\(variables) is not a JSON object")
+      }
       options.variables = object
     }
     options.parsesSpecialTokens = parseSpecialTokens
@@ -75,5 +78,7 @@ struct TemplateOptions: ParsableArguments {
 
 /// Reads a file of JSON.
 func json(of path: String) throws -> JSON {
-  do { return try JSON.parse(try contents(of: path)) } catch let error as JSONError { throw CommandFailure("\(path) is \(error)") }
+  do { return try JSON.parse(try contents(of: path)) } catch let error as JSONError {
+    throw CommandFailure("\(path) is \(error)")
+  }
 }

@@ -113,6 +113,12 @@ enum Interrupt {
     #else
       action.__sigaction_handler.sa_handler = handler
     #endif
+    // Whoever started the program may have blocked them.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGINT)
+    sigaddset(&signals, SIGTERM)
+    sigprocmask(SIG_UNBLOCK, &signals, nil)
     sigaction(SIGINT, &action, nil)
     sigaction(SIGTERM, &action, nil)
   }

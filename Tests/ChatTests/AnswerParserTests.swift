@@ -24,27 +24,37 @@ import Testing
     Case(answer: "<think>plain</think> <tool_call>", text: "<think>plain</think> <tool_call>"),
     Case(thinks: true, answer: "<think>\nWell…\n</think>\n\nYes.", text: "Yes.", reasoning: "Well…"),
     Case(thinks: true, answer: "\n<think>a</think>b\n", text: "b", reasoning: "a"),
-    Case(thinks: true, begins: true, answer: "\nWell, 1 < 2 </thin\n</think>\n\n  Yes\n no.", text: "Yes\n no.", reasoning: "Well, 1 < 2 </thin"),
+    Case(
+      thinks: true, begins: true, answer: "\nWell, 1 < 2 </thin\n</think>\n\n  Yes\n no.", text: "Yes\n no.",
+      reasoning: "Well, 1 < 2 </thin"),
     Case(thinks: true, begins: true, answer: "never done </thi", text: "", reasoning: "never done </thi"),
     Case(thinks: true, answer: "No thought <think>here</think>", text: "No thought <think>here</think>"),
     Case(thinks: true, answer: "<thing>", text: "<thing>"),
     Case(thinks: true, answer: "<th", text: "<th"),
     Case(
-      tools: .single, answer: "Let me see.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": \"</tool_call>}\\\"\"}}\n</tool_call>",
+      tools: .single,
+      answer:
+        "Let me see.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": \"</tool_call>}\\\"\"}}\n</tool_call>",
       text: "Let me see.", calls: [call("f", ["a": .string("</tool_call>}\"")])]),
     Case(
       tools: .single,
-      answer: "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>\n<tool_call>{\"name\": \"g\", \"arguments\": \"{\\\"x\\\": 1}\"}</tool_call> done",
+      answer:
+        "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>\n<tool_call>{\"name\": \"g\", \"arguments\": \"{\\\"x\\\": 1}\"}</tool_call> done",
       text: "done", calls: [call("f"), call("g", ["x": .integer(1)])]),
     Case(
-      thinks: true, begins: true, tools: .single, answer: "hm</think><tool_call>{\"name\": \"f\"}</tool_call>", text: "", reasoning: "hm",
+      thinks: true, begins: true, tools: .single, answer: "hm</think><tool_call>{\"name\": \"f\"}</tool_call>",
+      text: "", reasoning: "hm",
       calls: [call("f")]),
     Case(
-      tools: .list, answer: "<tool_calls>[\n{\"name\": \"f\", \"arguments\": {\"é\": [1, {}]}},\n{\"name\": \"g\", \"arguments\": {}}\n]</tool_calls>",
+      tools: .list,
+      answer:
+        "<tool_calls>[\n{\"name\": \"f\", \"arguments\": {\"é\": [1, {}]}},\n{\"name\": \"g\", \"arguments\": {}}\n]</tool_calls>",
       text: "", calls: [call("f", ["é": .array([.integer(1), .object([:])])]), call("g")]),
     // What is no call stays text.
     Case(tools: .single, answer: "<tool_call>no json</tool_call>", text: "<tool_call>no json</tool_call>"),
-    Case(tools: .single, answer: "a <tool_call>{\"nome\": 1}</tool_call> b", text: "a <tool_call>{\"nome\": 1}</tool_call> b"),
+    Case(
+      tools: .single, answer: "a <tool_call>{\"nome\": 1}</tool_call> b",
+      text: "a <tool_call>{\"nome\": 1}</tool_call> b"),
     Case(tools: .single, answer: "<tool_call>{\"name\": \"f\", \"argu", text: "<tool_call>{\"name\": \"f\", \"argu"),
     Case(tools: .list, answer: "<tool_calls>[}", text: "<tool_calls>[}"),
     Case(tools: .list, answer: "a < b <tool", text: "a < b <tool"),

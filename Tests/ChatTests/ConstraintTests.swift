@@ -21,7 +21,8 @@ import Testing
       ]),
       "added_tokens": .array([special(0, "<|end|>"), special(1, "<|other|>"), special(2, "<unk>")]),
       "decoder": try JSON.parse(
-        #"{"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}"#),
+        #"{"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}"#
+      ),
     ])
     return try Tokenizer(json: json, configuration: nil)
   }
@@ -38,12 +39,16 @@ import Testing
   /// Texts of a grammar are walked through in every way that tokens can spell them: at each place exactly those tokens are
   /// allowed that go on towards one of the texts, and the end where one is whole.
   @Test(arguments: [
-    ["a", "ab", "aba", "abab"], ["日本", "日本日", "é"], ["a b", "a  b", " x"], ["😀a", "😁", "\u{7FF}", "\u{800}"], ["", "a\nb", "\""],
+    ["a", "ab", "aba", "abab"], ["日本", "日本日", "é"], ["a b", "a  b", " x"], ["😀a", "😁", "\u{7FF}", "\u{800}"],
+    ["", "a\nb", "\""],
   ])
   func allowsExactlyWhatTheTextsSay(_ texts: [String]) throws {
     let tokenizer = try Self.tokenizer(Self.pieces)
     let literals = texts.map { text in
-      "\"" + text.unicodeScalars.map { "\\U" + String(repeating: "0", count: 8 - String($0.value, radix: 16).count) + String($0.value, radix: 16) }.joined() + "\""
+      "\""
+        + text.unicodeScalars.map {
+          "\\U" + String(repeating: "0", count: 8 - String($0.value, radix: 16).count) + String($0.value, radix: 16)
+        }.joined() + "\""
     }
     let grammar = try Grammar(gbnf: "root ::= " + literals.joined(separator: " | "))
     let vocabulary = TokenTexts(tokenizer)
@@ -85,7 +90,8 @@ import Testing
   }
 
   @Test func saysWhenNoTokenFits() throws {
-    var json = try JSON.parse(#"{"model": {"vocab": {"a": 0, "b": 1, "<unk>": 2}, "merges": [], "unk_token": "<unk>"}}"#)
+    var json = try JSON.parse(
+      #"{"model": {"vocab": {"a": 0, "b": 1, "<unk>": 2}, "merges": [], "unk_token": "<unk>"}}"#)
     json = try JSON.parse(json.text())
     let tokenizer = try Tokenizer(json: json, configuration: nil)
     let constraint = try TokenConstraint(Grammar(gbnf: "root ::= \"ac\""), TokenTexts(tokenizer), endTokens: [])

@@ -3,21 +3,25 @@ import Testing
 
 /// GBNF: what is read, what it matches, and what is refused.
 @Suite struct GrammarTests {
-  @Test(arguments: [
-    ("root ::= \"yes\" | \"no\"", ["yes", "no"], ["", "y", "yesno", "Yes"]),
-    ("root ::= [a-c]+ [^a-c\\n]?", ["a", "abcabc", "ab!", "ab日"], ["", "!", "ab!!", "ab\n"]),
-    ("root ::= (\"a\" | \"b\" \"c\")* \"d\"", ["d", "ad", "bcad"], ["a", "bd", "bcbd"]),
-    ("root ::= \"x\"{2} \"y\"{1,3} \"z\"{2,}", ["xxyzz", "xxyyyzzzz"], ["xyzz", "xxyyyyzz", "xxyz"]),
-    ("root ::= list\nlist ::= \"[\" (item (\",\" item)*)? \"]\"\nitem ::= [0-9] | list", ["[]", "[1,[2,[]],3]"], ["[", "[1,]", "[[]"]),
-    ("root ::= \"\\x41\\u00e9\\U0001F600\\n\\\"\\\\\"", ["Aé😀\n\"\\"], ["Aé😀"]),
-    ("# comment\nroot ::= # more\n  \"a\" |\n  \"b\" # end\n\n", ["a", "b"], ["ab"]),
-    ("root ::= . .", ["ab", "日😀", "\u{0}\u{10FFFF}"], ["a", "abc"]),
-    ("root ::= [α-ωΑ-Ω]", ["α", "ω", "Σ"], ["a", "ϊ"]),
-    ("root ::= a | \"\"\na ::= \"x\" a \"y\" | \"x\" \"y\"", ["", "xy", "xxxyyy"], ["xyxy", "xxy"]),
-    ("root ::= (\"\" | \"a\" | [b]*)* \"c\"", ["c", "aabbac"], ["", "ac!"]),
-    ("root ::= [\\]\\-^] [+-]", ["]-", "^+", "-+"], ["a+", "--+"]),
-    ("root ::= even\neven ::= \"\" | \"a\" odd\nodd ::= \"a\" even", ["", "aa", "aaaa"], ["a", "aaa"]),
-  ] as [(String, [String], [String])])
+  @Test(
+    arguments: [
+      ("root ::= \"yes\" | \"no\"", ["yes", "no"], ["", "y", "yesno", "Yes"]),
+      ("root ::= [a-c]+ [^a-c\\n]?", ["a", "abcabc", "ab!", "ab日"], ["", "!", "ab!!", "ab\n"]),
+      ("root ::= (\"a\" | \"b\" \"c\")* \"d\"", ["d", "ad", "bcad"], ["a", "bd", "bcbd"]),
+      ("root ::= \"x\"{2} \"y\"{1,3} \"z\"{2,}", ["xxyzz", "xxyyyzzzz"], ["xyzz", "xxyyyyzz", "xxyz"]),
+      (
+        "root ::= list\nlist ::= \"[\" (item (\",\" item)*)? \"]\"\nitem ::= [0-9] | list", ["[]", "[1,[2,[]],3]"],
+        ["[", "[1,]", "[[]"]
+      ),
+      ("root ::= \"\\x41\\u00e9\\U0001F600\\n\\\"\\\\\"", ["Aé😀\n\"\\"], ["Aé😀"]),
+      ("# comment\nroot ::= # more\n  \"a\" |\n  \"b\" # end\n\n", ["a", "b"], ["ab"]),
+      ("root ::= . .", ["ab", "日😀", "\u{0}\u{10FFFF}"], ["a", "abc"]),
+      ("root ::= [α-ωΑ-Ω]", ["α", "ω", "Σ"], ["a", "ϊ"]),
+      ("root ::= a | \"\"\na ::= \"x\" a \"y\" | \"x\" \"y\"", ["", "xy", "xxxyyy"], ["xyxy", "xxy"]),
+      ("root ::= (\"\" | \"a\" | [b]*)* \"c\"", ["c", "aabbac"], ["", "ac!"]),
+      ("root ::= [\\]\\-^] [+-]", ["]-", "^+", "-+"], ["a+", "--+"]),
+      ("root ::= even\neven ::= \"\" | \"a\" odd\nodd ::= \"a\" even", ["", "aa", "aaaa"], ["a", "aaa"]),
+    ] as [(String, [String], [String])])
   func matches(_ source: String, _ right: [String], _ wrong: [String]) throws {
     let grammar = try Grammar(gbnf: source)
     for text in right { #expect(try grammar.matches(text), "\(text.debugDescription)") }
@@ -27,7 +31,8 @@ import Testing
   /// Every border between lengths of UTF-8, and a few that are none, against the numbers themselves.
   @Test func takesExactlyTheCharactersOfAClass() throws {
     let borders: [UInt32] = [
-      0, 0x7F, 0x80, 0xBF, 0xC0, 0x7FF, 0x800, 0xFFF, 0x1000, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x1F5FF, 0x3FFFF, 0x40000,
+      0, 0x7F, 0x80, 0xBF, 0xC0, 0x7FF, 0x800, 0xFFF, 0x1000, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x1F5FF, 0x3FFFF,
+      0x40000,
       0x10FFFF,
     ]
     func escaped(_ value: UInt32) -> String {
@@ -47,11 +52,15 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("root ::= \"a", 1, 10), ("root ::= [a", 1, 10), ("root = \"a\"", 1, 6), ("root ::= \"a\" )", 1, 14), ("root ::= (\"a\"", 1, 14),
-    ("root ::= \"a\"{2", 1, 15), ("root ::= \"a\"{3,2}", 1, 17), ("root ::= \"\\q\"", 1, 11), ("root ::= [z-a]", 1, 14),
-    ("root ::= \"a\"\nroot ::= \"b\"", 2, 1), ("root ::= \"\\ud800\"", 1, 17), ("root ::= \"a\"{99999999}", 1, 22), ("\n  !", 2, 3),
-  ] as [(String, Int, Int)])
+  @Test(
+    arguments: [
+      ("root ::= \"a", 1, 10), ("root ::= [a", 1, 10), ("root = \"a\"", 1, 6), ("root ::= \"a\" )", 1, 14),
+      ("root ::= (\"a\"", 1, 14),
+      ("root ::= \"a\"{2", 1, 15), ("root ::= \"a\"{3,2}", 1, 17), ("root ::= \"\\q\"", 1, 11),
+      ("root ::= [z-a]", 1, 14),
+      ("root ::= \"a\"\nroot ::= \"b\"", 2, 1), ("root ::= \"\\ud800\"", 1, 17), ("root ::= \"a\"{99999999}", 1, 22),
+      ("\n  !", 2, 3),
+    ] as [(String, Int, Int)])
   func saysWhereItIsWrong(_ source: String, _ line: Int, _ column: Int) throws {
     let error = try #require(throws: GrammarError.self) { try Grammar(gbnf: source) }
     guard case .syntax(_, let foundLine, let foundColumn) = error else {
@@ -82,7 +91,9 @@ import Testing
   /// Grammars written to use up time or memory end with an error or are followed quickly.
   @Test func boundsHostileGrammars() throws {
     func outcome(_ source: String, _ text: String) -> Result<Bool, GrammarError> {
-      do throws(GrammarError) { return .success(try Grammar(gbnf: source).matches(text)) } catch { return .failure(error) }
+      do throws(GrammarError) { return .success(try Grammar(gbnf: source).matches(text)) } catch {
+        return .failure(error)
+      }
     }
     let nested = "root ::= " + String(repeating: "(", count: 5000) + "\"a\"" + String(repeating: ")", count: 5000)
     guard case .failure(.syntax) = outcome(nested, "a") else { return #expect(Bool(false)) }
@@ -96,12 +107,14 @@ import Testing
     let deep = String(repeating: "x", count: 500)
     #expect(outcome(ambiguous, deep + "w" + String(repeating: "y", count: 300)) == .success(true))
     #expect(outcome(ambiguous, deep + "w" + String(repeating: "z", count: 501)) == .success(false))
-    let layered = (0..<60).map { "r\($0) ::= r\($0 + 1) \"x\" | r\($0 + 1) \"y\"\n" }.joined() + "r60 ::= \"a\"\nroot ::= r0"
+    let layered =
+      (0..<60).map { "r\($0) ::= r\($0 + 1) \"x\" | r\($0 + 1) \"y\"\n" }.joined() + "r60 ::= \"a\"\nroot ::= r0"
     #expect(outcome(layered, "a" + String(repeating: "xy", count: 30)) == .success(true))
     // Right recursion keeps no stack, whatever the length; nesting is bounded.
     #expect(outcome("root ::= \"a\" root | \"\"", String(repeating: "a", count: 200_000)) == .success(true))
     let brackets = "root ::= \"[\" root \"]\" | \"\""
-    #expect(outcome(brackets, String(repeating: "[", count: 900) + String(repeating: "]", count: 900)) == .success(true))
+    #expect(
+      outcome(brackets, String(repeating: "[", count: 900) + String(repeating: "]", count: 900)) == .success(true))
     #expect(outcome(brackets, String(repeating: "[", count: 90_000)) == .success(false))
     let many = (0..<70_000).map { "r\($0) ::= \"a\"\n" }.joined()
     guard case .failure(.tooLarge) = outcome(many + "root ::= r0", "a") else { return #expect(Bool(false)) }

@@ -12,7 +12,6 @@ package struct AnswerParser {
     /// Names of tokens that mark parts.
     var markers: [String] = []
 
-
     package init() {}
 
     var isPlain: Bool { !thinks && tools == nil }
@@ -64,7 +63,7 @@ package struct AnswerParser {
     case .beginning, .text: emit(held, to: &parts.text)
     case .thinking: emit(held, to: &parts.reasoning)
     // A call that has no end is no call.
-    case .calling(let scanner): parts.text += String(decoding: scanner.raw + held, as: UTF8.self)
+    case .calling(let scanner): parts.text += String(decoding: space + scanner.raw + held, as: UTF8.self)
     }
     held = []
     return parts
@@ -103,10 +102,7 @@ package struct AnswerParser {
         return false
       }
       let isOpened = take(until: [tools.opening], into: &parts.text) != nil
-      if isOpened {
-        space = []
-        state = .calling(CallScanner(tools))
-      }
+      if isOpened { state = .calling(CallScanner(tools)) }
       return isOpened
     case .calling(var scanner):
       let end = scanner.push(held[...])
@@ -118,6 +114,7 @@ package struct AnswerParser {
         return false
       case .closed:
         held.removeFirst(end)
+        space = []
         isAtStart = true
         state = .text
       case .failed:
@@ -237,7 +234,13 @@ struct CallScanner {
   private mutating func takeInObject(_ byte: UInt8) {
     object.append(byte)
     if isInString {
-      if isEscaped { isEscaped = false } else if byte == UInt8(ascii: "\\") { isEscaped = true } else if byte == UInt8(ascii: "\"") { isInString = false }
+      if isEscaped {
+        isEscaped = false
+      } else if byte == UInt8(ascii: "\\") {
+        isEscaped = true
+      } else if byte == UInt8(ascii: "\"") {
+        isInString = false
+      }
       return
     }
     switch byte {
@@ -253,8 +256,14 @@ struct CallScanner {
   private mutating func endObject() {
     defer { object = [] }
     let json: JSON
-    do { json = try JSON.parse(object) } catch { return outcome = .failed }
-    guard let name = json["name"]?.string else { return outcome = .failed }
+    do { json = try JSON.parse(object) } catch {
+      outcome = .failed
+      return
+    }
+    guard let name = json["name"]?.string else {
+      outcome = .failed
+      return
+    }
     var arguments = json["arguments"] ?? json["parameters"] ?? .object([:])
     // Some models write the arguments as a string that holds them.
     if let text = arguments.string, let inner = CallScanner.json(text) { arguments = inner }

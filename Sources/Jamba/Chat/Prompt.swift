@@ -23,7 +23,9 @@ extension JambaModel {
   }
 
   /// The tokens of a rendered conversation.
-  package func promptTokens(_ messages: [ChatMessage], options: ChatOptions = ChatOptions()) throws(JambaError) -> [Int32] {
+  package func promptTokens(_ messages: [ChatMessage], options: ChatOptions = ChatOptions()) throws(JambaError)
+    -> [Int32]
+  {
     try requireTokenizer().encode(prompt(messages, options).text)
   }
 
@@ -40,6 +42,12 @@ extension JambaModel {
       let start = configuration.bosTokenID.flatMap { tokenizer?.piece(of: Int32($0)) } ?? ""
       return Prompt(
         text: MarkedText(marked: start + text, mark: marker?.mark), marker: marker, parsing: AnswerParser.Style())
+    }
+    if options.toolUse != .free {
+      guard !options.tools.isEmpty else { throw .invalidOption("calls are to fit the tools, but there are no tools") }
+      guard chatFormat.toolStyle != nil else {
+        throw .invalidOption("calls are to fit the tools, but the chat template shows no way of calling them that is known")
+      }
     }
     var context = options.variables
     context["messages"] = .array(

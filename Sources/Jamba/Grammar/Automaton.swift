@@ -38,16 +38,15 @@ struct Automaton: Sendable {
     isEnd = graph.isEnd
     let isProductive = AutomatonAnalysis.productiveStates(graph.outgoing, graph.isEnd)
     guard isProductive[Int(start)] else { throw .matchesNothing }
-    for state in graph.outgoing.indices {
+    let outgoing = graph.outgoing.map { edges in
+      edges.filter { isProductive[Int($0.target)] && ($0.kind != .call || isProductive[Int($0.following)]) }
+    }
+    for list in outgoing {
       edgeStarts.append(Int32(edges.count))
-      guard isProductive[state] else { continue }
-      edges += graph.outgoing[state].filter {
-        isProductive[Int($0.target)] && ($0.kind != .call || isProductive[Int($0.following)])
-      }
+      edges += list
     }
     edgeStarts.append(Int32(edges.count))
-    onlyEnds = isEnd
-    for state in isEnd.indices where edgeStarts[state] != edgeStarts[state + 1] { onlyEnds[state] = false }
+    onlyEnds = AutomatonAnalysis.endingStates(outgoing, isEnd)
 
     var isCut = [Bool](repeating: false, count: 257)
     for edge in edges where edge.kind == .bytes {
@@ -98,7 +97,9 @@ private struct AutomatonBuilder {
     return Int32(outgoing.count - 1)
   }
 
-  private mutating func connect(_ from: Int32, _ kind: Automaton.Edge.Kind, low: UInt8 = 0, high: UInt8 = 0, following: Int32 = 0, to target: Int32) {
+  private mutating func connect(
+    _ from: Int32, _ kind: Automaton.Edge.Kind, low: UInt8 = 0, high: UInt8 = 0, following: Int32 = 0, to target: Int32
+  ) {
     outgoing[Int(from)].append(
       Automaton.Edge(kind: kind, low: low, high: high, following: following, target: target))
   }
@@ -196,7 +197,8 @@ private struct AutomatonBuilder {
         tails[tail] = here
       }
       connect(
-        start, .bytes, low: sequence[0].lowerBound, high: sequence[0].upperBound, to: tails[Array(sequence.dropFirst())]!)
+        start, .bytes, low: sequence[0].lowerBound, high: sequence[0].upperBound,
+        to: tails[Array(sequence.dropFirst())]!)
     }
     setStarts[set] = start
     return start

@@ -5,6 +5,27 @@ enum AutomatonAnalysis {
     fixpoint(outgoing, isEnd) { _ in true }
   }
 
+  /// The states from which nothing leads but to the end of the rule, without a byte.
+  static func endingStates(_ outgoing: [[Automaton.Edge]], _ isEnd: [Bool]) -> [Bool] {
+    var users: [[Int32]] = Array(repeating: [], count: outgoing.count)
+    var missing = outgoing.map(\.count)
+    for (state, edges) in outgoing.enumerated() {
+      for edge in edges where edge.kind == .empty { users[Int(edge.target)].append(Int32(state)) }
+    }
+    var ends = [Bool](repeating: false, count: outgoing.count)
+    var waiting = outgoing.indices.filter { isEnd[$0] && outgoing[$0].isEmpty }
+    for state in waiting { ends[state] = true }
+    while let state = waiting.popLast() {
+      for user in users[state] {
+        missing[Int(user)] -= 1
+        guard missing[Int(user)] == 0 else { continue }
+        ends[Int(user)] = true
+        waiting.append(Int(user))
+      }
+    }
+    return ends
+  }
+
   /// The states from which a rule's end can be reached without a byte.
   private static func nullableStates(_ outgoing: [[Automaton.Edge]], _ isEnd: [Bool]) -> [Bool] {
     fixpoint(outgoing, isEnd) { $0.kind != .bytes }

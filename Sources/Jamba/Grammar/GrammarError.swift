@@ -21,14 +21,16 @@ public enum GrammarError: Error, Sendable, Equatable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .syntax(let reason, let line, let column): "the grammar is not valid at line \(line), column \(column): \(reason)"
+    case .syntax(let reason, let line, let column):
+      "the grammar is not valid at line \(line), column \(column): \(reason)"
     case .unknownRule(let name): "the grammar names the rule \"\(name)\", which it does not define"
     case .leftRecursion(let rule): "the grammar's rule \"\(rule)\" begins with itself; write it as a repetition"
     case .matchesNothing: "the grammar matches no finite text"
     case .tooLarge(let what): "the grammar is too large: \(what)"
     case .unsupported(let keyword, let path, let reason):
       "the JSON schema uses \"\(keyword)\" at \(path.isEmpty ? "its root" : path), which is not supported\(reason.isEmpty ? "" : ": " + reason)"
-    case .invalidSchema(let path, let reason): "the JSON schema is not valid at \(path.isEmpty ? "its root" : path): \(reason)"
+    case .invalidSchema(let path, let reason):
+      "the JSON schema is not valid at \(path.isEmpty ? "its root" : path): \(reason)"
     case .tooAmbiguous: "the grammar is too ambiguous to be followed"
     case .noTokenFits: "no token of the model's vocabulary continues the text as the grammar asks"
     }

@@ -82,7 +82,9 @@ struct SchemaCompiler {
       guard allows else { throw .unsupported(keyword: "false", path: path, reason: "no value is valid") }
       return try rule("value")
     }
-    guard let object = schema.object else { throw .invalidSchema(path: path, reason: "it is neither an object nor true") }
+    guard let object = schema.object else {
+      throw .invalidSchema(path: path, reason: "it is neither an object nor true")
+    }
     var keywords = Set(object.keys).subtracting(SchemaCompiler.annotations)
 
     if keywords.contains("$ref") {
@@ -94,7 +96,8 @@ struct SchemaCompiler {
       return try combination(keyword, object[keyword]!, at: path)
     }
     if keywords.contains("enum") || keywords.contains("const") {
-      try refuse(keywords.subtracting(["enum", "const", "type"]), beside: keywords.contains("const") ? "const" : "enum", path)
+      try refuse(
+        keywords.subtracting(["enum", "const", "type"]), beside: keywords.contains("const") ? "const" : "enum", path)
       return try constants(object, at: path)
     }
 
@@ -110,12 +113,16 @@ struct SchemaCompiler {
   }
 
   private func refuse(_ keywords: Set<String>, beside keyword: String, _ path: String) throws(GrammarError) {
-    if let other = keywords.min() { throw .unsupported(keyword: other, path: path, reason: "it stands beside \"\(keyword)\"") }
+    if let other = keywords.min() {
+      throw .unsupported(keyword: other, path: path, reason: "it stands beside \"\(keyword)\"")
+    }
   }
 
   /// The types a schema without `type` means are those its keywords speak of: narrower than the standard, where such
   /// keywords let every other type pass.
-  private func types(_ object: JSONObject, _ keywords: Set<String>, at path: String) throws(GrammarError) -> [SchemaType] {
+  private func types(_ object: JSONObject, _ keywords: Set<String>, at path: String) throws(GrammarError)
+    -> [SchemaType]
+  {
     guard let type = object["type"] else {
       let meant = SchemaType.allCases.filter { $0 != .integer && !$0.keywords.isDisjoint(with: keywords) }
       return meant.isEmpty ? SchemaType.allCases.filter { $0 != .integer } : meant
@@ -131,7 +138,9 @@ struct SchemaCompiler {
     return types
   }
 
-  private mutating func value(of type: SchemaType, _ object: JSONObject, at path: String) throws(GrammarError) -> Expression {
+  private mutating func value(of type: SchemaType, _ object: JSONObject, at path: String) throws(GrammarError)
+    -> Expression
+  {
     switch type {
     case .null: .text("null")
     case .boolean: .choice([.text("true"), .text("false")])
@@ -145,7 +154,9 @@ struct SchemaCompiler {
 
   /// `#/…` within the document, or `#`. A schema may name itself: it is a rule like any other.
   private mutating func reference(_ reference: JSON, at path: String) throws(GrammarError) -> Expression {
-    guard let pointer = reference.string else { throw .invalidSchema(path: path + "/$ref", reason: "it is not a string") }
+    guard let pointer = reference.string else {
+      throw .invalidSchema(path: path + "/$ref", reason: "it is not a string")
+    }
     guard pointer == "#" || pointer.hasPrefix("#/") else {
       throw .unsupported(keyword: "$ref", path: path, reason: "only places within the schema, such as #/$defs/name")
     }
@@ -153,7 +164,9 @@ struct SchemaCompiler {
     var target = document
     for part in pointer.dropFirst(2).split(separator: "/", omittingEmptySubsequences: false) where pointer != "#" {
       let name = SchemaCompiler.unescaped(part)
-      guard let next = target[name] ?? Int(name).flatMap({ index in target.array.flatMap { $0.indices.contains(index) ? $0[index] : nil } })
+      guard
+        let next = target[name]
+          ?? Int(name).flatMap({ index in target.array.flatMap { $0.indices.contains(index) ? $0[index] : nil } })
       else { throw .invalidSchema(path: path + "/$ref", reason: "there is nothing at \(pointer)") }
       target = next
     }
@@ -168,12 +181,17 @@ struct SchemaCompiler {
     var text = ""
     var rest = part[...]
     while let first = rest.popFirst() {
-      if first == "~", let second = rest.popFirst() { text.append(second == "1" ? "/" : "~") } else { text.append(first) }
+      if first == "~", let second = rest.popFirst() {
+        text.append(second == "1" ? "/" : "~")
+      } else {
+        text.append(first)
+      }
     }
     return text
   }
 
-  private mutating func combination(_ keyword: String, _ list: JSON, at path: String) throws(GrammarError) -> Expression {
+  private mutating func combination(_ keyword: String, _ list: JSON, at path: String) throws(GrammarError) -> Expression
+  {
     guard let list = list.array, !list.isEmpty else {
       throw .invalidSchema(path: "\(path)/\(keyword)", reason: "it is not a list of schemas")
     }
@@ -196,7 +214,8 @@ struct SchemaCompiler {
         guard kinds[i].isDisjoint(from: kinds[j]) else {
           throw .unsupported(
             keyword: "oneOf", path: path,
-            reason: "schemas \(i) and \(j) do not differ in type, in constants or in a required member's constant; use anyOf")
+            reason:
+              "schemas \(i) and \(j) do not differ in type, in constants or in a required member's constant; use anyOf")
         }
       }
     }
@@ -206,7 +225,9 @@ struct SchemaCompiler {
   private func constants(_ object: JSONObject, at path: String) throws(GrammarError) -> Expression {
     var values: [JSON]
     if let list = object["enum"] {
-      guard let list = list.array, !list.isEmpty else { throw .invalidSchema(path: path + "/enum", reason: "it is not a list of values") }
+      guard let list = list.array, !list.isEmpty else {
+        throw .invalidSchema(path: path + "/enum", reason: "it is not a list of values")
+      }
       values = list
     } else {
       values = [object["const"]!]
@@ -241,7 +262,9 @@ struct SchemaCompiler {
     }
     var leading: [Expression] = []
     if let prefix = object["prefixItems"] {
-      guard let list = prefix.array else { throw .invalidSchema(path: path + "/prefixItems", reason: "it is not a list") }
+      guard let list = prefix.array else {
+        throw .invalidSchema(path: path + "/prefixItems", reason: "it is not a list")
+      }
       for (index, element) in list.enumerated() {
         leading.append(try add(schema(element, at: "\(path)/prefixItems/\(index)")))
       }
@@ -289,7 +312,9 @@ struct SchemaCompiler {
       throw .invalidSchema(path: path + "/required", reason: "it is not a list")
     }
     for name in names {
-      guard let name = name.string else { throw .invalidSchema(path: path + "/required", reason: "a name is not a string") }
+      guard let name = name.string else {
+        throw .invalidSchema(path: path + "/required", reason: "a name is not a string")
+      }
       required.insert(ExactString(name))
     }
     let additional = object["additionalProperties"] ?? .bool(true)
@@ -380,7 +405,9 @@ struct SchemaCompiler {
   }
 
   /// The bounds of a size: whole numbers that are not negative.
-  func bounds(_ least: String, _ most: String, _ object: JSONObject, at path: String) throws(GrammarError) -> (Int, Int?) {
+  func bounds(_ least: String, _ most: String, _ object: JSONObject, at path: String) throws(GrammarError) -> (
+    Int, Int?
+  ) {
     func bound(_ keyword: String) throws(GrammarError) -> Int? {
       guard let value = object[keyword] else { return nil }
       guard let bound = value.integer, bound >= 0 else {

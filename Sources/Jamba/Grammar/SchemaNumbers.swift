@@ -14,17 +14,24 @@ struct NumberBounds {
   init(_ object: JSONObject, at path: String) throws(GrammarError) {
     func bound(_ keyword: String) throws(GrammarError) -> Int? {
       guard let value = object[keyword] else { return nil }
-      guard let number = value.double else { throw .invalidSchema(path: "\(path)/\(keyword)", reason: "it is not a number") }
+      guard let number = value.double else {
+        throw .invalidSchema(path: "\(path)/\(keyword)", reason: "it is not a number")
+      }
       guard let bound = Int(exactly: number), bound.magnitude <= NumberBounds.magnitude else {
         throw .unsupported(
-          keyword: keyword, path: path, reason: "only whole numbers up to \(NumberBounds.magnitude), which \(value.text()) is not")
+          keyword: keyword, path: path,
+          reason: "only whole numbers up to \(NumberBounds.magnitude), which \(value.text()) is not")
       }
       return bound
     }
     low = try bound("minimum")
     high = try bound("maximum")
-    if let limit = try bound("exclusiveMinimum"), low.map({ limit >= $0 }) ?? true { (low, excludesLow) = (limit, true) }
-    if let limit = try bound("exclusiveMaximum"), high.map({ limit <= $0 }) ?? true { (high, excludesHigh) = (limit, true) }
+    if let limit = try bound("exclusiveMinimum"), low.map({ limit >= $0 }) ?? true {
+      (low, excludesLow) = (limit, true)
+    }
+    if let limit = try bound("exclusiveMaximum"), high.map({ limit <= $0 }) ?? true {
+      (high, excludesHigh) = (limit, true)
+    }
   }
 
   var isUnbounded: Bool { low == nil && high == nil }
@@ -83,7 +90,8 @@ extension SchemaCompiler {
       alternatives.append(.sequence([.text(String(low)), some]))
     }
     if let high, !excludesHigh, high > low || !excludesLow {
-      alternatives.append(.sequence([.text(String(high)), .optional(.sequence([.text("."), .repeated(.text("0"), 1, 6)]))]))
+      alternatives.append(
+        .sequence([.text(String(high)), .optional(.sequence([.text("."), .repeated(.text("0"), 1, 6)]))]))
     }
     return alternatives
   }
@@ -94,7 +102,9 @@ extension SchemaCompiler {
     var power = 1
     while power <= high {
       let (from, to) = (max(low, power == 1 ? 0 : power), min(high, power * 10 - 1))
-      if from <= to { alternatives.append(digits(Array(String(from).unicodeScalars)[...], Array(String(to).unicodeScalars)[...])) }
+      if from <= to {
+        alternatives.append(digits(Array(String(from).unicodeScalars)[...], Array(String(to).unicodeScalars)[...]))
+      }
       power *= 10
     }
     if high == 0 { alternatives.append(.text("0")) }

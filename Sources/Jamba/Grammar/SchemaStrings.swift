@@ -30,7 +30,9 @@ extension SchemaCompiler {
       let content: Expression
       if keyword == "format" {
         guard ["date", "time", "date-time", "uuid"].contains(text) else {
-          throw .unsupported(keyword: keyword, path: path, reason: "\(JSON.string(text).text()); there are date, time, date-time and uuid")
+          throw .unsupported(
+            keyword: keyword, path: path,
+            reason: "\(JSON.string(text).text()); there are date, time, date-time and uuid")
         }
         content = try rule(text)
       } else {
@@ -169,7 +171,9 @@ struct PatternParser {
     switch kind {
     case "d", "w", "s", "D", "W", "S":
       position += 1
-      let set = kind == "d" || kind == "D" ? PatternParser.digit : kind == "w" || kind == "W" ? PatternParser.word : PatternParser.space
+      let set =
+        kind == "d" || kind == "D"
+        ? PatternParser.digit : kind == "w" || kind == "W" ? PatternParser.word : PatternParser.space
       return "a"..."z" ~= kind ? set : PatternParser.ascii.subtracting(set)
     case "n", "r", "t", "f", "v":
       position += 1

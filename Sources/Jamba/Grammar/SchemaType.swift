@@ -17,7 +17,8 @@ enum SchemaType: String, CaseIterable {
 
   func contains(_ value: JSON) -> Bool {
     switch (self, value) {
-    case (.null, .null), (.boolean, .bool), (.number, .integer), (.number, .number), (.string, .string), (.array, .array),
+    case (.null, .null), (.boolean, .bool), (.number, .integer), (.number, .number), (.string, .string),
+      (.array, .array),
       (.object, .object):
       true
     case (.integer, .integer): true
@@ -70,7 +71,9 @@ struct SchemaKind {
     if let constants, let others = other.constants { return SchemaKind.areDisjoint(constants, others) }
     guard types == [.object], other.types == [.object] else { return false }
     return members.contains { member in
-      other.members.contains { ExactString($0.name) == ExactString(member.name) && SchemaKind.areDisjoint($0.values, member.values) }
+      other.members.contains {
+        ExactString($0.name) == ExactString(member.name) && SchemaKind.areDisjoint($0.values, member.values)
+      }
     }
   }
 
@@ -82,11 +85,14 @@ struct SchemaKind {
       default: false
       }
     }
-    return simple && !values.contains { value in
-      others.contains { other in
-        if let text = value.string, let otherText = other.string { return ExactString(text) == ExactString(otherText) }
-        return value == other
+    return simple
+      && !values.contains { value in
+        others.contains { other in
+          if let text = value.string, let otherText = other.string {
+            return ExactString(text) == ExactString(otherText)
+          }
+          return value == other
+        }
       }
-    }
   }
 }

@@ -194,7 +194,9 @@ struct StackSets {
     // Sets below have smaller numbers: in ascending order each finds those it needs.
     var needed: Set<Int32> = [set]
     for number in stride(from: set, to: StackSets.bottom, by: -1) where needed.contains(number) {
-      for entry in sets[Int(number)] where entry != StackSets.endEntry { needed.insert(Int32(truncatingIfNeeded: entry)) }
+      for entry in sets[Int(number)] where entry != StackSets.endEntry {
+        needed.insert(Int32(truncatingIfNeeded: entry))
+      }
     }
     for number in needed.sorted() where renumbered[number] == nil {
       let entries = sets[Int(number)].map { entry in

@@ -11,7 +11,9 @@ package final class TokenConstraint {
   /// - Parameters:
   ///   - endTokens: what ends the text, where the grammar lets it end.
   ///   - afterText: whether the answer continues a text.
-  package init(_ grammar: Grammar, _ vocabulary: TokenTexts, endTokens: Set<Int32>, afterText: Bool = false) throws(GrammarError) {
+  package init(_ grammar: Grammar, _ vocabulary: TokenTexts, endTokens: Set<Int32>, afterText: Bool = false)
+    throws(GrammarError)
+  {
     self.vocabulary = vocabulary
     self.endTokens = endTokens
     matcher = try GrammarMatcher(grammar.automaton)

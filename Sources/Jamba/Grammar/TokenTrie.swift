@@ -37,7 +37,9 @@ struct TokenTrie: Sendable {
     for token in order {
       let text = self.text(of: token)
       var common = 0
-      while common < path.count, common < text.count, bytes[Int(path[common])] == text[text.startIndex + common] { common += 1 }
+      while common < path.count, common < text.count, bytes[Int(path[common])] == text[text.startIndex + common] {
+        common += 1
+      }
       while path.count > common { ends[Int(path.removeLast())] = Int32(bytes.count) }
       for byte in text.dropFirst(common) {
         path.append(Int32(bytes.count))

@@ -43,7 +43,8 @@ struct Marker {
 
   private static func collect(_ value: JSON, _ used: inout Set<UInt32>) {
     switch value {
-    case .string(let text): for scalar in text.unicodeScalars where scalar.value >= 0x20000 { used.insert(scalar.value) }
+    case .string(let text):
+      for scalar in text.unicodeScalars where scalar.value >= 0x20000 { used.insert(scalar.value) }
     case .array(let elements): for element in elements { collect(element, &used) }
     case .object(let object):
       for (key, value) in object.members {
@@ -70,10 +71,18 @@ struct Marker {
         position += name.count
         continue
       }
-      if prefixes.contains(where: { rest.starts(with: $0) }) { result.append(mark) }
+      if prefixes.contains(where: { mayBegin($0, rest) }) { result.append(mark) }
       position += 1
     }
     return String(result)
+  }
+
+  /// Whether a name may begin here: it does, or the text ends before that is decided, and another may be joined to it.
+  private func mayBegin(_ prefix: [Unicode.Scalar], _ text: ArraySlice<Unicode.Scalar>) -> Bool {
+    var count = 0
+    while count < prefix.count, count < text.count, text[text.startIndex + count] == prefix[count] { count += 1 }
+    if count == 0 || count == prefix.count { return count > 0 }
+    return count == text.count || text[text.startIndex + count].properties.isWhitespace
   }
 
   /// A value with marks in all its texts.
