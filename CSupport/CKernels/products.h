@@ -213,10 +213,8 @@ JK_INLINE void matmul(jk_type type, const jk_matrix *w, const jk_rows *x, const 
     }
     for (size_t strip = first; strip < last; strip += VR_STRIPS) {
         size_t t = begin;
-        if (t + 4 <= last_token) {
+        for (; t + 4 <= last_token; t += 4)  // twice and more only for a matrix without columns
             multiply_tokens(type, 4, true, w, x, index, t, strip, last, y, y_stride);
-            t += 4;
-        }
         if (t + 2 <= last_token) {
             multiply_tokens(type, 2, true, w, x, index, t, strip, last, y, y_stride);
             t += 2;

@@ -14,8 +14,9 @@ public struct SessionOptions: Sendable {
   /// weights, else int8.
   public var cacheType: CacheType?
   /// A snapshot is kept after every so many tokens of a prompt, and an eighth as many generated ones, so that `rewind` has
-  /// no more to read again. Where memory is short the last ones stay dense and earlier ones become sparse.
-  public var snapshotInterval: Int
+  /// no more to read again. Where memory is short the last ones stay dense and earlier ones become sparse. A chunk ends
+  /// where a snapshot is due; nil takes 256, or the chunk where that is larger.
+  public var snapshotInterval: Int?
   /// The most tokens that generating guesses ahead, from what followed the like before, to verify them in one pass: the
   /// same tokens, sooner. It guesses as many as pays on this machine, often none. nil takes what the model was opened
   /// with.
@@ -24,7 +25,7 @@ public struct SessionOptions: Sendable {
   package var draftsEagerly = false
 
   public init(
-    chunk: Int = 256, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil, snapshotInterval: Int = 256,
+    chunk: Int = 256, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil, snapshotInterval: Int? = nil,
     draft: Int? = nil
   ) {
     self.chunk = chunk

@@ -4,6 +4,7 @@ import JambaFormat
 struct SessionCore {
   let model: JambaModel
   let options: SessionOptions
+  private let snapshotInterval: Int
   let state: SequenceState
   private let workspace: Workspace
   /// `[1 + draft, vocab]`
@@ -26,8 +27,9 @@ struct SessionCore {
       type: options.cacheType ?? preferred.type, window: options.window ?? preferred.window,
       sinks: options.window == nil ? preferred.sinks : options.sinks, chunk: options.chunk)
     let layout = layout ?? chosen
-    guard options.snapshotInterval > 0 else {
-      throw .invalidOption("the interval of snapshots is \(options.snapshotInterval) tokens, which is not positive")
+    snapshotInterval = options.snapshotInterval ?? max(256, layout.chunk)
+    guard snapshotInterval > 0 else {
+      throw .invalidOption("the interval of snapshots is \(snapshotInterval) tokens, which is not positive")
     }
     // A pass that is verified fits a chunk; and where layers stream, replaying it would read them all again.
     var draft = try min(Lookahead.checked(options.draft ?? model.preferredDraft), options.chunk - 1)
@@ -93,13 +95,13 @@ struct SessionCore {
         reset()
         throw .cancelled
       }
-      if state.position % options.snapshotInterval == 0 { keepSnapshot(withLogits: done == new.count) }
+      if state.position % snapshotInterval == 0 { keepSnapshot(withLogits: done == new.count) }
     }
   }
 
   /// How many of `count` tokens come next: up to a chunk, and not past the next snapshot.
   private func chunk(of count: Int) -> Int {
-    min(workspace.capacity, count, options.snapshotInterval - state.position % options.snapshotInterval)
+    min(workspace.capacity, count, snapshotInterval - state.position % snapshotInterval)
   }
 
   /// A pass of the network. One that fails empties the session.
@@ -241,12 +243,12 @@ extension SessionCore {
   }
 
   /// A step takes as long as several tokens of a prompt, so that generated tokens are worth more snapshots.
-  private var generatedInterval: Int { max(1, options.snapshotInterval / 8) }
+  private var generatedInterval: Int { max(1, snapshotInterval / 8) }
 
   /// A step of one token.
   private mutating func append(_ token: Int32) throws(JambaError) {
     try append([token], progress: { _ in true }, isCancelled: { false })
-    if state.position % generatedInterval == 0, state.position % options.snapshotInterval != 0 {
+    if state.position % generatedInterval == 0, state.position % snapshotInterval != 0 {
       keepSnapshot(withLogits: true)
     }
   }
