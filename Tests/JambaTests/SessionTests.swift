@@ -139,7 +139,9 @@ import Testing
     #expect(try found == SessionTests.generate(self.model().makeSession().generate(tokens: tokens, options: greedy)))
     // Other keys and values are no beginning.
     first = nil
-    _ = try model.makeSession(options: SessionOptions(chunk: 16, cacheType: .f16)).generate(tokens: tokens, options: greedy) {
+    _ = try model.makeSession(options: SessionOptions(chunk: 16, cacheType: .f16)).generate(
+      tokens: tokens, options: greedy
+    ) {
       first = first ?? $0
       return true
     }
@@ -173,12 +175,14 @@ import Testing
         }
       let sampling =
         number % 2 == 0
-        ? Sampling() : Sampling(temperature: 0.6, topK: 40, repetitionPenalty: number % 4 == 1 ? 1 : 1.05, seed: UInt64(number))
+        ? Sampling()
+        : Sampling(temperature: 0.6, topK: 40, repetitionPenalty: number % 4 == 1 ? 1 : 1.05, seed: UInt64(number))
       let options = GenerationOptions(sampling: sampling, maxTokens: 40, stopsAtEnd: number % 5 != 0)
       var results: [[Int32]] = []
       for draft in [0, 1 + number % 9] {
         var how = SessionOptions(
-          chunk: 32, window: number % 4 < 2 ? nil : 20 + number, snapshotInterval: number % 7 == 0 ? 24 : 1024, draft: draft)
+          chunk: 32, window: number % 4 < 2 ? nil : 20 + number, snapshotInterval: number % 7 == 0 ? 24 : 1024,
+          draft: draft)
         how.draftsEagerly = true
         let session = try model.makeSession(options: how)
         let generated = try SessionTests.generate(session.generate(tokens: prompt, options: options))

@@ -38,7 +38,8 @@ struct SessionArguments: ParsableArguments {
     let vocabulary = model.configuration.vocabSize
     guard let text else { return (0..<count).map { Int32(($0 &* 7919 &+ 104_729) % vocabulary) } }
     let source = String(decoding: try FileSystem.contents(of: text, limit: 1 << 30), as: UTF8.self)
-    let ids = try self.vocabulary.map { try JambaModel.tokenizer(of: JambaFile(path: $0)).encode(source) }
+    let ids =
+      try self.vocabulary.map { try JambaModel.tokenizer(of: JambaFile(path: $0)).encode(source) }
       ?? model.requireTokenizer().encode(source)
     return (0..<count).map { ids[$0 % ids.count] }
   }
@@ -68,7 +69,8 @@ struct Long: ParsableCommand {
       let piece = Array(tokens[start..<min(tokens.count, start + part)])
       let (_, time) = try milliseconds { try session.append(piece) }
       print(
-        "\(session.tokenCount)\t\(text(Double(piece.count) / time * 1000))\t\(session.stateByteCount)\t\(Processors.peakResidentByteCount)")
+        "\(session.tokenCount)\t\(text(Double(piece.count) / time * 1000))\t\(session.stateByteCount)\t\(Processors.peakResidentByteCount)"
+      )
     }
   }
 }
@@ -101,7 +103,9 @@ struct Save: ParsableCommand {
     let size = try FileSystem.contents(of: file, limit: 1 << 30).count
     let rest = Array(tokens[arguments.tokens...])
     let isSame = try model.makeSession(restoring: file).session.append(rest) == session.append(rest)
-    print("\(session.tokenCount - rest.count) tokens, \(size) bytes, going on gives \(isSame ? "the same bits" : "OTHER BITS")")
+    print(
+      "\(session.tokenCount - rest.count) tokens, \(size) bytes, going on gives \(isSame ? "the same bits" : "OTHER BITS")"
+    )
     guard isSame else { throw ExitCode.failure }
   }
 }
@@ -117,7 +121,8 @@ struct Rewind: ParsableCommand {
     let model = try arguments.open()
     let tokens = try arguments.tokens(model, arguments.tokens)
     let session = try model.makeSession()
-    let options = GenerationOptions(sampling: Sampling(temperature: 0.8, seed: 5), maxTokens: generated, stopsAtEnd: false)
+    let options = GenerationOptions(
+      sampling: Sampling(temperature: 0.8, seed: 5), maxTokens: generated, stopsAtEnd: false)
     func answer(_ generation: Generation) throws -> [Int32] {
       var result: [Int32] = []
       while let piece = try generation.next() { if let token = piece.token { result.append(token) } }
@@ -134,7 +139,9 @@ struct Rewind: ParsableCommand {
       let (_, reading) = try milliseconds { _ = try fresh.append(Array(tokens[..<(tokens.count - back)])) }
       let expected = try fresh.append([tokens[tokens.count - back]])
       let isSame = try logits == expected && found == answer(fresh.generate(tokens: [1], options: options))
-      print("back by \(back): \(text(time)) ms (reading anew: \(text(reading)) ms), \(isSame ? "the same bits" : "OTHER BITS")")
+      print(
+        "back by \(back): \(text(time)) ms (reading anew: \(text(reading)) ms), \(isSame ? "the same bits" : "OTHER BITS")"
+      )
       guard isSame else { throw ExitCode.failure }
       // Snapshots as they were.
       try session.reset()
@@ -186,7 +193,10 @@ struct Speculate: ParsableCommand {
         results.insert(try session.append([1]))
         let rate = text(Double(generated) / time * 1000)
         let found = session.draftStatistics
-        line += draft == 0 ? " \(rate) tokens/s plain," : " \(rate) guessing, \(found.right) of \(found.guessed) right in \(found.passes) passes"
+        line +=
+          draft == 0
+          ? " \(rate) tokens/s plain,"
+          : " \(rate) guessing, \(found.right) of \(found.guessed) right in \(found.passes) passes"
       }
       print(line)
     }

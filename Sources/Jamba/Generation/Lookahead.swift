@@ -68,7 +68,7 @@ public struct DraftStatistics: Sendable, Equatable {
 /// ahead it guesses is what lately paid.
 struct DraftSource {
   /// How often a guessed token was right, lately, by how many tokens before it matched: 2-3, 4-7, 8 or more.
-  private var accuracy: [Double] = [0.3, 0.5, 0.8]
+  private var accuracy: [Double] = [0.2, 0.4, 0.8]
   /// Seconds of a step of one token, and how much longer passes with guesses take, each kind learnt by itself: products
   /// take tokens by fours and twos.
   private var stepSeconds: Double?
@@ -76,8 +76,9 @@ struct DraftSource {
   /// The guess for the next token, whether or not it was computed, to learn from.
   private var expected: (token: Int32, matched: Int)?
 
-  /// Numbers of guesses that are tried, and the length of a pass over them in steps.
-  private static let usualCosts: [(count: Int, steps: Double)] = [(1, 1.15), (3, 1.4), (7, 2)]
+  /// Numbers of guesses that are tried, and the length of a pass over them in steps: rather too long, so that nothing is
+  /// lost before more is known. Accuracy is learnt without passes.
+  private static let usualCosts: [(count: Int, steps: Double)] = [(1, 1.4), (3, 2), (7, 3)]
 
   private static let reach = 1 << 16
   private static let leastMatch = 2

@@ -9,7 +9,8 @@ extension Session {
   /// - Throws: `format` when the file cannot be written, `outOfMemory`.
   public func save(to path: String, note: [UInt8] = []) throws(JambaError) {
     guard note.count <= SavedSession.noteLimit else {
-      throw .invalidOption("a note of \(note.count) bytes is longer than the \(SavedSession.noteLimit) that a session keeps")
+      throw .invalidOption(
+        "a note of \(note.count) bytes is longer than the \(SavedSession.noteLimit) that a session keeps")
     }
     try withCore { (core) throws(JambaError) in
       try SavedSession(core.snapshot(), core.continuation, note).write(to: path, core.model)
@@ -135,7 +136,8 @@ struct SavedSession {
       throw damaged("its keys and values are of no known type")
     }
     let layout: KeyValueLayout
-    do { layout = try KeyValueLayout(type: type, window: window == 0 ? nil : window, sinks: sinks, chunk: chunk) } catch {
+    do { layout = try KeyValueLayout(type: type, window: window == 0 ? nil : window, sinks: sinks, chunk: chunk) } catch
+    {
       throw damaged("\(error)")
     }
     let c = model.configuration
@@ -171,13 +173,17 @@ struct SavedSession {
       layerPages.append(row)
     }
     snapshot = try Snapshot(
-      tokens: tokens, layout: layout, recurrent: state, pages: layerPages, logits: logits.isEmpty ? nil : logits, memory)
+      tokens: tokens, layout: layout, recurrent: state, pages: layerPages, logits: logits.isEmpty ? nil : logits, memory
+    )
     continuation = continues == 1 ? Continuation(generator: SplitMix64(state: generator), token: token) : nil
   }
 
   private static func numbers(_ bytes: [UInt8]) -> [UInt32] {
-    var reader = ByteReader(bytes[...])
-    return (0..<bytes.count / 4).map { _ in reader.read()! }
+    unsafe bytes.withUnsafeBytes { bytes in
+      (0..<bytes.count / 4).map {
+        unsafe UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self))
+      }
+    }
   }
 
   private static func buffer(

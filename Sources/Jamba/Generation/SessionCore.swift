@@ -109,7 +109,9 @@ struct SessionCore {
     try state.makeWritable(new.count)
     row = nil
     do throws(JambaError) {
-      guard try model.network.forward(new, model.engine, workspace, state, isCancelled: isCancelled) else { return false }
+      guard try model.network.forward(new, model.engine, workspace, state, isCancelled: isCancelled) else {
+        return false
+      }
     } catch {
       reset()
       throw error

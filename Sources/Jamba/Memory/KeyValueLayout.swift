@@ -39,11 +39,13 @@ struct KeyValueLayout: Sendable, Equatable {
       throw .invalidOption("the chunk is \(chunk) tokens, which is not within 1...8192")
     }
     guard 1...KeyValueLayout.maximumWindow ~= window ?? 1 else {
-      throw .invalidOption("the window is \(window ?? 0) tokens, which is not within 1...\(KeyValueLayout.maximumWindow)")
+      throw .invalidOption(
+        "the window is \(window ?? 0) tokens, which is not within 1...\(KeyValueLayout.maximumWindow)")
     }
     guard sinks >= 0 else { throw .invalidOption("the number of sinks is \(sinks), which is negative") }
     guard sinks < window ?? .max else {
-      throw .invalidOption("\(sinks) sinks and a window of \(window ?? 0) tokens: the window must be larger than the sinks")
+      throw .invalidOption(
+        "\(sinks) sinks and a window of \(window ?? 0) tokens: the window must be larger than the sinks")
     }
     self.type = type
     self.window = window

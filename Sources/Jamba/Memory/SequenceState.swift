@@ -75,7 +75,8 @@ final class SequenceState {
   /// Bytes of the state of a text of `context` tokens.
   static func byteCount(_ c: ModelConfiguration, _ layout: KeyValueLayout, context: Int) -> Int {
     let page = Memory.wholePages(KeyValueCache.pageByteCount(c, layout.type))
-    return Memory.wholePages(recurrentByteCount(c)) + c.layers(with: .attention).count * layout.pageCount(context) * page
+    return Memory.wholePages(recurrentByteCount(c)) + c.layers(with: .attention).count * layout.pageCount(context)
+      * page
   }
 
   /// Bytes of the Mamba layers' states.

@@ -53,7 +53,8 @@ package final class SessionFileReader {
     var end = position
     for index in 0..<Int(blockCount) {
       let decodedSize = min(SessionFile.blockByteCount, contents - index * SessionFile.blockByteCount)
-      guard let stored = reader.read(UInt32.self), let checksum = reader.read(UInt32.self), 1...decodedSize ~= Int(stored)
+      guard let stored = reader.read(UInt32.self), let checksum = reader.read(UInt32.self),
+        1...decodedSize ~= Int(stored)
       else { throw damaged("block \(index) has an absurd size") }
       blocks.append(SessionFile.Block(storedByteCount: Int(stored), checksum: checksum))
       end += Int(stored)
@@ -107,7 +108,8 @@ package final class SessionFileReader {
       try unsafe file.read(
         into: UnsafeMutableRawBufferPointer(rebasing: stored.bytes[..<offsets.last!]), at: position)
     } catch { throw .system(action: "read", path: path, error) }
-    let total = min(range.count * SessionFile.blockByteCount, contentsByteCount - range.lowerBound * SessionFile.blockByteCount)
+    let total = min(
+      range.count * SessionFile.blockByteCount, contentsByteCount - range.lowerBound * SessionFile.blockByteCount)
     let isSound = Slots<Bool>(repeating: false, count: range.count)
     let (batch, starts, input, output) = (Array(blocks[range]), offsets, stored, decoded)
     parallel(range.count) { index in

@@ -91,7 +91,8 @@ package enum SessionFile {
       parallel(count) { index in
         let block = unsafe UnsafeRawBufferPointer(rebasing: input.bytes[range(index, nil)])
         let space = unsafe UnsafeMutableRawBufferPointer(rebasing: output.bytes[range(index, nil)])
-        let size = unsafe Zstd.compress(block, into: space)
+        // Mamba states shrink by a twelfth, which is not worth the time of unpacking them.
+        let size = unsafe Zstd.compress(block, into: space).flatMap { $0 <= block.count / 8 * 7 ? $0 : nil }
         let stored = unsafe size.map { unsafe UnsafeRawBufferPointer(rebasing: space[..<$0]) } ?? block
         results[index] = unsafe (size, checksum(of: stored))
       }
@@ -102,8 +103,8 @@ package enum SessionFile {
       }
       used = 0
     }
-    for unsafe part in unsafe parts {
-      var rest = unsafe part[...]
+    for index in unsafe parts.indices {
+      var rest = unsafe parts[index][...]
       while unsafe !rest.isEmpty {
         let count = unsafe min(rest.count, input.byteCount - used)
         unsafe input.bytes[used..<used + count].copyBytes(from: rest.prefix(count))
