@@ -103,6 +103,7 @@ JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index);
 
 #include "lanewise.h"
 #include "encoder.h"
+#include "refiner.h"
 #include "floats.h"
 
 // Binary search among the 15 midpoints: `found` holds the bits found so far and picks the next midpoint.

@@ -62,6 +62,19 @@ void jk_encode_strip(jk_type type, const float *rows, size_t stride, size_t row_
                        strip, error);
 }
 
+void jk_refine_strip_by(const struct jk_kernels *kernels, jk_type type, const float *rows, size_t stride,
+                        size_t row_count, size_t columns, const float *moments, size_t size, void *strip,
+                        double error[2]) {
+    if (type == JK_I8) kernels->refine_i8(rows, stride, row_count, columns, moments, size, strip, error);
+    if (type == JK_NL4) kernels->refine_nl4(rows, stride, row_count, columns, moments, size, strip, error);
+}
+
+void jk_refine_strip(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
+                     const float *moments, size_t size, void *strip, double error[2]) {
+    jk_refine_strip_by(jk_kernels_of(jk_best_instruction_set()), type, rows, stride, row_count, columns, moments, size,
+                       strip, error);
+}
+
 void jk_decode_row(const jk_matrix *matrix, size_t row, float *out) {
     const size_t columns = matrix->columns, lane = row % JK_LANES;
     const uint8_t *strip = (const uint8_t *)matrix->strips + row / JK_LANES * jk_strip_size(matrix->type, columns);

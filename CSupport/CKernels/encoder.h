@@ -82,15 +82,9 @@ JK_INLINE void encoder_write_tile(jk_type type, uint8_t *tile, const int32_t cod
                                                           : (uint8_t)(int8_t)codes[4 * j + k][r];
 }
 
-JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
-                              const float *importance, uint8_t *strip, double error[2]) {
-    const size_t group = jk_scale_group(type, columns), groups = jk_parts(columns, group);
-    const size_t tile = type == JK_NL4 ? JK_NL4_TILE : JK_I8_TILE;
-    uint8_t *tiles = strip + jk_header_size(groups);
-    memset(strip, 0, jk_header_size(groups));
-
-    // The power of two of each row, its inverse, and twice the mean square of the scaled row.
-    float power[8], unpower[8], spread[8];
+// The power of two of each row, its inverse, and twice the mean square of the scaled row.
+JK_INLINE void encoder_powers(const float *rows, size_t stride, size_t row_count, size_t columns, float power[8],
+                              float unpower[8], float spread[8]) {
     for (size_t r = 0; r < 8; r++) {
         power[r] = 0.0f;
         unpower[r] = 1.0f;
@@ -110,6 +104,17 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
         }
         spread[r] = 2.0f * v8_sum(squares) / (float)columns;
     }
+}
+
+JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
+                              const float *importance, uint8_t *strip, double error[2]) {
+    const size_t group = jk_scale_group(type, columns), groups = jk_parts(columns, group);
+    const size_t tile = type == JK_NL4 ? JK_NL4_TILE : JK_I8_TILE;
+    uint8_t *tiles = strip + jk_header_size(groups);
+    memset(strip, 0, jk_header_size(groups));
+
+    float power[8], unpower[8], spread[8];
+    encoder_powers(rows, stride, row_count, columns, power, unpower, spread);
     const v8 factor = v8_load(power);
     float most = 0.0f;
     for (size_t i = 0; importance && i < columns; i++) most = importance[i] > most ? importance[i] : most;

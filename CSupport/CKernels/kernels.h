@@ -55,6 +55,9 @@
     KERNEL(add_scaled, (float *y, const float *x, float scale, size_t width))                                          \
     KERNEL(silu_multiply, (float *gate, const float *up, size_t width))                                                \
     KERNEL(softmax, (float *x, size_t count))                                                                          \
+    /* One block of columns of some rows; index as in jk_add_moments. */                                               \
+    KERNEL(add_moments, (const float *x, size_t stride, const uint32_t *index, size_t count, size_t width, size_t size,\
+                         float *sums))                                                                                 \
     /* Channels first ..< last, all tokens. */                                                                         \
     KERNEL(convolve, (const jk_convolution *arguments, size_t first, size_t last))                                     \
     KERNEL(scan, (const jk_scan_arguments *arguments, size_t first, size_t last))                                      \
@@ -63,6 +66,8 @@
     KERNEL(attend, (const jk_kv *kv, size_t kv_head, const float *q, float scale, size_t position, float *y))         \
     KERNEL(encode_i8, JK_ENCODE_ARGUMENTS)                                                                             \
     KERNEL(encode_nl4, JK_ENCODE_ARGUMENTS)                                                                            \
+    KERNEL(refine_i8, JK_REFINE_ARGUMENTS)                                                                             \
+    KERNEL(refine_nl4, JK_REFINE_ARGUMENTS)                                                                            \
     /* JK_PEAK_PRODUCTS products of int8 a round, by the instructions of matmul_i8 and matmul_nl4, from registers. */  \
     KERNEL(multiply_peak, (size_t rounds, int32_t sink[8]))
 
@@ -72,6 +77,9 @@
 #define JK_ENCODE_ARGUMENTS                                                                                            \
     (const float *rows, size_t stride, size_t row_count, size_t columns, const float *importance, uint8_t *strip,      \
      double error[2])
+#define JK_REFINE_ARGUMENTS                                                                                            \
+    (const float *rows, size_t stride, size_t row_count, size_t columns, const float *moments, size_t size,            \
+     uint8_t *strip, double error[2])
 
 struct jk_kernels {
     const char *name;

@@ -146,6 +146,7 @@ JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index);
 
 #include "lanewise.h"
 #include "encoder.h"
+#include "refiner.h"
 #include "floats.h"
 
 // The grid's codes, as an int4 tile's indices look them up.

@@ -155,6 +155,30 @@ void jk_silu_multiply(const jk_engine *engine, float *gate, size_t gate_stride, 
 
 void jk_softmax(const jk_engine *engine, float *x, size_t count) { engine->kernels->softmax(x, count); }
 
+typedef struct {
+    const jk_engine *engine;
+    const jk_rows *x;
+    const uint32_t *index;
+    size_t count, width, size;
+    float *sums;
+} moments_run;
+
+static void run_add_moments(void *context, size_t first, size_t last) {
+    const moments_run *run = context;
+    for (; first < last; first++) {
+        const size_t column = first * run->size;
+        run->engine->kernels->add_moments(run->x->values + column, run->x->stride, run->index, run->count,
+                                          jk_least(run->width - column, run->size), run->size,
+                                          run->sums + first * run->size * run->size);
+    }
+}
+
+void jk_add_moments(const jk_engine *engine, const jk_rows *x, const uint32_t *index, size_t count, size_t width,
+                    size_t size, float *sums) {
+    moments_run run = {engine, x, index, count, width, size, sums};
+    jk_pool_run(engine->pool, run_add_moments, &run, jk_parts(width, size), 1);
+}
+
 // ---------------------------------------------------------------------------------------------- Mamba
 
 typedef struct {

@@ -108,6 +108,7 @@ JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index);
 
 #include "lanewise.h"
 #include "encoder.h"
+#include "refiner.h"
 
 // The index of the nearest code is the number of midpoints at or below x; a midpoint belongs to the code above it.
 JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index) {

@@ -30,12 +30,18 @@ struct Convert: ParsableCommand {
   @Option(help: "zstd packs everything, raw nothing; auto packs what shrinks by 3 % and is not needed for every token.")
   var pack: PackName = .auto
 
+  @Option(help: "What jamba calibrate wrote about this model: makes int4 and int8 better, at no more bits.")
+  var importance: String?
+
   @Flag(help: "Keep progress when interrupted, and continue from what an interrupted conversion kept.")
   var resume = false
 
   @OptionGroup var threadOption: ThreadOption
 
   func validate() throws {
+    guard importance == nil || type == .int4 || type == .int8 else {
+      throw ValidationError("--importance goes with --type int4 and int8 only.")
+    }
     guard recipe == nil || type == .int4 else { throw ValidationError("--recipe goes with --type int4 only.") }
   }
 
@@ -60,7 +66,8 @@ struct Convert: ParsableCommand {
     let summary = try convert(
       checkpoint: source, to: output,
       options: ConversionOptions(
-        recipe: recipe, packing: packing, threads: threadOption.threads ?? Processors.available, resumes: resume),
+        recipe: recipe, packing: packing, threads: threadOption.threads ?? Processors.available, importance: importance,
+        resumes: resume),
       tool: "jamba-edge \(toolVersion)"
     ) { done, total in
       bar.update(done, of: total)

@@ -6,15 +6,19 @@ public struct ConversionOptions: Sendable {
   public var recipe: Recipe
   public var packing: JambaFileWriter.Packing
   public var threads: Int
+  /// What `jamba calibrate` wrote about the model's inputs; errors count by it, and weights make up for each other's.
+  public var importance: String?
   /// Keep progress when interrupted, and continue where an interrupted conversion of the same kind stopped.
   public var resumes: Bool
 
   public init(
-    recipe: Recipe = .balanced, packing: JambaFileWriter.Packing = .automatic, threads: Int = 1, resumes: Bool = false
+    recipe: Recipe = .balanced, packing: JambaFileWriter.Packing = .automatic, threads: Int = 1,
+    importance: String? = nil, resumes: Bool = false
   ) {
     self.recipe = recipe
     self.packing = packing
     self.threads = threads
+    self.importance = importance
     self.resumes = resumes
   }
 }
@@ -32,7 +36,8 @@ public func convert(
   let sources = try SourceTensors(checkpoint)
   let plan = ConversionPlan(checkpoint.configuration, options.recipe) { sources.sources[$0.name]! }
   let pool = try WorkerPool(threads: options.threads)
-  let provenance = provenance(checkpoint, options, tool)
+  let importance = try options.importance.map { (path) throws(ConversionError) in try Importance(path: path) }
+  let provenance = provenance(checkpoint, options, importance, tool)
   let writer: JambaFileWriter
   do {
     writer = try JambaFileWriter(
@@ -53,7 +58,10 @@ public func convert(
     writer.beginSegment(byteCount: segment.byteCount, packing: packing)
     for tensor in segment.tensors {
       let before = done
-      let (error, power) = try encoder.encode(tensor) { progress(before + $0, total) }
+      let moments = try tensor.type.scaleGroup(columns: 32) == nil
+        ? nil
+        : importance?.moments(of: tensor.specification, isTied: checkpoint.configuration.tieWordEmbeddings)
+      let (error, power) = try encoder.encode(tensor, moments) { progress(before + $0, total) }
       summary.add(tensor, error: error, power: power)
       done += tensor.source.byteCount
     }
@@ -73,7 +81,9 @@ public func convert(
 }
 
 /// What the file was made from: also what an interrupted conversion must agree with to be continued.
-private func provenance(_ checkpoint: Checkpoint, _ options: ConversionOptions, _ tool: String) -> JSON {
+private func provenance(
+  _ checkpoint: Checkpoint, _ options: ConversionOptions, _ importance: Importance?, _ tool: String
+) -> JSON {
   let packing =
     switch options.packing {
     case .raw: "raw"
@@ -86,6 +96,7 @@ private func provenance(_ checkpoint: Checkpoint, _ options: ConversionOptions, 
     "rules": .array(
       options.recipe.rules.map { .object(["tensors": .string($0.pattern), "type": .string($0.type.name)]) }),
     "pack": .string(packing),
+    "importance_crc32c": importance.map { .integer(Int($0.checksum)) } ?? .null,
     "sources": .array(
       checkpoint.files.map { file in
         .object([

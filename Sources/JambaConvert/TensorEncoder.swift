@@ -33,13 +33,14 @@ struct TensorEncoder {
     } catch { throw .outOfMemory }
   }
 
+  /// - Parameter moments: those of the matrix's inputs, where they are known.
   /// - Returns: the sums of squared errors and of squares.
   func encode(
-    _ tensor: ConversionPlan<SourceTensor>.Tensor, progress: (Int) -> Bool
+    _ tensor: ConversionPlan<SourceTensor>.Tensor, _ moments: Importance.Moments?, progress: (Int) -> Bool
   ) throws(ConversionError) -> (error: Double, power: Double) {
     if tensor.offset == 0 { position.count = 0 }
     try append([UInt8](repeating: 0, count: tensor.offset - position.count))
-    return tensor.type == .vector ? (try encodeVector(tensor, progress), 1) : try encodeMatrix(tensor, progress)
+    return tensor.type == .vector ? (try encodeVector(tensor, progress), 1) : try encodeMatrix(tensor, moments, progress)
   }
 
   private func append(_ bytes: [UInt8]) throws(ConversionError) {
@@ -49,7 +50,7 @@ struct TensorEncoder {
   }
 
   private func encodeMatrix(
-    _ tensor: ConversionPlan<SourceTensor>.Tensor, _ progress: (Int) -> Bool
+    _ tensor: ConversionPlan<SourceTensor>.Tensor, _ moments: Importance.Moments?, _ progress: (Int) -> Bool
   ) throws(ConversionError) -> (error: Double, power: Double) {
     let source = tensor.source
     let columns = source.columns
@@ -86,8 +87,13 @@ struct TensorEncoder {
         }
         let sum = unsafe withUnsafeTemporaryAllocation(of: Double.self, capacity: 2) { sum in
           unsafe sum.initialize(repeating: 0)
-          unsafe jk_encode_strip(
-            type, floats, columns, count, columns, nil, encoded.base! + strip * stripByteCount, sum.baseAddress)
+          let output = unsafe encoded.base! + strip * stripByteCount
+          unsafe jk_encode_strip(type, floats, columns, count, columns, moments?.columns, output, sum.baseAddress)
+          if let moments {
+            unsafe sum.update(repeating: 0)
+            unsafe jk_refine_strip(
+              type, floats, columns, count, columns, moments.blocks, Importance.blockSize, output, sum.baseAddress)
+          }
           return unsafe (sum[0], sum[1])
         }
         results.sums.withLock {

@@ -68,6 +68,20 @@ struct jk_kernels;
 void jk_encode_strip_by(const struct jk_kernels *kernels, jk_type type, const float *rows, size_t stride,
                         size_t row_count, size_t columns, const float *importance, void *strip, double error[2]);
 
+// Changes an encoded strip's codes and group scales so that its products with real inputs come nearer to those of the
+// `rows` it was encoded from: lowers e' M e for each row's error e = stored - row, where M is the mean of x x' over inputs x,
+// known in blocks of `size` columns (a multiple of 64, at most JK_REFINE_BLOCK): `moments` is [blocks][size][size],
+// symmetric, diagonals > 0, zeros beyond the matrix but for its diagonal. One code, then one scale at a time, each to its
+// best value given all others (coordinate descent), in JK_REFINE_SWEEPS sweeps: e' M e never grows, but for rounding.
+// Adds to `error` as jk_encode_strip, which should have been called without counting its own.
+// The result does not depend on the instruction set.
+enum { JK_REFINE_BLOCK = 512, JK_REFINE_SWEEPS = 6 };
+void jk_refine_strip(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
+                     const float *moments, size_t size, void *strip, double error[2]);
+void jk_refine_strip_by(const struct jk_kernels *kernels, jk_type type, const float *rows, size_t stride,
+                        size_t row_count, size_t columns, const float *moments, size_t size, void *strip,
+                        double error[2]);
+
 // Decodes row `row` of the matrix to `columns` floats: (row_scale * (float)group_scale) * (float)code.
 void jk_decode_row(const jk_matrix *matrix, size_t row, float *out);
 
@@ -164,6 +178,12 @@ void jk_softmax(const jk_engine *engine, float *x, size_t count);
 
 // exp, the project's own: exp(0) = 1 exactly, 0 below -87.33, saturates above 88.37; relative error < 2e-7.
 float jk_exp(float x);
+
+// What a quantizer wants to know of a matrix's input: sums[b][i][j] += x[bs + i] x[bs + j] over `count` rows, for blocks b
+// of s = `size` columns (a multiple of 8); columns beyond `width` count as 0. Of each block only j >= i / 8 * 8 is summed,
+// the rest is symmetric. Rows ascend, an fma each. With `index`, the rows index[0 ..< count].
+void jk_add_moments(const jk_engine *engine, const jk_rows *x, const uint32_t *index, size_t count, size_t width,
+                    size_t size, float *sums);
 
 // ---------------------------------------------------------------------------------------------- Mamba
 

@@ -79,7 +79,8 @@ public final class Session: Sendable {
     try withCore { (core) throws(JambaError) in try core.append(tokens, eachLogits: body) }
   }
 
-  /// Appends at most a chunk of tokens; the residual stream before each layer, `[layers][tokens * hidden]`.
+  /// Appends at most a chunk of tokens; the residual stream before each layer and after the last,
+  /// `[layers + 1][tokens * hidden]`.
   package func hiddenStates(_ tokens: [Int32]) throws(JambaError) -> [[Float]] {
     try withCore { (core) throws(JambaError) in try core.hiddenStates(tokens) }
   }

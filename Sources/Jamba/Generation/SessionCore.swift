@@ -105,11 +105,14 @@ struct SessionCore {
   }
 
   /// A pass of the network. One that fails empties the session.
-  private mutating func forward(_ new: ArraySlice<Int32>, isCancelled: () -> Bool) throws(JambaError) -> Bool {
+  private mutating func forward(
+    _ new: ArraySlice<Int32>, engine: Engine? = nil, isCancelled: () -> Bool
+  ) throws(JambaError) -> Bool {
     try state.makeWritable(new.count)
     row = nil
     do throws(JambaError) {
-      guard try model.network.forward(new, model.engine, workspace, state, isCancelled: isCancelled) else {
+      let engine = engine ?? model.engine
+      guard try model.network.forward(new, engine, workspace, state, isCancelled: isCancelled) else {
         return false
       }
     } catch {
@@ -120,37 +123,57 @@ struct SessionCore {
     return true
   }
 
-  private mutating func computeLogits(of workspaceRow: Int) {
-    model.network.logits(rows: workspaceRow, 1, model.engine, workspace, into: logits.values)
+  private mutating func computeLogits(of workspaceRow: Int, engine: Engine? = nil) {
+    model.network.logits(rows: workspaceRow, 1, engine ?? model.engine, workspace, into: logits.values)
     row = 0
   }
 
-  mutating func append(_ new: [Int32], eachLogits body: (Int, Span<Float>) -> Void) throws(JambaError) {
+  /// - Parameter engine: the model's own when nil.
+  mutating func append(
+    _ new: [Int32], engine: Engine? = nil, eachLogits body: (Int, Span<Float>) -> Void
+  ) throws(JambaError) {
     try prepare(new)
     var done = 0
     while done < new.count {
       let count = chunk(of: new.count - done)
-      _ = try forward(new[done..<done + count], isCancelled: { false })
+      _ = try forward(new[done..<done + count], engine: engine, isCancelled: { false })
       for row in 0..<count {
-        computeLogits(of: row)
+        computeLogits(of: row, engine: engine)
         withLogits { body(done + row, $0) }
       }
       done += count
     }
   }
 
-  /// The residual stream before each layer, `[layers][tokens * hidden]`, for comparison with a reference. The tokens must
-  /// fit one chunk. Afterwards the session is empty.
-  mutating func hiddenStates(_ new: [Int32]) throws(JambaError) -> [[Float]] {
+  /// Runs tokens through the model, and the head's inputs past whoever watches the engine. Afterwards the session is empty.
+  mutating func observe(_ new: [Int32], engine: Engine) throws(JambaError) {
+    try prepare(new)
+    var done = 0
+    while done < new.count {
+      let count = chunk(of: new.count - done)
+      _ = try forward(new[done..<done + count], engine: engine, isCancelled: { false })
+      model.network.showHeadInput(count, engine, workspace)
+      done += count
+    }
+    reset()
+  }
+
+  /// The residual stream before each layer and after the last, `[layers + 1][tokens * hidden]`, for comparison with a
+  /// reference. The tokens must fit one chunk. Afterwards the session is empty.
+  ///
+  /// - Parameter engine: the model's own when nil.
+  mutating func hiddenStates(_ new: [Int32], engine: Engine? = nil) throws(JambaError) -> [[Float]] {
     precondition(new.count <= workspace.capacity, "the tokens are more than a chunk")
     try prepare(new)
     var states: [[Float]] = []
     let (residual, width) = (workspace.residual.values, model.configuration.hiddenSize)
+    func look() { states.append((0..<new.count).flatMap { row in (0..<width).map { residual[row, $0] } }) }
     // The network asks before each layer whether to stop: a good moment to look.
-    _ = try forward(new[...]) {
-      states.append((0..<new.count).flatMap { row in (0..<width).map { residual[row, $0] } })
+    _ = try forward(new[...], engine: engine) {
+      look()
       return false
     }
+    look()
     reset()
     return states
   }

@@ -131,6 +131,7 @@ struct WeightView {
       throw .format(.invalidModel(path: file.path, reason: "\(name) is stored as \(entry.type.name), not as a matrix"))
     }
     return unsafe Matrix(
+      name: name,
       raw: jk_matrix(
         strips: address(entry.segment) + entry.offset, type: type, rows: UInt32(rows), columns: UInt32(columns)))
   }

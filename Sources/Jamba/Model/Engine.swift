@@ -10,6 +10,9 @@ import JambaFormat
 final class Engine: @unchecked Sendable {
   private let pool: OpaquePointer
   private let engine: jk_engine
+  /// The engine that owns the pool, where it is not this one.
+  private let owner: Engine?
+  private let observe: ((Product) -> Void)?
   let threadCount: Int
   /// Such as "avx2".
   let instructionSetName: String
@@ -23,9 +26,24 @@ final class Engine: @unchecked Sendable {
     unsafe engine = jk_engine(pool: pool, kernels: kernels)
     threadCount = threads
     instructionSetName = unsafe String(cString: jk_instruction_set_name(set))
+    owner = nil
+    observe = nil
   }
 
-  deinit { unsafe jk_pool_free(pool) }
+  /// The same engine with `observe` called after every product. For one thread, as the closure may be for one.
+  init(_ owner: Engine, observe: @escaping (Product) -> Void) {
+    unsafe pool = owner.pool
+    unsafe engine = owner.engine
+    self.owner = owner
+    self.observe = observe
+    threadCount = owner.threadCount
+    instructionSetName = owner.instructionSetName
+  }
+
+  /// The engine without anybody who watches.
+  var unobserved: Engine { owner ?? self }
+
+  deinit { if owner == nil { unsafe jk_pool_free(pool) } }
 
   private func call(_ body: (UnsafePointer<jk_engine>) -> Void) {
     unsafe withUnsafePointer(to: engine) { unsafe body($0) }
@@ -61,6 +79,20 @@ final class Engine: @unchecked Sendable {
         unsafe withUnsafePointer(to: x.rows) { x in
           unsafe jk_matmul(engine, matrix, x, rows?.base, count, y.base, y.stride)
         }
+      }
+    }
+    show(Product(matrix: matrix, input: x, rows: rows, count: count, output: y))
+  }
+
+  func show(_ product: Product) { observe?(product) }
+
+  /// Adds the products of every two columns of a block, summed over a product's tokens, to `sums`, floats
+  /// `[blocks][size][size]` for blocks of `size` columns (jk_add_moments).
+  func addMoments(of product: Product, blockSize size: Int, to sums: borrowing AlignedBuffer) {
+    unsafe call { engine in
+      unsafe withUnsafePointer(to: product.input.rows) {
+        unsafe jk_add_moments(
+          engine, $0, product.rows?.base, product.count, product.matrix.columns, size, sums.pointer(to: Float.self))
       }
     }
   }
@@ -146,4 +178,14 @@ public enum InstructionSet: Sendable {
   case automatic
   /// The portable specification: slow, for comparison.
   case scalar
+}
+
+/// y = W x for some tokens, as it has just been computed.
+struct Product {
+  let matrix: Matrix
+  let input: Activations
+  /// The rows of the input that were multiplied; all of the first `count` when nil.
+  let rows: IndexList?
+  let count: Int
+  let output: Columns
 }

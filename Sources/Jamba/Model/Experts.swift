@@ -70,6 +70,7 @@ struct Foresight {
   /// Suggests experts for the pass's last tokens, of `count`. What is computed here has no part in the result.
   func suggest(_ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ count: Int) {
     let rows = min(count, Workspace.foresightCapacity)
+    let engine = engine.unobserved
     engine.normalize(
       w.residual.values.row(count - rows), by: norm, epsilon: c.rmsNormEps, rows, into: w.foresight.values)
     engine.quantize(w.foresight, rows, for: router)

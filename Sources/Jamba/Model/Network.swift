@@ -80,6 +80,13 @@ struct Network: Sendable {
     state.advance(by: count)
   }
 
+  /// Shows the head's input after the last pass to whoever watches the engine, without computing logits.
+  func showHeadInput(_ count: Int, _ engine: Engine, _ w: Workspace) {
+    engine.normalize(
+      w.residual.values, by: finalNorm, epsilon: configuration.rmsNormEps, count, into: w.normed.values)
+    engine.show(Product(matrix: head, input: w.normed, rows: nil, count: count, output: w.output.values))
+  }
+
   /// Logits of rows `first..<first + count` of the last pass, `[count, vocab]`.
   func logits(rows first: Int, _ count: Int, _ engine: Engine, _ w: Workspace, into logits: Columns) {
     engine.normalize(

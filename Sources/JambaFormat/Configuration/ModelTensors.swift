@@ -28,6 +28,19 @@ public struct ModelTensors: Sendable {
   /// Whether a tensor belongs to one expert of a mixture.
   public static func isExpert(_ name: String) -> Bool { name.contains(".feed_forward.experts.") }
 
+  /// The name under which the moments of a matrix's input are kept: matrices that read the same input share those of the
+  /// first.
+  package static func inputName(of matrix: String) -> String {
+    for (ending, first) in [("up_proj.weight", "gate"), ("k_proj.weight", "q"), ("v_proj.weight", "q")]
+    where matrix.hasSuffix("." + ending) {
+      return matrix.dropLast(ending.count) + first + "_proj.weight"
+    }
+    return matrix
+  }
+
+  /// Columns of a block of moments.
+  package static let momentBlock = 128
+
   /// The three matrices of expert `expert` of a layer, in the order of its segment.
   public func expert(_ expert: Int, ofLayer layer: Int) -> [TensorSpecification] {
     feedForward(prefix: ModelTensors.layerPrefix(layer) + "feed_forward.experts.\(expert).")

@@ -77,6 +77,7 @@ package func checksum(of bytes: [UInt8]) -> UInt32 {
   unsafe bytes.withUnsafeBytes { unsafe jc_crc32c(0, $0.baseAddress, $0.count) }
 }
 
-package func checksum(of bytes: UnsafeRawBufferPointer) -> UInt32 {
-  unsafe jc_crc32c(0, bytes.baseAddress, bytes.count)
+/// - Parameter start: the checksum of what comes before the bytes.
+package func checksum(of bytes: UnsafeRawBufferPointer, after start: UInt32 = 0) -> UInt32 {
+  unsafe jc_crc32c(start, bytes.baseAddress, bytes.count)
 }

@@ -1,0 +1,151 @@
+// The quantizers' second step, over the vectors of every set as in lanewise.h. Lane i is row i of the strip.
+//
+// With e the error of a row and M the moments of its inputs, the squared error of the product is e' M e on average. M is not
+// diagonal, so that one weight's error can make up for another's: rounding each weight to the nearest code is not the best.
+// Coordinate descent as in QuantEase (Behdin and others 2023), with the group's scales as coordinates, too.
+
+// A block of columns of a strip, transposed.
+typedef struct {
+    v8 weights[JK_REFINE_BLOCK];    // of the rows, scaled by their powers of two
+    v8 codes[JK_REFINE_BLOCK];      // as numbers
+    v8 gradient[JK_REFINE_BLOCK];   // M e
+    int32_t stored[JK_REFINE_BLOCK][8];  // as the tiles hold them
+    v8 scales[JK_REFINE_BLOCK / JK_GROUP];
+} refiner_block;
+
+// Reads the codes of 32 columns.
+JK_INLINE void refiner_read_tile(jk_type type, const uint8_t *tile, int32_t stored[32][8], v8 codes[32]) {
+    for (int c = 0; c < 32; c++) {
+        float lanes[8];
+        for (int r = 0; r < 8; r++) {
+            if (type == JK_NL4) {
+                const uint8_t byte = tile[c % 16 / 4 * 32 + 4 * r + c % 4];
+                stored[c][r] = c < 16 ? byte & 15 : byte >> 4;
+                lanes[r] = nl4_codes[stored[c][r]];
+            } else {
+                stored[c][r] = (int8_t)tile[c / 4 * 32 + 4 * r + c % 4];
+                lanes[r] = (float)stored[c][r];
+            }
+        }
+        codes[c] = v8_load(lanes);
+    }
+}
+
+JK_INLINE bool refiner_is_zero(v8 x) { return v8_maximum(v8_abs(x)) == 0.0f; }
+
+// gradient += change x row `column` of the moments
+JK_INLINE void refiner_move(refiner_block *b, const float *moments, size_t size, size_t column, v8 change) {
+    const float *row = moments + column * size;
+    for (size_t j = 0; j < size; j++) b->gradient[j] = v8_fma(v8_set(row[j]), change, b->gradient[j]);
+}
+
+// Each code of a group to its best value: where the gradient would vanish, rounded.
+JK_INLINE void refiner_improve_codes(jk_type type, refiner_block *b, const float *moments, size_t size, size_t first,
+                                     size_t count, v8 scale, v8 inverse) {
+    for (size_t i = first; i < first + count; i++) {
+        const v8 step = v8_mul(b->gradient[i], v8_set(1.0f / moments[i * size + i]));
+        v8i stored;
+        const v8 code = encoder_nearest(type, v8_mul(v8_sub(v8_mul(scale, b->codes[i]), step), inverse), &stored);
+        const v8 change = v8_mul(scale, v8_sub(code, b->codes[i]));
+        if (refiner_is_zero(change)) continue;
+        b->codes[i] = code;
+        v8i_store(b->stored[i], stored);
+        refiner_move(b, moments, size, i, change);
+    }
+}
+
+// A group's scale to its best multiple of the row's; one that would become 0 stays.
+JK_INLINE v8 refiner_improve_scale(refiner_block *b, const float *moments, size_t size, size_t first, size_t count,
+                                   v8 scale, v8 row_scale, v8 inverse_row) {
+    const v8 zero = v8_set(0.0f);
+    v8 slope = zero, curvature = zero;
+    for (size_t i = first; i < first + count; i++) {
+        v8 product = zero;
+        for (size_t j = first; j < first + count; j++)
+            product = v8_fma(v8_set(moments[i * size + j]), b->codes[j], product);
+        slope = v8_fma(b->codes[i], b->gradient[i], slope);
+        curvature = v8_fma(b->codes[i], product, curvature);
+    }
+    const v8 best = v8_sub(scale, v8_select(v8_less(zero, curvature), v8_div(slope, curvature), zero));
+    const v8 limited = v8_max(v8_min(v8_mul(best, inverse_row), v8_set(127.0f)), v8_set(-127.0f));
+    const v8 code = v8i_float(v8_round(limited));
+    const v8 found = v8_select(v8_less(zero, v8_abs(code)), v8_mul(row_scale, code), scale);
+    const v8 change = v8_sub(found, scale);
+    if (refiner_is_zero(change)) return scale;
+    for (size_t i = first; i < first + count; i++)
+        refiner_move(b, moments, size, i, v8_mul(change, b->codes[i]));
+    return found;
+}
+
+JK_INLINE void refiner_refine(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
+                              const float *moments, size_t size, uint8_t *strip, double error[2]) {
+    const size_t group = jk_scale_group(type, columns), groups = jk_parts(columns, group);
+    const size_t tile = type == JK_NL4 ? JK_NL4_TILE : JK_I8_TILE;
+    uint8_t *tiles = strip + jk_header_size(groups);
+    const v8 zero = v8_set(0.0f);
+
+    float power[8], unpower[8], spread[8], lanes[8];
+    encoder_powers(rows, stride, row_count, columns, power, unpower, spread);
+    const v8 factor = v8_load(power);
+    memcpy(lanes, strip, sizeof lanes);
+    const v8 row_scale = v8_mul(v8_load(lanes), factor);
+    const v8 inverse_row = v8_select(v8_less(zero, row_scale), v8_div(v8_set(1.0f), row_scale), zero);
+
+    refiner_block b;
+    for (size_t start = 0; start < columns; start += size, moments += size * size) {
+        const size_t count = jk_parts(jk_least(size, columns - start), group) * group;
+        memset(b.gradient, 0, sizeof b.gradient);
+        encoder_load(b.weights, rows, stride, row_count, columns, start, jk_least(count, 64), factor);
+        for (size_t i = 64; i < count; i += 64)
+            encoder_load(b.weights + i, rows, stride, row_count, columns, start + i, jk_least(count - i, 64), factor);
+        for (size_t i = 0; i < count; i += JK_GROUP)
+            refiner_read_tile(type, tiles + (start + i) / JK_GROUP * tile, b.stored + i, b.codes + i);
+        for (size_t k = 0; k < count / group; k++) {
+            for (int r = 0; r < 8; r++) lanes[r] = (float)(int8_t)strip[32 + 8 * (start / group + k) + (size_t)r];
+            b.scales[k] = v8_mul(row_scale, v8_load(lanes));
+        }
+        for (size_t i = 0; i < count; i++)
+            refiner_move(&b, moments, size, i, v8_sub(v8_mul(b.scales[i / group], b.codes[i]), b.weights[i]));
+
+        for (int sweep = 0; sweep < JK_REFINE_SWEEPS; sweep++) {
+            for (size_t k = 0; k < count / group; k++) {
+                v8 scale = b.scales[k];
+                const v8 inverse = v8_select(v8_less(zero, v8_abs(scale)), v8_div(v8_set(1.0f), scale), zero);
+                refiner_improve_codes(type, &b, moments, size, k * group, group, scale, inverse);
+                b.scales[k] =
+                    refiner_improve_scale(&b, moments, size, k * group, group, scale, row_scale, inverse_row);
+            }
+        }
+
+        v8 errors = zero, squares = zero;
+        for (size_t i = 0; i < count; i++) {
+            const v8 difference = v8_sub(b.weights[i], v8_mul(b.scales[i / group], b.codes[i]));
+            const v8 real = v8_set(start + i < columns ? 1.0f : 0.0f);
+            errors = v8_fma(v8_mul(difference, real), difference, errors);
+            squares = v8_fma(b.weights[i], b.weights[i], squares);
+        }
+        for (size_t i = 0; i < count; i += JK_GROUP)
+            encoder_write_tile(type, tiles + (start + i) / JK_GROUP * tile, (const int32_t(*)[8])(b.stored + i));
+        for (size_t k = 0; k < count / group; k++) {
+            int32_t stored[8];
+            v8i_store(stored, v8_round(v8_mul(b.scales[k], inverse_row)));
+            for (int r = 0; r < 8; r++) strip[32 + 8 * (start / group + k) + (size_t)r] = (uint8_t)(int8_t)stored[r];
+        }
+        float error_lanes[8], square_lanes[8];
+        v8_store(error_lanes, errors);
+        v8_store(square_lanes, squares);
+        for (size_t r = 0; r < row_count; r++) {
+            const double unit = (double)unpower[r] * (double)unpower[r];
+            error[0] += (double)error_lanes[r] * unit;
+            error[1] += (double)square_lanes[r] * unit;
+        }
+    }
+}
+
+static void refine_i8 JK_REFINE_ARGUMENTS {
+    refiner_refine(JK_I8, rows, stride, row_count, columns, moments, size, strip, error);
+}
+
+static void refine_nl4 JK_REFINE_ARGUMENTS {
+    refiner_refine(JK_NL4, rows, stride, row_count, columns, moments, size, strip, error);
+}

@@ -1,0 +1,74 @@
+import JambaFormat
+
+/// The moments of a model's inputs as `jamba calibrate` wrote them: how much an error of a weight, and of every two
+/// together, counts.
+struct Importance {
+  private let file: SafetensorsFile
+  /// Of the whole file.
+  let checksum: UInt32
+
+  static let blockSize = ModelTensors.momentBlock
+  /// What is added to a diagonal, in units of its mean: moments of a text are not those of all texts, and a text of few
+  /// tokens leaves directions unseen.
+  private static let damping: Float = 0.02
+
+  init(path: String) throws(ConversionError) {
+    file = try SafetensorsFile(path: path)
+    let buffer: AlignedBuffer
+    do { buffer = try AlignedBuffer(byteCount: 1 << 20) } catch { throw .outOfMemory }
+    var checksum: UInt32 = 0
+    for start in stride(from: 0, to: file.byteCount, by: 1 << 20) {
+      let part = start..<min(start + 1 << 20, file.byteCount)
+      let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<part.count])
+      try unsafe file.read(part, into: bytes)
+      checksum = unsafe JambaFormat.checksum(of: UnsafeRawBufferPointer(bytes), after: checksum)
+    }
+    self.checksum = checksum
+  }
+
+  /// Moments of one matrix's input.
+  struct Moments: Sendable {
+    /// `[blocks][size][size]`, diagonals positive; beyond the matrix zeros but for a small diagonal.
+    let blocks: [Float]
+    /// The diagonals, `[columns]`.
+    let columns: [Float]
+  }
+
+  /// - Returns: nil for matrices that have no moments: embeddings that are looked up, and routers.
+  /// - Throws: `unusable` when the file is another model's; `damaged` for numbers that are no moments.
+  func moments(of tensor: TensorSpecification, isTied: Bool) throws(ConversionError) -> Moments? {
+    guard tensor.kind == .matrix, !tensor.name.hasSuffix(".router.weight"), tensor.name != ModelTensors.embedding || isTied
+    else { return nil }
+    let name = ModelTensors.inputName(of: tensor.name)
+    let (size, columns) = (Importance.blockSize, tensor.shape[1])
+    let blockCount = (columns + size - 1) / size
+    guard let stored = file[name], stored.type == "F32", stored.shape == [blockCount, size, size] else {
+      throw .unusable(
+        path: file.path, reason: "\(name) is missing or of the wrong shape; calibrate the model that is converted")
+    }
+    let buffer: AlignedBuffer
+    do { buffer = try AlignedBuffer(byteCount: stored.range.count) } catch { throw .outOfMemory }
+    try unsafe file.read(stored.range, into: buffer.bytes)
+    var blocks = [Float](repeating: 0, count: blockCount * size * size)
+    let isFinite = unsafe blocks.withUnsafeMutableBufferPointer { blocks in
+      unsafe SourceTensor.convert(
+        .f32, UnsafeRawPointer(buffer.base!), count: blocks.count, into: blocks.baseAddress!)
+    }
+    var diagonal = (0..<columns).map { blocks[Importance.diagonal($0)] }
+    guard isFinite, diagonal.allSatisfy({ $0 >= 0 }) else {
+      throw .damaged(path: file.path, reason: "\(name) holds numbers that are no moments")
+    }
+    let mean = diagonal.reduce(0, +) / Float(columns)
+    let added = mean > 0 ? Importance.damping * mean : 1
+    guard added.isFinite else { throw .damaged(path: file.path, reason: "\(name) holds numbers that are no moments") }
+    for column in diagonal.indices { diagonal[column] += added }
+    for column in 0..<blockCount * size {
+      blocks[Importance.diagonal(column)] = column < columns ? diagonal[column] : 1e-3 * added
+    }
+    return Moments(blocks: blocks, columns: diagonal)
+  }
+
+  private static func diagonal(_ column: Int) -> Int {
+    column / blockSize * blockSize * blockSize + column % blockSize * (blockSize + 1)
+  }
+}
