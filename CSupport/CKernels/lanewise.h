@@ -101,18 +101,22 @@ static void quantize(const float *x, int8_t *codes, float *scales, int32_t *offs
     }
 }
 
-// sums[i][j] += x[i] x[j] for j >= i / 8 * 8, rows ascending; sums are loaded and stored once for four rows.
+// sums[i][j] += x[i] x[j] for j >= i / 8 * 8, rows ascending; sums are loaded and stored once for four rows, of which
+// those beyond the last count 0 times.
 static void add_moments(const float *x, size_t stride, const uint32_t *index, size_t count, size_t width, size_t size,
                         float *sums) {
     for (size_t t = 0; t < count; t += 4) {
-        const size_t rows = jk_least(4, count - t);
         const float *row[4];
-        for (size_t r = 0; r < rows; r++) row[r] = x + jk_source(index, t + r) * stride;
+        for (size_t r = 0; r < 4; r++) row[r] = x + jk_source(index, jk_least(t + r, count - 1)) * stride;
         for (size_t i = 0; i < width; i++) {
+            v8 factor[4];
+            for (size_t r = 0; r < 4; r++) factor[r] = v8_set(t + r < count ? row[r][i] : 0.0f);
             for (size_t j = i / 8 * 8; j < width; j += 8) {
                 v8 sum = v8_load(sums + i * size + j);
-                for (size_t r = 0; r < rows; r++)
-                    sum = v8_fma(v8_set(row[r][i]), v8_load_first(row[r] + j, width - j, 0.0f), sum);
+                sum = v8_fma(factor[0], v8_load(row[0] + j), sum);
+                sum = v8_fma(factor[1], v8_load(row[1] + j), sum);
+                sum = v8_fma(factor[2], v8_load(row[2] + j), sum);
+                sum = v8_fma(factor[3], v8_load(row[3] + j), sum);
                 v8_store(sums + i * size + j, sum);
             }
         }

@@ -17,7 +17,18 @@ struct Convert: ParsableCommand {
   @Argument(help: "The .jamba file to write.")
   var output: String
 
-  enum WeightType: String, ExpressibleByArgument, CaseIterable { case int4, int8, bf16, f32 }
+  enum WeightType: String, ExpressibleByArgument, CaseIterable {
+    case int4, int8, bf16, f32
+
+    var storage: StorageType {
+      switch self {
+      case .int4: .int4
+      case .int8: .int8
+      case .bf16: .bf16
+      case .f32: .f32
+      }
+    }
+  }
   enum RecipeName: String, ExpressibleByArgument, CaseIterable { case balanced, small }
   enum PackName: String, ExpressibleByArgument, CaseIterable { case auto, zstd, raw }
 
@@ -26,6 +37,12 @@ struct Convert: ParsableCommand {
 
   @Option(help: "For int4: balanced keeps the sensitive matrices in 8 bits, small fewer of them.")
   var recipe: RecipeName?
+
+  @Option(
+    help: ArgumentHelp(
+      "How certain matrices are stored, whatever the recipe says: a tensor name in which * stands for any text, and a type, such as '*.x_proj.weight=bf16'. May be repeated; the first that fits decides.",
+      valueName: "name=type"))
+  var rule: [RuleOption] = []
 
   @Option(help: "zstd packs everything, raw nothing; auto packs what shrinks by 3 % and is not needed for every token.")
   var pack: PackName = .auto
@@ -39,21 +56,18 @@ struct Convert: ParsableCommand {
   @OptionGroup var threadOption: ThreadOption
 
   func validate() throws {
-    guard importance == nil || type == .int4 || type == .int8 else {
-      throw ValidationError("--importance goes with --type int4 and int8 only.")
+    guard importance == nil || ([type.storage] + rule.map(\.rule.type)).contains(where: { $0 == .int4 || $0 == .int8 })
+    else {
+      throw ValidationError("--importance goes with int4 and int8 only.")
     }
     guard recipe == nil || type == .int4 else { throw ValidationError("--recipe goes with --type int4 only.") }
   }
 
   func run() throws {
     Interrupt.catchSignals()
-    let recipe: Recipe =
-      switch type {
-      case .int4: self.recipe == .small ? .small : .balanced
-      case .int8: .uniform(.int8)
-      case .bf16: .uniform(.bf16)
-      case .f32: .uniform(.f32)
-      }
+    let base: Recipe =
+      type == .int4 ? (self.recipe == .small ? .small : .balanced) : .uniform(type.storage)
+    let recipe = base.preceded(by: rule.map(\.rule))
     let packing: JambaFileWriter.Packing =
       switch pack {
       case .auto: .automatic
@@ -97,5 +111,18 @@ struct Convert: ParsableCommand {
     Terminal.report(
       "\(output): \(Terminal.size(summary.fileByteCount)), \(Terminal.decimal(summary.bitsPerWeight, 2)) bits per weight, "
         + "\(Terminal.decimal(ratio, 2)) times smaller, \(Terminal.decimal(seconds, 1)) s")
+  }
+}
+
+/// "*.x_proj.weight=bf16"
+struct RuleOption: ExpressibleByArgument {
+  let rule: Recipe.Rule
+
+  init?(argument: String) {
+    let parts = argument.split(separator: "=", omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[0].isEmpty, let type = Convert.WeightType(rawValue: String(parts[1])) else {
+      return nil
+    }
+    rule = Recipe.Rule(pattern: String(parts[0]), type: type.storage)
   }
 }

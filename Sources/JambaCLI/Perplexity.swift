@@ -24,13 +24,17 @@ struct Perplexity: ParsableCommand {
   @Option(help: "Tokens in a window.")
   var context = 512
 
-  @Option(help: "Predictions at the beginning of a window that do not count; llama-perplexity skips half of the window.")
+  @Option(
+    help: "Predictions at the beginning of a window that do not count; llama-perplexity skips half of the window.")
   var skip = 0
 
   @Option(help: "The most windows to measure; all of the text when not given.")
   var windows: Int?
 
-  @Flag(help: "With --reference: each layer's relative error, and how often routers choose the same experts, over the first 8 windows.")
+  @Flag(
+    help:
+      "With --reference: each layer's relative error, and how often routers choose the same experts, over the first 8 windows."
+  )
   var layers = false
 
   @Flag(help: "Print one JSON object.")
@@ -103,14 +107,16 @@ struct Perplexity: ParsableCommand {
 
         """
     }
-    for layer in report["layers"]?.array ?? [] {
-      text += "layer \(layer["layer"]?.integer ?? 0): relative error \(Terminal.decimal(layer["relative_error"]?.double ?? 0, 5))"
-      if let agreement = layer["router_agreement"]?.double {
-        text += ", same experts \(Terminal.decimal(100 * agreement, 2)) %"
-      }
-      text += "\n"
-    }
-    return text
+    return text + (report["layers"]?.array ?? []).map(LayerMeasure.line).joined()
+  }
+}
+
+extension LayerMeasure {
+  /// A layer of the report as a line.
+  static func line(_ layer: JSON) -> String {
+    let error = Terminal.decimal(layer["relative_error"]?.double ?? 0, 5)
+    let agreement = layer["router_agreement"]?.double.map { ", same experts \(Terminal.decimal(100 * $0, 2)) %" }
+    return "layer \(layer["layer"]?.integer ?? 0): relative error \(error)\(agreement ?? "")\n"
   }
 }
 

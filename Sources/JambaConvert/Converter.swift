@@ -33,6 +33,9 @@ public func convert(
   progress: (_ done: Int, _ total: Int) -> Bool
 ) throws(ConversionError) -> ConversionSummary {
   let checkpoint = try Checkpoint(path: path)
+  if let rule = options.recipe.uselessRule(among: ModelTensors(checkpoint.configuration).all) {
+    throw .unusable(path: path, reason: "none of its matrices fits \(rule.pattern)")
+  }
   let sources = try SourceTensors(checkpoint)
   let plan = ConversionPlan(checkpoint.configuration, options.recipe) { sources.sources[$0.name]! }
   let pool = try WorkerPool(threads: options.threads)
@@ -58,7 +61,8 @@ public func convert(
     writer.beginSegment(byteCount: segment.byteCount, packing: packing)
     for tensor in segment.tensors {
       let before = done
-      let moments = try tensor.type.scaleGroup(columns: 32) == nil
+      let moments =
+        try tensor.type.scaleGroup(columns: 32) == nil
         ? nil
         : importance?.moments(of: tensor.specification, isTied: checkpoint.configuration.tieWordEmbeddings)
       let (error, power) = try encoder.encode(tensor, moments) { progress(before + $0, total) }

@@ -37,7 +37,8 @@ struct Importance {
   /// - Returns: nil for matrices that have no moments: embeddings that are looked up, and routers.
   /// - Throws: `unusable` when the file is another model's; `damaged` for numbers that are no moments.
   func moments(of tensor: TensorSpecification, isTied: Bool) throws(ConversionError) -> Moments? {
-    guard tensor.kind == .matrix, !tensor.name.hasSuffix(".router.weight"), tensor.name != ModelTensors.embedding || isTied
+    guard tensor.kind == .matrix, !tensor.name.hasSuffix(".router.weight"),
+      tensor.name != ModelTensors.embedding || isTied
     else { return nil }
     let name = ModelTensors.inputName(of: tensor.name)
     let (size, columns) = (Importance.blockSize, tensor.shape[1])

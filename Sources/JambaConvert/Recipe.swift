@@ -6,10 +6,17 @@ public struct Recipe: Sendable {
     /// A tensor name in which `*` stands for any text.
     public let pattern: String
     public let type: StorageType
+
+    public init(pattern: String, type: StorageType) {
+      self.pattern = pattern
+      self.type = type
+    }
   }
 
   public let name: String
   public let rules: [Rule]
+  /// How many of the rules precede the recipe's own.
+  private var addedCount = 0
 
   /// Experts and MLPs in 4 bits, the sensitive rest in 8.
   public static let balanced = Recipe(
@@ -29,9 +36,29 @@ public struct Recipe: Sendable {
     Recipe(name: type.name, [("*.router.weight", .f32), ("*", type)])
   }
 
+  /// The recipe with other rules before its own.
+  public func preceded(by added: [Rule]) -> Recipe {
+    var recipe = Recipe(name: name, rules: added + rules)
+    recipe.addedCount = addedCount + added.count
+    return recipe
+  }
+
   private init(name: String, _ rules: [(String, StorageType)]) {
+    self.init(name: name, rules: rules.map { Rule(pattern: $0.0, type: $0.1) })
+  }
+
+  private init(name: String, rules: [Rule]) {
     self.name = name
-    self.rules = rules.map { Rule(pattern: $0.0, type: $0.1) }
+    self.rules = rules
+  }
+
+  /// The first added rule that fits no matrix, most likely by mistake.
+  func uselessRule(among tensors: [TensorSpecification]) -> Rule? {
+    rules.prefix(addedCount).first { rule in
+      !tensors.contains {
+        $0.kind == .matrix && Recipe.matches(Array(rule.pattern.utf8)[...], Array($0.name.utf8)[...])
+      }
+    }
   }
 
   /// How a matrix is stored. Every recipe ends with a rule for all names.

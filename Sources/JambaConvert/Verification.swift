@@ -9,6 +9,8 @@ public struct VerificationReport: Sendable {
     public let type: StorageType
     /// ‖stored - source‖ / ‖source‖; 0 when equal.
     public let relativeError: Double
+    /// The same in decibels.
+    public var signalToNoise: Double { -20 * decimalLogarithm(relativeError) }
   }
 
   public let blockCount: Int

@@ -46,6 +46,53 @@ import Testing
     #expect(once.output.hasPrefix(stopped.output.dropLast()))
   }
 
+  @Test func calibratesAndMeasures() throws {
+    let (reference, plain) = (folder.file("bf16.jamba"), folder.file("plain.jamba"))
+    let (weighed, moments) = (folder.file("weighed.jamba"), folder.file("moments.safetensors"))
+    for command in [
+      ["convert", Fixtures.checkpoint("demo"), reference, "--type", "bf16"],
+      ["calibrate", reference, Fixtures.stories, "-o", moments, "--windows", "4"],
+      ["convert", Fixtures.checkpoint("demo"), plain, "--recipe", "small"],
+      ["convert", Fixtures.checkpoint("demo"), weighed, "--recipe", "small", "--importance", moments],
+    ] {
+      let outcome = try run(command)
+      #expect(outcome.status == 0 && outcome.output.isEmpty, "\(outcome.errors)")
+    }
+    let sizes = try [plain, weighed].map { try JSON.parse(try jamba("inspect", $0, "--json").output)["bits_per_weight"] }
+    #expect(sizes[0] != nil && sizes[0] == sizes[1])
+    let measured = try JSON.parse(
+      try jamba(
+        "perplexity", weighed, Fixtures.stories, "--reference", reference, "--windows", "2", "--context", "64", "--skip", "32",
+        "--layers", "--json"
+      ).output)
+    #expect(measured["tokens"]?.integer == 62 && measured["windows"]?.integer == 2)
+    for name in [
+      "perplexity", "perplexity_error", "reference_perplexity", "perplexity_ratio", "mean_kl", "mean_kl_error", "kl_90", "kl_99",
+      "kl_999", "max_kl", "top1_agreement", "top5_agreement",
+    ] {
+      #expect(measured[name]?.double ?? 0 > 0, "\(name)")
+    }
+    #expect(measured["layers"]?.array?.count == 8)
+    let same = try jamba("verify", weighed, "--against", Fixtures.checkpoint("demo"), "--reference", reference)
+    #expect(same.status == 0 && same.output.contains("dB") && same.output.contains("computes what"), "\(same.errors)")
+
+    // A router upside down: what a wrong port might do, and no check of bytes finds.
+    var tensors = try TensorFile.checkpoint(Fixtures.checkpoint("demo"))
+    let router = "model.layers.1.feed_forward.router.weight"
+    for index in stride(from: 1, to: tensors.tensors[router]!.bytes.count, by: 2) {
+      tensors.tensors[router]!.bytes[index] ^= 0x80
+    }
+    let (other, wrong) = (folder.file("other"), folder.file("wrong.jamba"))
+    try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: true)
+    for name in ["config.json", "tokenizer.json"] {
+      try FileManager.default.copyItem(atPath: Fixtures.checkpoint("demo") + "/" + name, toPath: other + "/" + name)
+    }
+    try tensors.save(to: other + "/model.safetensors")
+    #expect(try jamba("convert", other, wrong).status == 0)
+    let different = try jamba("verify", wrong, "--reference", reference)
+    #expect(different.status == 1 && different.errors.contains("does not compute"))
+  }
+
   @Test func chats() throws {
     let model = try demo()
     let answer = try jamba("chat", model, "--prompt", "Hello", "--temperature", "0")
@@ -154,7 +201,9 @@ import Testing
       ["generate", "x", "--prompt", "a", "--temperature", "nan"], ["generate", "x", "--prompt", "a", "--top-p", "0"],
       ["generate", "x", "--prompt", "a", "-n", "-1"], ["generate", "x", "--prompt", "a", "--threads", "0"],
       ["convert", "x"], ["convert", "x", "y", "--type", "int3"], ["convert", "x", "y", "--type", "int8", "--recipe", "small"],
-      ["logits", "x", "--tokens", "1"], ["tokenize", "x"], ["perplexity", "x", "y", "--context", "1"],
+      ["logits", "x", "--tokens", "1"], ["tokenize", "x"], ["perplexity", "x", "y", "--skip", "511"], ["perplexity", "x", "y", "--layers"],
+      ["calibrate", "x", "y"], ["calibrate", "x", "y", "-o", "z", "--windows", "0"],
+      ["convert", "x", "y", "--type", "bf16", "--importance", "z"], ["perplexity", "x", "y", "--context", "1"],
     ] {
       let outcome = try run(arguments)
       #expect(outcome.status == 2 && outcome.output.isEmpty && !outcome.errors.isEmpty, "\(arguments)")

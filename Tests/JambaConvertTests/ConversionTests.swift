@@ -48,6 +48,22 @@ import Testing
     return all
   }
 
+  @Test func addedRulesComeFirst() throws {
+    let rules = [("*.x_proj.weight", StorageType.bf16), ("*_proj.weight", .int8)].map {
+      Recipe.Rule(pattern: $0.0, type: $0.1)
+    }
+    let path = try convert(Fixtures.checkpoint("moe"), "m.jamba", recipe: .small.preceded(by: rules))
+    for entry in try JambaFile(path: path).directory.entries where entry.name.hasSuffix("_proj.weight") {
+      #expect(entry.type == (entry.name.hasSuffix("x_proj.weight") ? .bf16 : .int8), "\(entry.name)")
+    }
+    let error = #expect(throws: ConversionError.self) {
+      try convert(
+        Fixtures.checkpoint("moe"), "n.jamba",
+        recipe: .small.preceded(by: [Recipe.Rule(pattern: "x_proj", type: .bf16)]))
+    }
+    #expect(try #require(error).description.contains("x_proj"))
+  }
+
   @Test(arguments: ["moe", "dense", "long", "odd", "demo"], ["f32", "bf16", "int8", "balanced", "small"])
   func everyTypeVerifiesAgainstItsSource(fixture: String, recipe: String) throws {
     let recipes = ["balanced": Recipe.balanced, "small": .small, "f32": .uniform(.f32), "bf16": .uniform(.bf16)]

@@ -79,4 +79,47 @@ import Testing
     try FileManager.default.removeItem(atPath: checkpoint)
     #expect(try message().contains("not a folder"))
   }
+
+  /// Moments for --importance that are another model's, cut short, or no moments.
+  @Test func uselessImportance() throws {
+    let config = try JSON.parse(bytes(of: checkpoint + "/config.json"))
+    let configuration = try ModelConfiguration(config, generation: nil)
+    let size = ModelTensors.momentBlock
+    var sound = TensorFile()
+    for tensor in ModelTensors(configuration).all where tensor.kind == .matrix {
+      let blocks = (tensor.shape[1] + size - 1) / size
+      sound.tensors[tensor.name] = .init(
+        type: "F32", shape: [blocks, size, size], bytes: [UInt8](repeating: 0, count: blocks * size * size * 4))
+    }
+    let path = folder.file("moments.safetensors")
+    let output = folder.file("out.jamba")
+    func convertWithIt() throws {
+      _ = try convert(
+        checkpoint: checkpoint, to: output, options: ConversionOptions(importance: path), tool: "test",
+        progress: { _, _ in true })
+    }
+    func message(_ change: (inout TensorFile) throws -> Void) throws -> String {
+      var changed = sound
+      try change(&changed)
+      try changed.save(to: path)
+      let error = #expect(throws: ConversionError.self) { try convertWithIt() }
+      #expect(!FileSystem.exists(output) && !FileSystem.exists(output + ".partial"))
+      return try #require(error).description
+    }
+    let name = "model.layers.0.mamba.in_proj.weight"
+    #expect(try message { $0.tensors[name] = nil }.contains(name))
+    #expect(try message { $0.tensors[name]?.shape.swapAt(0, 1) }.contains(name))
+    #expect(try message { $0.tensors[name]?.type = "I32" }.contains(name))
+    for value: Float in [.nan, .infinity, -1] {
+      let message = try message { file in
+        withUnsafeBytes(of: value.bitPattern.littleEndian) { file.tensors[name]?.bytes.replaceSubrange(0..<4, with: $0) }
+      }
+      #expect(message.contains(name) && message.contains("no moments"))
+    }
+    try write(Array(bytes(of: path)[..<1000]), to: path)
+    #expect(throws: ConversionError.self) { try convertWithIt() }
+    // A text that showed nothing at all: nothing to weigh by, and nothing to trip over.
+    try sound.save(to: path)
+    try convertWithIt()
+  }
 }

@@ -406,6 +406,42 @@ static void compare_encoders(size_t columns, size_t rows, size_t important, patt
     }
 }
 
+// Moments of random rows, and a strip refined by them.
+static void compare_refiners(size_t columns, size_t rows, pattern pattern) {
+    begin_case("%zu columns, %zu rows, %s", columns, rows, pattern_names[pattern]);
+    enum { BLOCK = 64, TOKENS = 7 };
+    const size_t blocks = jk_parts(columns, BLOCK), stride = jk_parts(columns, JK_GROUP) * JK_GROUP;
+    const float *weights = numbers(rows * columns, pattern), *x = numbers(TOKENS * stride, NORMAL);
+    float *moments[2];
+    for (int i = 0; i < 2; i++) {
+        moments[i] = make(blocks * BLOCK * BLOCK * sizeof(float), 0);
+        for (size_t b = 0; b < blocks; b++)
+            (i ? set : scalar)->add_moments(x + b * BLOCK, stride, NULL, TOKENS, jk_least(BLOCK, columns - b * BLOCK),
+                                            BLOCK, moments[i] + b * BLOCK * BLOCK);
+    }
+    same_floats("add_moments", moments[0], moments[1], blocks * BLOCK * BLOCK);
+    for (size_t b = 0; b < blocks; b++) {
+        float *block = moments[0] + b * BLOCK * BLOCK;
+        for (size_t i = 0; i < BLOCK; i++) {
+            for (size_t j = 0; j < i; j++) block[i * BLOCK + j] = block[j * BLOCK + i];
+            block[i * BLOCK + i] += 0.5f;
+        }
+    }
+    for (jk_type type = JK_I8; type <= JK_NL4; type++) {
+        const size_t size = jk_strip_size(type, columns);
+        uint8_t *strips[2];
+        double errors[2][2] = {{0}};
+        for (int i = 0; i < 2; i++) {
+            strips[i] = make(size, 0x5A);
+            jk_encode_strip_by(scalar, type, weights, columns, rows, columns, NULL, strips[i], errors[i]);
+            jk_refine_strip_by(i ? set : scalar, type, weights, columns, rows, columns, moments[0], BLOCK, strips[i],
+                               errors[i]);
+        }
+        same_bytes(type == JK_I8 ? "refine_i8" : "refine_nl4", strips[0], strips[1], size);
+        same_bytes(type == JK_I8 ? "refine_i8" : "refine_nl4", errors[0], errors[1], sizeof errors[0]);
+    }
+}
+
 // ---------------------------------------------------------------------------------------------- all of them
 
 static void compare_set(void) {
@@ -435,6 +471,7 @@ static void compare_set(void) {
                 }
         if (p == INFINITE || p == NOT_A_NUMBER) continue;  // the quantizers' callers refuse these
         for (size_t i = 0; i < COUNT(columns); i++) compare_encoders(columns[i], i % 2 ? 8 : p % 7 + 1, p % 2, p);
+        for (size_t i = 1; i < COUNT(columns); i++) compare_refiners(columns[i], i % 2 ? 8 : p % 7 + 1, p);
     }
     compare_exponentials();
     compare_halves();

@@ -180,7 +180,8 @@ void jk_softmax(const jk_engine *engine, float *x, size_t count);
 float jk_exp(float x);
 
 // What a quantizer wants to know of a matrix's input: sums[b][i][j] += x[bs + i] x[bs + j] over `count` rows, for blocks b
-// of s = `size` columns (a multiple of 8); columns beyond `width` count as 0. Of each block only j >= i / 8 * 8 is summed,
+// of s = `size` columns (a multiple of 8); `width` is all columns,
+// and rows are padded with zeros as those of products are. Of each block only j >= i / 8 * 8 is summed,
 // the rest is symmetric. Rows ascend, an fma each. With `index`, the rows index[0 ..< count].
 void jk_add_moments(const jk_engine *engine, const jk_rows *x, const uint32_t *index, size_t count, size_t width,
                     size_t size, float *sums);

@@ -58,7 +58,9 @@ public final class Calibration {
     guard failure == nil, ModelTensors.inputName(of: name) == name, !name.hasSuffix(".router.weight") else { return }
     do throws(JambaError) {
       let moments: Moments
-      if let known = inputs[name] { moments = known } else {
+      if let known = inputs[name] {
+        moments = known
+      } else {
         moments = try Moments(columns: product.matrix.columns)
         inputs[name] = moments
       }
@@ -83,7 +85,8 @@ public final class Calibration {
       let columns = specification.shape[1]
       let (size, end) = (Calibration.blockSize, offset + Calibration.valueCount(columns) * 4)
       header += offset == 0 ? "" : ","
-      header += "\"\(specification.name)\":{\"dtype\":\"F32\",\"shape\":[\(Calibration.blockCount(columns)),\(size),\(size)],"
+      header +=
+        "\"\(specification.name)\":{\"dtype\":\"F32\",\"shape\":[\(Calibration.blockCount(columns)),\(size),\(size)],"
       header += "\"data_offsets\":[\(offset),\(end)]}"
       offset = end
     }
@@ -123,7 +126,9 @@ public final class Calibration {
   private func layerMoments(_ specifications: [TensorSpecification]) -> [String: (sums: [Float], tokenCount: Int)] {
     var result: [String: (sums: [Float], tokenCount: Int)] = [:]
     for specification in specifications {
-      guard let group = Calibration.group(of: specification.name), let moments = inputs[specification.name] else { continue }
+      guard let group = Calibration.group(of: specification.name), let moments = inputs[specification.name] else {
+        continue
+      }
       var total = result[group] ?? ([Float](repeating: 0, count: Calibration.valueCount(moments.columns)), 0)
       result[group] = nil
       moments.add(to: &total.sums)

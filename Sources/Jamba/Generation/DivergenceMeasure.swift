@@ -1,3 +1,5 @@
+public import JambaFormat
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@
 #elseif canImport(Darwin)
   import Darwin
 #endif
-public import JambaFormat
 
 /// Perplexity of a model on a text and, with a reference, the Kullback-Leibler divergence of its predictions from the
 /// reference's, in nats (docs/QUALITY.md has the definitions).

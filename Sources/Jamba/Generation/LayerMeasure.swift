@@ -50,7 +50,8 @@ public struct LayerMeasure {
     .array(
       errors.indices.map { layer in
         var object: JSONObject = [
-          "layer": .integer(layer), "relative_error": .number((errors[layer] / max(powers[layer], .leastNormalMagnitude)).squareRoot()),
+          "layer": .integer(layer),
+          "relative_error": .number((errors[layer] / max(powers[layer], .leastNormalMagnitude)).squareRoot()),
         ]
         if choices[layer] > 0 {
           object["router_agreement"] = .number(Double(agreements[layer]) / Double(choices[layer]))
@@ -71,7 +72,9 @@ private struct LayerTrace {
     let c = session.model.configuration
     let choices = Choices(layerCount: c.numHiddenLayers)
     let layers = Dictionary(
-      uniqueKeysWithValues: (0..<c.numHiddenLayers).map { (ModelTensors.layerPrefix($0) + "feed_forward.router.weight", $0) })
+      uniqueKeysWithValues: (0..<c.numHiddenLayers).map {
+        (ModelTensors.layerPrefix($0) + "feed_forward.router.weight", $0)
+      })
     let engine = Engine(session.model.engine) { product in
       guard let layer = layers[product.matrix.name] else { return }
       for token in 0..<product.count {

@@ -165,6 +165,8 @@ package struct FileDescriptor: ~Copyable, Sendable {
 /// e to the power of x, in double precision.
 package func exponential(_ x: Double) -> Double { exp(x) }
 
+package func decimalLogarithm(_ x: Double) -> Double { log10(x) }
+
 /// `base` to the power of `exponent`, in double precision.
 package func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
 
