@@ -30,8 +30,11 @@ struct SessionArguments: ParsableArguments {
   @Option(help: "A .jamba file to take the tokenizer from.")
   var vocabulary: String?
 
-  func open(draft: Int = 0) throws -> JambaModel {
-    try JambaModel.open(model, options: ModelOptions(context: window, window: window, sinks: sinks, draft: draft))
+  func open(draft: Int = 0, snapshotByteCount: Int? = nil) throws -> JambaModel {
+    try JambaModel.open(
+      model,
+      options: ModelOptions(
+        context: window, window: window, sinks: sinks, draft: draft, snapshotByteCount: snapshotByteCount))
   }
 
   func tokens(_ model: JambaModel, _ count: Int) throws -> [Int32] {
@@ -60,8 +63,12 @@ struct Long: ParsableCommand {
   @Option(help: "Tokens between two lines.")
   var part = 8192
 
+  @Option(help: "MiB for snapshots, from which to go back in the text.")
+  var snapshots = 64
+
   func run() throws {
-    let model = try arguments.open()
+    guard 0...65536 ~= snapshots else { throw ValidationError("--snapshots takes a number from 0 to 65536.") }
+    let model = try arguments.open(snapshotByteCount: snapshots << 20)
     let tokens = try arguments.tokens(model, arguments.tokens)
     let session = try model.makeSession()
     print("tokens\ttokens_per_second\tsession_bytes\tpeak_resident_bytes")
