@@ -408,8 +408,8 @@ static void compare_encoders(size_t columns, size_t rows, size_t important, patt
 
 // Moments of random rows, and a strip refined by them.
 static void compare_refiners(size_t columns, size_t rows, pattern pattern) {
-    begin_case("%zu columns, %zu rows, %s", columns, rows, pattern_names[pattern]);
     enum { BLOCK = 64, TOKENS = 7 };
+    begin_case("%zu columns, %zu rows, blocks of %zu, %s", columns, rows, BLOCK, pattern_names[pattern]);
     const size_t blocks = jk_parts(columns, BLOCK), stride = jk_parts(columns, JK_GROUP) * JK_GROUP;
     const float *weights = numbers(rows * columns, pattern), *x = numbers(TOKENS * stride, NORMAL);
     float *moments[2];
