@@ -74,6 +74,35 @@ public final class Session: Sendable {
     }
   }
 
+  /// Appends tokens. `withLogits` and `sample` then have the logits after the last one.
+  ///
+  /// - Throws: as `append`.
+  /// - Parameters:
+  ///   - progress: called between chunks with the number of tokens done; false cancels.
+  ///   - isCancelled: asked between layers.
+  public func prefill(
+    _ tokens: [Int32], progress: (Int) -> Bool = { _ in true }, isCancelled: () -> Bool = { false }
+  ) throws(JambaError) {
+    try withCore { (core) throws(JambaError) in
+      try core.append(tokens, progress: progress, isCancelled: isCancelled)
+    }
+  }
+
+  /// Lends the logits after the last token, `[vocabulary]`.
+  ///
+  /// - Returns: false where there are none, since nothing has been read; `body` is not called then.
+  public func withLogits(_ body: (Span<Float>) -> Void) throws(JambaError) -> Bool {
+    try withCore { (core) throws(JambaError) in
+      if core.hasLogits { core.withLogits(body) }
+      return core.hasLogits
+    }
+  }
+
+  /// Chooses the token after the last one, without appending it; nil where there are no logits.
+  public func sample(with sampler: inout Sampler) throws(JambaError) -> Int32? {
+    try withCore { (core) throws(JambaError) in core.hasLogits ? core.sample(&sampler) : nil }
+  }
+
   /// Appends tokens and hands the logits after each to `body`, in order.
   public func append(_ tokens: [Int32], logits body: (_ index: Int, _ logits: Span<Float>) -> Void) throws(JambaError) {
     try withCore { (core) throws(JambaError) in try core.append(tokens, eachLogits: body) }

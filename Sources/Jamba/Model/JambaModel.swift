@@ -79,12 +79,19 @@ public final class JambaModel: Sendable {
 
   /// Opens a .jamba file, checks it and makes it ready to compute. Weights that do not stay in memory are checked whenever
   /// they are read.
-  public static func open(_ path: String, options: ModelOptions = ModelOptions()) throws(JambaError) -> JambaModel {
+  ///
+  /// - Parameter progress: called on the calling thread while weights are read and checked, with the bytes done and all
+  ///   there are; false cancels.
+  /// - Throws: `memoryTooSmall` before anything is loaded; `cancelled`.
+  public static func open(
+    _ path: String, options: ModelOptions = ModelOptions(),
+    progress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }
+  ) throws(JambaError) -> JambaModel {
     let threads = options.threads ?? Processors.available
     guard 1...1024 ~= threads else {
       throw .invalidOption("the number of threads is \(threads), which is not within 1...1024")
     }
-    return try JambaModel(try Layout(path, options), options, threads)
+    return try JambaModel(try Layout(path, options), options, threads, progress)
   }
 
   /// Where the memory would go if the file were opened with these options. Loads nothing.
@@ -123,7 +130,9 @@ public final class JambaModel: Sendable {
     }
   }
 
-  private init(_ layout: Layout, _ options: ModelOptions, _ threads: Int) throws(JambaError) {
+  private init(
+    _ layout: Layout, _ options: ModelOptions, _ threads: Int, _ progress: (Int, Int) -> Bool
+  ) throws(JambaError) {
     let file = layout.file
     path = file.path
     self.file = file
@@ -144,7 +153,8 @@ public final class JambaModel: Sendable {
     }
     engine = try Engine(threads: threads, instructionSet: options.instructionSet)
     let share = Float(configuration.numExpertsPerTok) / Float(max(configuration.numExperts, 1))
-    weights = try ModelWeights(file, layout.catalog, layout.plan, expertShare: min(share, 0.999), threads: threads)
+    weights = try ModelWeights(
+      file, layout.catalog, layout.plan, expertShare: min(share, 0.999), threads: threads, progress: progress)
     network = try Network(weights, configuration)
     sessionMemory = SessionMemory(layout.plan)
   }
