@@ -22,7 +22,7 @@ let package = Package(
       providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
     .target(name: "CChecksum", path: "CSupport/CChecksum"),
     .target(name: "CKernels", path: "CSupport/CKernels"),
-    .target(name: "CJamba", path: "CSupport/CJamba"),
+    .target(name: "CJamba", path: "CSupport/CJamba", exclude: ["exports.map"]),
     .target(name: "CLineEditor", path: "CSupport/CLineEditor", linkerSettings: [.linkedLibrary("edit")]),
     .target(name: "JambaFormat", dependencies: ["CZstd", "CChecksum"], swiftSettings: library),
     .target(name: "JambaConvert", dependencies: ["JambaFormat", "CKernels"], swiftSettings: library),

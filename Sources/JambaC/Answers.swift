@@ -74,10 +74,8 @@ extension GenerationOptions {
   fileprivate init(_ pointer: UnsafePointer<jamba_generation_options>?) throws(Failure) {
     let given = unsafe try structure(pointer, jamba_generation_options(), "the generation's options")
     unsafe try JambaC.flags(given.flags, allowed: JAMBA_IGNORE_END)
-    var stops: [String] = []
-    for unsafestop in unsafe try array(given.stops, given.stop_count, limit: ArgumentLimits.stopCount, "stop texts") {
-      stops.append(unsafe try text(stop, "a stop text"))
-    }
+    let stops = unsafe try array(given.stops, given.stop_count, limit: ArgumentLimits.stopCount, "stop texts")
+      .map { (stop) throws(Failure) in unsafe try text(stop, "a stop text") }
     unsafe self.init(
       sampling: unsafe try Sampling(given.sampling), maxTokens: orDefault(given.max_tokens) ?? 512, stop: stops,
       stopsAtEnd: given.flags & JAMBA_IGNORE_END == 0,

@@ -79,11 +79,8 @@ struct Chat {
   init(
     _ messages: UnsafePointer<jamba_message>?, _ count: Int, _ options: UnsafePointer<jamba_chat_options>?
   ) throws(Failure) {
-    var list: [ChatMessage] = []
-    for unsafemessage in unsafe try array(messages, count, limit: ArgumentLimits.messageCount, "messages") {
-      list.append(unsafe try ChatMessage(message))
-    }
-    self.messages = list
+    let turns = unsafe try array(messages, count, limit: ArgumentLimits.messageCount, "messages")
+    self.messages = unsafe try turns.map { (message) throws(Failure) in unsafe try ChatMessage(message) }
     let given = unsafe try structure(options, jamba_chat_options(), "the chat's options")
     unsafe try flags(given.flags, allowed: JAMBA_PARSE_SPECIAL | JAMBA_NO_ANSWER)
     asksForAnswer = unsafe given.flags & JAMBA_NO_ANSWER == 0
