@@ -39,6 +39,8 @@ final class ResidentWeights: Sendable {
     self.owned = owned
     let total = segments.reduce(0) { $0 + directory.segments[$1].byteCount }
     try load(pieces, access, threads) { progress($0, total) }
+    // Other threads may have done the last pieces.
+    guard progress(total, total) else { throw .cancelled }
   }
 
   /// Blocks that a thread takes at a time.
