@@ -24,6 +24,14 @@ JK_INLINE vr vr_load_i8(const int8_t *p, size_t beside) { return (void)beside, v
 typedef enum { FORM_I8, FORM_NL4, FORM_EXPANDED } tile_form;
 enum { EXPANDED_TILE = 256 * VR_STRIPS };  // bytes
 
+// From one dword of a token's codes to its next: those of a token alone, and of four that are packed side by side.
+enum { ALONE = 4, PACKED = 16 };
+
+// Dwords that a set packs of a tile's offsets for each token. One: the offset itself.
+#ifndef PACKED_OFFSETS
+#define PACKED_OFFSETS 1
+#endif
+
 // Where the quantized activations of up to 4 tokens begin that meet one tile.
 typedef struct {
     const int8_t *codes[4];
@@ -43,8 +51,6 @@ JK_INLINE void expand_tile(const uint8_t *tile, size_t beside, uint8_t expanded[
 JK_INLINE void v8_transpose(v8 x[4]);
 
 // ---------------------------------------------------------------------------------------------- strips of tiles
-
-enum { PREFETCH_BYTES = 2048 };  // ahead of the tile in hand, when one token reads weights from memory
 
 // The quantized strips of a vector: where their scales and tiles begin.
 typedef struct {
@@ -75,8 +81,6 @@ JK_INLINE vr group_scales(const strip_view *strip, size_t tile) {
     return vr_load_i8((const int8_t *)strip->header + 32 + 8 * (tile >> strip->shift), strip->beside);
 }
 
-// ---------------------------------------------------------------------------------------------- up to four tokens
-
 JK_INLINE void prefetch_tile(jk_type type, const uint8_t *tile) {
     __builtin_prefetch(tile);
     __builtin_prefetch(tile + 64);
@@ -85,58 +89,56 @@ JK_INLINE void prefetch_tile(jk_type type, const uint8_t *tile) {
     __builtin_prefetch(tile + 192);
 }
 
-// - prefetches: whether the weights still have to come from memory.
-JK_INLINE void multiply_tokens(jk_type type, const int tokens, const bool prefetches, const jk_matrix *w,
-                               const jk_rows *x, const uint32_t *index, size_t token, size_t strip, size_t last,
-                               float *y, size_t y_stride) {
-    vr s[4];
-    tile_tokens now;
-    JK_UNROLL for (int t = 0; t < tokens; t++) {
-        const size_t row = jk_source(index, token + (size_t)t);
-        s[t] = vr_zero();
-        now.codes[t] = x->codes + row * x->stride;
-        now.scales[t] = x->scales + row * (x->stride / JK_GROUP);
-        now.offsets[t] = x->offsets + row * (x->stride / JK_GROUP);
-    }
+// ---------------------------------------------------------------------------------------------- one token
+
+enum { PREFETCH_BYTES = 2048 };  // ahead of the tile in hand
+
+JK_INLINE void multiply_alone(jk_type type, const jk_matrix *w, const jk_rows *x, const uint32_t *index, size_t token,
+                              size_t strip, size_t last, float *y, size_t y_stride) {
+    const size_t row = jk_source(index, token), group = row * (x->stride / JK_GROUP);
+    tile_tokens now = {{x->codes + row * x->stride}, {x->scales + group}, {x->offsets + group}};
     const strip_view view = view_strips(type, w, strip, last);
     const uint8_t *tile = view.tiles;
     const size_t tiles = jk_parts(w->columns, JK_GROUP);
+    vr sum = vr_zero();
     for (size_t g = 0; g < tiles; g++, tile += view.tile_size) {
-        if (prefetches) {
-            prefetch_tile(type, tile + PREFETCH_BYTES);
-            if (VR_STRIPS == 2) prefetch_tile(type, tile + PREFETCH_BYTES + view.beside);
-        }
-        add_tile(type == JK_NL4 ? FORM_NL4 : FORM_I8, tokens, 4, tile, view.beside, group_scales(&view, g), &now, s);
-        JK_UNROLL for (int t = 0; t < tokens; t++) {
-            now.codes[t] += JK_GROUP;
-            now.scales[t]++;
-            now.offsets[t]++;
-        }
+        prefetch_tile(type, tile + PREFETCH_BYTES);
+        if (VR_STRIPS == 2) prefetch_tile(type, tile + PREFETCH_BYTES + view.beside);
+        add_tile(type == JK_NL4 ? FORM_NL4 : FORM_I8, 1, ALONE, tile, view.beside, group_scales(&view, g), &now, &sum);
+        now.codes[0] += JK_GROUP;
+        now.scales[0]++;
+        now.offsets[0]++;
     }
-    JK_UNROLL for (int t = 0; t < tokens; t++)
-        vr_store_first(y + (token + (size_t)t) * y_stride + strip * 8, view.lanes,
-                       vr_keep_first(vr_mul(s[t], row_scales(&view)), view.rows));
+    sum = vr_keep_first(vr_mul(sum, row_scales(&view)), view.rows);
+    vr_store_first(y + token * y_stride + strip * 8, view.lanes, sum);
 }
 
-// ---------------------------------------------------------------------------------------------- many tokens
+// ---------------------------------------------------------------------------------------------- several tokens
 
-// Quantized activations of 4 tokens and up to PACKED_TILES tiles, the tokens side by side: one pointer reaches all.
+// Quantized activations of up to 4 tokens and PACKED_TILES tiles, the tokens side by side: one pointer reaches all.
 enum { PACKED_TOKENS = 32, PACKED_TILES = 32 };
 typedef struct {
     float codes[PACKED_TILES][8][4];  // [tile][4 columns][token]: 4 codes each, moved as if they were floats
     float scales[PACKED_TILES][4];
-    int32_t offsets[PACKED_TILES][4];
+    int32_t offsets[PACKED_TILES][PACKED_OFFSETS][4];
 } packed_tokens;
 
-static void pack(const jk_rows *x, const uint32_t *index, size_t token, size_t first_tile, size_t tiles,
+#if PACKED_OFFSETS > 1
+// The offsets of a tile, made from its codes.
+JK_INLINE void pack_offsets(const float codes[8][4], int32_t offsets[PACKED_OFFSETS][4]);
+#endif
+
+// - count: tokens, 1 to 4. The last one stands in for those that are missing.
+static void pack(const jk_rows *x, const uint32_t *index, size_t token, size_t count, size_t first_tile, size_t tiles,
                  packed_tokens *packed) {
     const int8_t *codes[4];
     for (size_t t = 0; t < 4; t++) {
-        const size_t row = jk_source(index, token + t), group = row * (x->stride / JK_GROUP) + first_tile;
+        const size_t row = jk_source(index, token + jk_least(t, count - 1));
+        const size_t group = row * (x->stride / JK_GROUP) + first_tile;
         codes[t] = x->codes + row * x->stride + first_tile * JK_GROUP;
         for (size_t g = 0; g < tiles; g++) {
             packed->scales[g][t] = x->scales[group + g];
-            packed->offsets[g][t] = x->offsets[group + g];
+            if (PACKED_OFFSETS == 1) packed->offsets[g][0][t] = x->offsets[group + g];
         }
     }
     for (size_t g = 0; g < tiles; g++) {
@@ -144,83 +146,114 @@ static void pack(const jk_rows *x, const uint32_t *index, size_t token, size_t f
         for (size_t t = 0; t < 4; t++) dwords[t] = v8_load((const float *)(const void *)(codes[t] + g * JK_GROUP));
         v8_transpose(dwords);
         for (size_t k = 0; k < 4; k++) v8_store(packed->codes[g][2 * k], dwords[k]);
+#if PACKED_OFFSETS > 1
+        pack_offsets(packed->codes[g], packed->offsets[g]);
+#endif
     }
 }
 
-// Adds the products of `count` tiles to the sums of 4 tokens. `first_tile` is for the group scales alone.
-JK_INLINE void multiply_packed(tile_form form, const uint8_t *tile, const strip_view *strip, size_t first_tile,
-                               size_t count, const packed_tokens *x, vr s[4]) {
-    for (size_t g = 0; g < count; g++, tile += form == FORM_EXPANDED ? EXPANDED_TILE : JK_I8_TILE) {
+// Columns of a block that the strips of a vector meet: tiles first_tile ..< first_tile + count.
+typedef struct {
+    strip_view strip;
+    size_t first_tile, count;
+    bool begins, ends;  // whether they are the matrix's first, and its last
+} strip_block;
+
+// Adds the products of a block of columns to the sums of up to 4 tokens, which wait in y between the blocks.
+//
+// - next: where the block of the next strips begins, to prefetch on from there; NULL when this one is in a cache.
+JK_INLINE void multiply_packed(jk_type type, tile_form form, const int tokens, const strip_block *block,
+                               const uint8_t *tile, const uint8_t *next, const packed_tokens *x, float *y,
+                               size_t y_stride) {
+    const strip_view *strip = &block->strip;
+    vr s[4];
+    JK_UNROLL for (int t = 0; t < tokens; t++)
+        s[t] = block->begins ? vr_zero() : vr_load_first(y + (size_t)t * y_stride, strip->lanes);
+    for (size_t g = 0; g < block->count; g++, tile += form == FORM_EXPANDED ? EXPANDED_TILE : strip->tile_size) {
         tile_tokens now;
-        JK_UNROLL for (int t = 0; t < 4; t++) {
+        JK_UNROLL for (int t = 0; t < tokens; t++) {
             now.codes[t] = (const int8_t *)&x->codes[g][0][t];
             now.scales[t] = &x->scales[g][t];
-            now.offsets[t] = &x->offsets[g][t];
+            now.offsets[t] = &x->offsets[g][0][t];
         }
-        add_tile(form, 4, 16, tile, strip->beside, group_scales(strip, first_tile + g), &now, s);
+        if (next) {
+            const size_t ahead = g + PREFETCH_BYTES / strip->tile_size;
+            const uint8_t *far = ahead < block->count ? tile + PREFETCH_BYTES
+                                                      : next + (ahead - block->count) * strip->tile_size;
+            prefetch_tile(type, far);
+            if (VR_STRIPS == 2) prefetch_tile(type, far + strip->beside);
+        }
+        add_tile(form, tokens, PACKED, tile, strip->beside, group_scales(strip, block->first_tile + g), &now, s);
+    }
+    const vr scales = row_scales(strip);
+    JK_UNROLL for (int t = 0; t < tokens; t++) {
+        if (block->ends) s[t] = vr_keep_first(vr_mul(s[t], scales), strip->rows);
+        vr_store_first(y + (size_t)t * y_stride, strip->lanes, s[t]);
     }
 }
 
-// The strips of a vector, a block of their columns, a block of tokens. The sums of the blocks of columns before wait in
-// y.
-JK_INLINE void multiply_block(jk_type type, const jk_matrix *w, size_t strip, size_t last, size_t first_tile,
-                              size_t count, const packed_tokens *packed, size_t parts, float *y, size_t y_stride) {
-    const strip_view view = view_strips(type, w, strip, last);
-    const bool begins = first_tile == 0, ends = first_tile + count == jk_parts(w->columns, JK_GROUP);
-    const vr scales = row_scales(&view);
-    const uint8_t *tiles = view.tiles + first_tile * view.tile_size;
-    uint8_t expanded[PACKED_TILES][EXPANDED_TILE];
-    if (type == JK_NL4)
-        for (size_t g = 0; g < count; g++) expand_tile(tiles + g * JK_NL4_TILE, view.beside, expanded[g]);
-    for (size_t part = 0; part < parts; part++, y += 4 * y_stride) {
-        vr s[4];
-        JK_UNROLL for (size_t t = 0; t < 4; t++)
-            s[t] = begins ? vr_zero() : vr_load_first(y + t * y_stride, view.lanes);
-        if (type == JK_NL4) multiply_packed(FORM_EXPANDED, expanded[0], &view, first_tile, count, packed + part, s);
-        else multiply_packed(FORM_I8, tiles, &view, first_tile, count, packed + part, s);
-        if (ends) JK_UNROLL for (size_t t = 0; t < 4; t++) s[t] = vr_keep_first(vr_mul(s[t], scales), view.rows);
-        JK_UNROLL for (size_t t = 0; t < 4; t++) vr_store_first(y + t * y_stride, view.lanes, s[t]);
+JK_INLINE void multiply_up_to_four(jk_type type, tile_form form, size_t tokens, const strip_block *block,
+                                   const uint8_t *tiles, const uint8_t *next, const packed_tokens *x, float *y,
+                                   size_t y_stride) {
+    switch (tokens) {
+        case 1: multiply_packed(type, form, 1, block, tiles, next, x, y, y_stride); break;
+        case 2: multiply_packed(type, form, 2, block, tiles, next, x, y, y_stride); break;
+        case 3: multiply_packed(type, form, 3, block, tiles, next, x, y, y_stride); break;
+        default: multiply_packed(type, form, 4, block, tiles, next, x, y, y_stride);
+    }
+}
+
+// The strips of a vector, a block of their columns, a block of tokens.
+JK_INLINE void multiply_block(jk_type type, const strip_block *block, const uint8_t *next, const packed_tokens *packed,
+                              size_t tokens, float *y, size_t y_stride) {
+    const uint8_t *tiles = block->strip.tiles + block->first_tile * block->strip.tile_size;
+    if (type == JK_NL4 && tokens > 4) {
+        uint8_t expanded[PACKED_TILES][EXPANDED_TILE];
+        for (size_t g = 0; g < block->count; g++)
+            expand_tile(tiles + g * JK_NL4_TILE, block->strip.beside, expanded[g]);
+        for (size_t t = 0; t < tokens; t += 4)
+            multiply_up_to_four(type, FORM_EXPANDED, tokens - t, block, expanded[0], NULL, packed + t / 4,
+                                y + t * y_stride, y_stride);
+    } else {
+        for (size_t t = 0; t < tokens; t += 4)
+            multiply_up_to_four(type, type == JK_NL4 ? FORM_NL4 : FORM_I8, tokens - t, block, tiles,
+                                t == 0 ? next : NULL, packed + t / 4, y + t * y_stride, y_stride);
     }
 }
 
 // Blocks of columns outermost, so that the range's weights stay in the second cache while the tokens pass by.
-JK_INLINE void matmul_packed(jk_type type, const jk_matrix *w, const jk_rows *x, const uint32_t *index,
-                             size_t first_token, size_t last_token, float *y, size_t y_stride, size_t first,
-                             size_t last) {
-    const size_t tiles = jk_parts(w->columns, JK_GROUP);
+JK_INLINE void multiply_together(jk_type type, const jk_matrix *w, const jk_rows *x, const uint32_t *index,
+                                 size_t first_token, size_t last_token, float *y, size_t y_stride, size_t first,
+                                 size_t last) {
+    const size_t tiles = jk_parts(w->columns, JK_GROUP), strip_size = jk_strip_size(type, w->columns);
     packed_tokens packed[PACKED_TOKENS / 4];
     for (size_t tile = 0; tile < tiles; tile += PACKED_TILES) {
         const size_t count = jk_least(PACKED_TILES, tiles - tile);
         for (size_t token = first_token; token < last_token; token += PACKED_TOKENS) {
-            const size_t parts = jk_least(PACKED_TOKENS, last_token - token) / 4;
-            for (size_t part = 0; part < parts; part++) pack(x, index, token + 4 * part, tile, count, packed + part);
-            for (size_t strip = first; strip < last; strip += VR_STRIPS)
-                multiply_block(type, w, strip, last, tile, count, packed, parts, y + token * y_stride + strip * 8,
-                               y_stride);
+            const size_t tokens = jk_least(PACKED_TOKENS, last_token - token);
+            for (size_t t = 0; t < tokens; t += 4)
+                pack(x, index, token + t, jk_least(4, tokens - t), tile, count, packed + t / 4);
+            for (size_t strip = first; strip < last; strip += VR_STRIPS) {
+                const strip_block block = {view_strips(type, w, strip, last), tile, count, tile == 0,
+                                           tile + count == tiles};
+                const uint8_t *next = block.strip.tiles + tile * block.strip.tile_size + VR_STRIPS * strip_size;
+                multiply_block(type, &block, next, packed, tokens, y + token * y_stride + strip * 8, y_stride);
+            }
         }
     }
 }
 
 // ---------------------------------------------------------------------------------------------- all tokens
 
-// From 8 tokens on, packing pays. What is left over goes by fours, twos and ones.
 JK_INLINE void matmul(jk_type type, const jk_matrix *w, const jk_rows *x, const uint32_t *index, size_t first_token,
                       size_t last_token, float *y, size_t y_stride, size_t first, size_t last) {
-    size_t begin = first_token;
-    if (last_token - begin >= 8 && w->columns > 0) {
-        begin += (last_token - begin) / 4 * 4;
-        matmul_packed(type, w, x, index, first_token, begin, y, y_stride, first, last);
+    if (last_token - first_token > 1 && w->columns > 0) {
+        multiply_together(type, w, x, index, first_token, last_token, y, y_stride, first, last);
+        return;
     }
-    for (size_t strip = first; strip < last; strip += VR_STRIPS) {
-        size_t t = begin;
-        for (; t + 4 <= last_token; t += 4)  // twice and more only for a matrix without columns
-            multiply_tokens(type, 4, true, w, x, index, t, strip, last, y, y_stride);
-        if (t + 2 <= last_token) {
-            multiply_tokens(type, 2, true, w, x, index, t, strip, last, y, y_stride);
-            t += 2;
-        }
-        if (t < last_token) multiply_tokens(type, 1, true, w, x, index, t, strip, last, y, y_stride);
-    }
+    for (size_t token = first_token; token < last_token; token++)  // more than one: without columns
+        for (size_t strip = first; strip < last; strip += VR_STRIPS)
+            multiply_alone(type, w, x, index, token, strip, last, y, y_stride);
 }
 
 static void matmul_i8 JK_MATMUL_ARGUMENTS {
