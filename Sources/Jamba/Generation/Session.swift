@@ -154,12 +154,8 @@ public final class Session: Sendable {
   }
 
   func withCore<Result>(_ body: (inout SessionCore) throws(JambaError) -> sending Result) throws(JambaError) -> Result {
-    var outcome: Swift.Result<Result, JambaError>?
-    let entered = core.withLockIfAvailable { core in
-      do throws(JambaError) { outcome = .success(try body(&core)) } catch { outcome = .failure(error) }
-      return true
-    }
-    guard entered != nil, let outcome else { throw .sessionBusy }
-    return try outcome.get()
+    let result = try core.withLockIfAvailable { (core) throws(JambaError) in try body(&core) }
+    guard let result else { throw .sessionBusy }
+    return result
   }
 }
