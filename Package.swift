@@ -44,7 +44,9 @@ let package = Package(
       ], path: "tools/make-model", exclude: ["mini.json"]),
     .executableTarget(
       name: "measure-sessions",
-      dependencies: ["Jamba", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "CJamba", "Jamba", "JambaC", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       path: "tools/measure-sessions"),
     .executableTarget(
       name: "walk-grammar",
