@@ -30,9 +30,40 @@ __attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc, const 
     return (uint32_t)c;
 }
 
+// Four remainders of 128 bits, each carried 64 bytes further by two carry-less products with x^(512 + 32) and x^(512 - 32)
+// modulo the polynomial, reflected (Gopal et al., Fast CRC Computation for Generic Polynomials Using PCLMULQDQ, Intel 2009):
+// twice as fast as the instruction that takes 8 bytes and waits for the 8 before.
+__attribute__((target("sse4.2,pclmul"))) static __m128i carry(__m128i remainder, __m128i powers, __m128i next) {
+    const __m128i low = _mm_clmulepi64_si128(remainder, powers, 0x00);
+    const __m128i high = _mm_clmulepi64_si128(remainder, powers, 0x11);
+    return _mm_xor_si128(_mm_xor_si128(low, high), next);
+}
+
+__attribute__((target("sse4.2,pclmul"))) static __m128i load(const unsigned char *p) {
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+__attribute__((target("sse4.2,pclmul"))) static uint32_t crc_pclmul(uint32_t crc, const unsigned char *p, size_t n) {
+    if (n < 128) return crc_sse42(crc, p, n);
+    const __m128i by_64_bytes = _mm_set_epi64x(0x9E4ADDF8, 0x740EEF02);
+    const __m128i by_16_bytes = _mm_set_epi64x(0x493C7D27, 0xF20C0DFE);
+    __m128i r0 = _mm_xor_si128(load(p), _mm_cvtsi32_si128((int)crc));
+    __m128i r1 = load(p + 16), r2 = load(p + 32), r3 = load(p + 48);
+    for (p += 64, n -= 64; n >= 64; p += 64, n -= 64) {
+        r0 = carry(r0, by_64_bytes, load(p));
+        r1 = carry(r1, by_64_bytes, load(p + 16));
+        r2 = carry(r2, by_64_bytes, load(p + 32));
+        r3 = carry(r3, by_64_bytes, load(p + 48));
+    }
+    r3 = carry(carry(carry(r0, by_16_bytes, r1), by_16_bytes, r2), by_16_bytes, r3);
+    crc = (uint32_t)_mm_crc32_u64(_mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(r3)), (uint64_t)_mm_extract_epi64(r3, 1));
+    return crc_sse42(crc, p, n);
+}
+
 uint32_t jc_crc32c(uint32_t crc, const void *data, size_t size) {
     crc = ~crc;
-    crc = __builtin_cpu_supports("sse4.2") ? crc_sse42(crc, data, size) : crc_portable(crc, data, size);
+    if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul")) crc = crc_pclmul(crc, data, size);
+    else crc = __builtin_cpu_supports("sse4.2") ? crc_sse42(crc, data, size) : crc_portable(crc, data, size);
     return ~crc;
 }
 

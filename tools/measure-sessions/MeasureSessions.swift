@@ -8,7 +8,7 @@ struct MeasureSessions: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "measure-sessions",
     abstract: "Measures long texts, saving, rewinding, guessing ahead and calling from C on a model.",
-    subcommands: [Long.self, Save.self, Rewind.self, Speculate.self, Soak.self, Overhead.self])
+    subcommands: [Long.self, Steps.self, Save.self, Rewind.self, Speculate.self, Soak.self, Overhead.self])
 }
 
 struct SessionArguments: ParsableArguments {
@@ -30,8 +30,11 @@ struct SessionArguments: ParsableArguments {
   @Option(help: "A .jamba file to take the tokenizer from.")
   var vocabulary: String?
 
-  func open(draft: Int = 0) throws -> JambaModel {
-    try JambaModel.open(model, options: ModelOptions(context: window, window: window, sinks: sinks, draft: draft))
+  func open(draft: Int = 0, snapshotByteCount: Int? = nil) throws -> JambaModel {
+    try JambaModel.open(
+      model,
+      options: ModelOptions(
+        context: window, window: window, sinks: sinks, draft: draft, snapshotByteCount: snapshotByteCount))
   }
 
   func tokens(_ model: JambaModel, _ count: Int) throws -> [Int32] {
@@ -60,8 +63,12 @@ struct Long: ParsableCommand {
   @Option(help: "Tokens between two lines.")
   var part = 8192
 
+  @Option(help: "MiB for snapshots, from which to go back in the text.")
+  var snapshots = 64
+
   func run() throws {
-    let model = try arguments.open()
+    guard 0...65536 ~= snapshots else { throw ValidationError("--snapshots takes a number from 0 to 65536.") }
+    let model = try arguments.open(snapshotByteCount: snapshots << 20)
     let tokens = try arguments.tokens(model, arguments.tokens)
     let session = try model.makeSession()
     print("tokens\ttokens_per_second\tsession_bytes\tpeak_resident_bytes")
@@ -71,6 +78,48 @@ struct Long: ParsableCommand {
       print(
         "\(session.tokenCount)\t\(text(Double(piece.count) / time * 1000))\t\(session.stateByteCount)\t\(Processors.peakResidentByteCount)"
       )
+    }
+  }
+}
+
+/// What a step costs at different places of a text: sessions that have come so far take turns.
+struct Steps: ParsableCommand {
+  @OptionGroup var arguments: SessionArguments
+
+  @Option(help: "Where to measure, ascending, such as 100,10000,100000.")
+  var positions = "100,10000"
+
+  @Option(help: "A saved session, to measure at its end as well.")
+  var from: String?
+
+  @Option(help: "Steps at each place.")
+  var steps = 48
+
+  func run() throws {
+    let places = positions.split(separator: ",").compactMap { Int($0) }
+    guard places.first ?? 0 > 0, places == places.sorted() else {
+      throw ValidationError("--positions takes ascending numbers from 1 on.")
+    }
+    let model = try arguments.open()
+    let tokens = try arguments.tokens(model, places.last! + steps)
+    let text = try model.makeSession()
+    var sessions: [Session] = []
+    for place in places {
+      _ = try text.append(Array(tokens[text.tokenCount..<place]))
+      sessions.append(try text.fork())
+    }
+    if let from { sessions.append(try model.makeSession(restoring: from).session) }
+    let starts = sessions.map(\.tokenCount)
+    var times = sessions.map { _ in [Double]() }
+    for step in 0..<steps {
+      for (index, session) in sessions.enumerated() {
+        times[index].append(try milliseconds { try session.append([tokens[step]]) }.1)
+      }
+    }
+    print("after\tmedian_ms\tleast_ms")
+    for (start, times) in zip(starts, times) {
+      let sorted = times.sorted()
+      print("\(start)\t\(sorted[sorted.count / 2])\t\(sorted[0])")
     }
   }
 }
