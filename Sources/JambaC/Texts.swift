@@ -7,7 +7,8 @@ internal import JambaFormat
   _ tokens: UnsafeMutablePointer<Int32>!, _ capacity: Int, _ count: UnsafeMutablePointer<Int>!
 ) -> jamba_status {
   report { () throws(Failure) in
-    let tokenizer = unsafe try tokenizer(of: model)
+    let model = unsafe try Handles.models.object(of: model)
+    let tokenizer = try runtime { () throws(JambaError) in try model.requireTokenizer() }
     try JambaC.flags(flags, allowed: JAMBA_ADD_SPECIAL | JAMBA_PARSE_SPECIAL)
     let text = unsafe try JambaC.text(text, length, "the text")
     let room = unsafe try Room(tokens, capacity, count)
@@ -22,11 +23,14 @@ internal import JambaFormat
   _ text: UnsafeMutablePointer<CChar>!, _ capacity: Int, _ length: UnsafeMutablePointer<Int>!
 ) -> jamba_status {
   report { () throws(Failure) in
-    let tokenizer = unsafe try tokenizer(of: model)
+    let model = unsafe try Handles.models.object(of: model)
+    let tokenizer = try runtime { () throws(JambaError) in try model.requireTokenizer() }
     try JambaC.flags(flags, allowed: JAMBA_SKIP_SPECIAL)
     let ids = unsafe try array(tokens, count, limit: ArgumentLimits.tokenCount, "tokens")
-    for id in ids where tokenizer.piece(of: id) == nil {
-      throw Failure(JAMBA_ERROR_TOKEN, "token \(id) is not in the vocabulary")
+    // Ids that a model has and its tokenizer does not stand for no text.
+    let vocabularyCount = max(model.configuration.vocabSize, tokenizer.idEnd)
+    for id in ids where !(0..<vocabularyCount ~= Int(id)) {
+      throw Failure(JambaError.invalidToken(Int(id), vocabularyCount: vocabularyCount))
     }
     let room = unsafe try Room(text, capacity, length)
     try room.fill(tokenizer.decode(ids, skipSpecialTokens: flags & JAMBA_SKIP_SPECIAL != 0))
@@ -63,11 +67,6 @@ internal import JambaFormat
     }
     try room.fill(ids.span)
   }
-}
-
-private func tokenizer(of model: OpaquePointer?) throws(Failure) -> Tokenizer {
-  let model = unsafe try Handles.models.object(of: model)
-  return try runtime { () throws(JambaError) in try model.requireTokenizer() }
 }
 
 /// A conversation from C.

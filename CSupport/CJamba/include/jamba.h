@@ -34,7 +34,7 @@
  *   A model may be used by any number of threads at once. A session or a sampler may move from thread to thread; a
  *   call that finds it in use by another, or by the callback it is made from, is refused with JAMBA_ERROR_BUSY.
  *   Computing uses a model's own threads, for one call at a time: sessions of one model take turns operation by
- *   operation, with the same bits as alone.
+ *   operation, with the same bits as alone. A thread that calls the library should have 512 KiB of stack.
  *
  *   Handles are good in the process that made them: after fork() the child may open models of its own; inherited
  *   handles are JAMBA_ERROR_HANDLE there. Fork while no other thread is inside the library.

@@ -2,6 +2,7 @@ import JambaFormat
 
 /// When and how to generate.
 public struct GenerationOptions: Sendable {
+  /// How tokens are chosen.
   public var sampling: Sampling
   /// The most tokens to generate.
   public var maxTokens: Int
@@ -32,6 +33,7 @@ public enum FinishReason: String, Sendable {
   case toolCalls = "tool_calls"
   /// As many tokens as were asked for.
   case length
+  /// A callback or the cancelled task stopped it.
   case cancelled
 }
 

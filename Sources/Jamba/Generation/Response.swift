@@ -15,6 +15,7 @@ public struct Response: AsyncSequence {
 
   public func makeAsyncIterator() -> Iterator { Iterator(response: self) }
 
+  /// Reads the messages with its first step.
   public struct Iterator: AsyncIteratorProtocol {
     let response: Response
     var generation: Generation?

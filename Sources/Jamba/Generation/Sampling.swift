@@ -16,9 +16,12 @@ public struct Sampling: Sendable, Equatable {
   /// Divides the logits of tokens that occurred among the last `repetitionWindow`, where positive, and multiplies them
   /// where negative; 1 changes nothing.
   public var repetitionPenalty: Float
+  /// How many of the last tokens the penalty looks at.
   public var repetitionWindow: Int
+  /// Where the draws begin; the same seed and the same logits give the same tokens.
   public var seed: UInt64
 
+  /// Without arguments: the most probable token every time. Values are checked where they are used: see `validate`.
   public init(
     temperature: Float = 0, topK: Int = 0, topP: Float = 1, minP: Float = 0, repetitionPenalty: Float = 1,
     repetitionWindow: Int = 64, seed: UInt64 = 0
@@ -59,6 +62,7 @@ public struct Sampling: Sendable, Equatable {
 ///       try session.prefill([token])
 ///     }
 public struct Sampler: Sendable {
+  /// How it chooses.
   public let sampling: Sampling
   /// The only thing that changes from draw to draw.
   var generator: SplitMix64

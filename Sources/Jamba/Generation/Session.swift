@@ -41,6 +41,7 @@ public struct SessionOptions: Sendable {
 ///
 /// A session may be handed from task to task; two calls at the same time are refused with `sessionBusy`.
 public final class Session: Sendable {
+  /// The model that computes it.
   public let model: JambaModel
   let core: Mutex<SessionCore>
 

@@ -5,6 +5,7 @@ public import JambaTemplate
 public struct ModelOptions: Sendable {
   /// Threads that compute; nil takes as many as the process may use.
   public var threads: Int?
+  /// Which kernels compute; all give the same bits.
   public var instructionSet: InstructionSet
   /// The most memory that the process may use, in bytes; nil takes what its control group and the machine allow.
   public var memory: Int?
@@ -15,7 +16,9 @@ public struct ModelOptions: Sendable {
   public var chunk: Int
   /// How sessions keep keys and values when they do not say it themselves: see `SessionOptions`.
   public var window: Int?
+  /// See `SessionOptions`.
   public var sinks: Int
+  /// See `SessionOptions`.
   public var cacheType: CacheType?
   /// See `SessionOptions`; memory is kept for as many.
   public var draft: Int
@@ -52,8 +55,11 @@ public struct ModelOptions: Sendable {
 ///     let session = try model.makeSession()
 ///     for try await piece in session.respond(to: [.user("Hello")]) { print(piece.text, terminator: "") }
 public final class JambaModel: Sendable {
+  /// Where the file is.
   public let path: String
+  /// The file, with its tensors and documents.
   public let file: JambaFile
+  /// The model's shape.
   public let configuration: ModelConfiguration
   /// The tokenizer; nil for a file without one, which works with token ids alone.
   public let tokenizer: Tokenizer?
