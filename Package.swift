@@ -10,6 +10,7 @@ let package = Package(
   products: [
     .library(name: "Jamba", targets: ["Jamba"]),
     .library(name: "JambaConvert", targets: ["JambaConvert"]),
+    .library(name: "JambaC", type: .dynamic, targets: ["JambaC"]),
     .executable(name: "jamba", targets: ["JambaCLI"]),
   ],
   dependencies: [
@@ -21,6 +22,7 @@ let package = Package(
       providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
     .target(name: "CChecksum", path: "CSupport/CChecksum"),
     .target(name: "CKernels", path: "CSupport/CKernels"),
+    .target(name: "CJamba", path: "CSupport/CJamba", exclude: ["exports.map"]),
     .target(name: "CLineEditor", path: "CSupport/CLineEditor", linkerSettings: [.linkedLibrary("edit")]),
     .target(name: "JambaFormat", dependencies: ["CZstd", "CChecksum"], swiftSettings: library),
     .target(name: "JambaConvert", dependencies: ["JambaFormat", "CKernels"], swiftSettings: library),
@@ -28,6 +30,7 @@ let package = Package(
     .target(
       name: "Jamba", dependencies: ["JambaFormat", "JambaTemplate", "CKernels"],
       swiftSettings: library),
+    .target(name: "JambaC", dependencies: ["CJamba", "Jamba", "JambaFormat"], swiftSettings: library),
     .executableTarget(
       name: "JambaCLI",
       dependencies: [
@@ -41,7 +44,9 @@ let package = Package(
       ], path: "tools/make-model", exclude: ["mini.json"]),
     .executableTarget(
       name: "measure-sessions",
-      dependencies: ["Jamba", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "CJamba", "Jamba", "JambaC", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       path: "tools/measure-sessions"),
     .executableTarget(
       name: "walk-grammar",

@@ -7,8 +7,8 @@ import JambaFormat
 struct MeasureSessions: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "measure-sessions",
-    abstract: "Measures long texts, saving, rewinding and guessing ahead on a model.",
-    subcommands: [Long.self, Steps.self, Save.self, Rewind.self, Speculate.self, Soak.self])
+    abstract: "Measures long texts, saving, rewinding, guessing ahead and calling from C on a model.",
+    subcommands: [Long.self, Steps.self, Save.self, Rewind.self, Speculate.self, Soak.self, Overhead.self])
 }
 
 struct SessionArguments: ParsableArguments {

@@ -5,6 +5,7 @@ public struct ChatMessage: Sendable, Equatable {
   /// `system`, `user`, `assistant` or `tool`. Templates print it between the marks of a turn: it is the program's word,
   /// not a user's.
   public var role: String
+  /// The text.
   public var content: String
   /// What an assistant thought before its answer, without `<think>` and `</think>`.
   public var reasoning: String?
@@ -23,8 +24,11 @@ public struct ChatMessage: Sendable, Equatable {
     self.name = name
   }
 
+  /// What the model is told beforehand.
   public static func system(_ content: String) -> ChatMessage { .init(role: "system", content: content) }
+  /// What the user says.
   public static func user(_ content: String) -> ChatMessage { .init(role: "user", content: content) }
+  /// What the model has answered.
   public static func assistant(_ content: String) -> ChatMessage { .init(role: "assistant", content: content) }
 
   /// What a function that an assistant called has returned.
@@ -63,6 +67,7 @@ extension ChatMessage {
 
 /// A function call that a model has asked for.
 public struct ToolCall: Sendable, Equatable {
+  /// The function's.
   public var name: String
   /// An object, unless the model has written something else.
   public var arguments: JSON
@@ -77,6 +82,7 @@ public struct ToolCall: Sendable, Equatable {
 public struct ChatOptions: Sendable {
   /// Functions the model may call: `{"type": "function", "function": {"name": …, "description": …, "parameters": schema}}`.
   public var tools: [JSON]
+  /// Whether the model is held to them.
   public var toolUse: ToolUse
   /// Texts the model may refer to, as the template wants them (`title`, `text` …).
   public var documents: [JSON]
@@ -86,6 +92,7 @@ public struct ChatOptions: Sendable {
   /// Whether names of control tokens in messages, tools and documents become those tokens. As a rule they stay text.
   public var parsesSpecialTokens: Bool
 
+  /// How far a model is held to the tools.
   public enum ToolUse: Sendable {
     /// The model calls as it likes, and writes what it likes.
     case free

@@ -22,11 +22,13 @@ extension JambaModel {
     try prompt(messages, options, addGenerationPrompt: addGenerationPrompt).text.text
   }
 
-  /// The tokens of a rendered conversation.
-  package func promptTokens(_ messages: [ChatMessage], options: ChatOptions = ChatOptions()) throws(JambaError)
-    -> [Int32]
-  {
-    try requireTokenizer().encode(prompt(messages, options).text)
+  /// The tokens of a rendered conversation, in which names of control tokens in messages stay text.
+  ///
+  /// - Throws: `missing` without a tokenizer, `template`.
+  public func promptTokens(
+    _ messages: [ChatMessage], options: ChatOptions = ChatOptions(), addGenerationPrompt: Bool = true
+  ) throws(JambaError) -> [Int32] {
+    try requireTokenizer().encode(prompt(messages, options, addGenerationPrompt: addGenerationPrompt).text)
   }
 
   func prompt(

@@ -5,9 +5,11 @@ import JambaFormat
 /// A turn costs its own tokens only, as long as the template prints earlier turns as it did before; otherwise the
 /// conversation is read again from the start.
 public final class Conversation {
+  /// What has been said, in tokens.
   public let session: Session
   /// What the template is given beside the messages.
   public let chat: ChatOptions
+  /// What has been said, the system message first.
   public private(set) var messages: [ChatMessage]
   private var system: [ChatMessage]
   /// The text whose tokens the session has seen.
@@ -22,6 +24,10 @@ public final class Conversation {
     var place: (tokenCount: Int, seenByteCount: Int)?
   }
 
+  /// A conversation that has not begun; the first message empties the session.
+  ///
+  /// - Parameter system: what the model is told beforehand.
+  /// - Throws: `missing` without a tokenizer; `template` when it does not print a first message.
   public init(_ session: Session, system: String? = nil, chat: ChatOptions = ChatOptions()) throws(JambaError) {
     self.session = session
     self.chat = chat

@@ -2,6 +2,7 @@ import JambaFormat
 
 /// When and how to generate.
 public struct GenerationOptions: Sendable {
+  /// How tokens are chosen.
   public var sampling: Sampling
   /// The most tokens to generate.
   public var maxTokens: Int
@@ -32,7 +33,16 @@ public enum FinishReason: String, Sendable {
   case toolCalls = "tool_calls"
   /// As many tokens as were asked for.
   case length
+  /// A callback or the cancelled task stopped it.
   case cancelled
+}
+
+/// How many tokens an answer has taken.
+public struct Usage: Sendable, Equatable {
+  /// Tokens of the prompt as given, whether computed or taken from a snapshot.
+  public let promptTokens: Int
+  /// Tokens generated.
+  public let completionTokens: Int
 }
 
 /// A step of generation: a token, and the text that became certain with it.
@@ -47,6 +57,8 @@ public struct Piece: Sendable, Equatable {
   public var toolCalls: [ToolCall] = []
   /// Set on the last piece.
   public let finishReason: FinishReason?
+  /// Set on the last piece.
+  public let usage: Usage?
 }
 
 /// The token loop: prompt in, pieces out.
@@ -59,6 +71,7 @@ public final class Generation {
   private var sampler: Sampler
   private var detokenizer: StreamingDetokenizer?
   private var stops: StopMatcher
+  private let promptTokenCount: Int
   private var generated = 0
   private var pendingToken: Int32?
   private var isFinished = false
@@ -72,14 +85,15 @@ public final class Generation {
   public private(set) var message = ChatMessage.assistant("")
 
   init(
-    _ session: Session, _ options: GenerationOptions, afterText: Bool, answering prompt: Prompt? = nil,
-    _ chat: ChatOptions = ChatOptions()
+    _ session: Session, _ options: GenerationOptions, promptTokenCount: Int, afterText: Bool,
+    answering prompt: Prompt? = nil, _ chat: ChatOptions = ChatOptions()
   ) throws(JambaError) {
     guard options.maxTokens >= 0 else {
       throw .invalidOption("the number of tokens is \(options.maxTokens), which is negative")
     }
     self.session = session
     self.options = options
+    self.promptTokenCount = promptTokenCount
     sampler = try Sampler(options.sampling)
     let model = session.model
     let shown = prompt == nil ? [] : model.markerTokens
@@ -97,6 +111,9 @@ public final class Generation {
       }
     } catch { throw .grammar(error) }
   }
+
+  /// Tokens so far.
+  public var usage: Usage { Usage(promptTokens: promptTokenCount, completionTokens: generated) }
 
   /// The next piece; nil after the last one. Computes one step of the model.
   ///
@@ -147,7 +164,8 @@ public final class Generation {
     message.toolCalls += parts.toolCalls
     let reason = reason == .stop && !message.toolCalls.isEmpty ? .toolCalls : reason
     return Piece(
-      token: token, text: parts.text, reasoning: parts.reasoning, toolCalls: parts.toolCalls, finishReason: reason)
+      token: token, text: parts.text, reasoning: parts.reasoning, toolCalls: parts.toolCalls, finishReason: reason,
+      usage: reason == nil ? nil : usage)
   }
 
   /// Puts the last piece's token into the session, where it is part of the text.
@@ -189,7 +207,8 @@ extension Session {
     tokens: [Int32], options: GenerationOptions = GenerationOptions(), continuesText: Bool = true,
     progress: (Int) -> Bool = { _ in true }, isCancelled: () -> Bool = { false }
   ) throws(JambaError) -> Generation {
-    try generate(tokens, Generation(self, options, afterText: continuesText), progress, isCancelled)
+    let generation = try Generation(self, options, promptTokenCount: tokens.count, afterText: continuesText)
+    return try generate(tokens, generation, progress, isCancelled)
   }
 
   /// Appends what is left of a chat's prompt and generates the answer.
@@ -197,8 +216,9 @@ extension Session {
     tokens: [Int32], options: GenerationOptions, answering prompt: Prompt, _ chat: ChatOptions,
     progress: (Int) -> Bool, isCancelled: () -> Bool
   ) throws(JambaError) -> Generation {
-    try generate(
-      tokens, Generation(self, options, afterText: false, answering: prompt, chat), progress, isCancelled)
+    let generation = try Generation(
+      self, options, promptTokenCount: tokens.count, afterText: false, answering: prompt, chat)
+    return try generate(tokens, generation, progress, isCancelled)
   }
 
   private func generate(
@@ -222,7 +242,7 @@ extension Session {
   ///   grammar, which cannot be taken up in the middle.
   public func continueGenerating(options: GenerationOptions = GenerationOptions()) throws(JambaError) -> Generation {
     guard options.grammar == nil else { throw .invalidOption("a grammar cannot be taken up in the middle of an answer") }
-    let generation = try Generation(self, options, afterText: true)
+    let generation = try Generation(self, options, promptTokenCount: 0, afterText: true)
     let continuation = try withCore { (core) throws(JambaError) in core.continuation }
     guard let continuation else { throw .emptyPrompt }
     generation.resume(continuation)

@@ -16,9 +16,12 @@ public struct Sampling: Sendable, Equatable {
   /// Divides the logits of tokens that occurred among the last `repetitionWindow`, where positive, and multiplies them
   /// where negative; 1 changes nothing.
   public var repetitionPenalty: Float
+  /// How many of the last tokens the penalty looks at.
   public var repetitionWindow: Int
+  /// Where the draws begin; the same seed and the same logits give the same tokens.
   public var seed: UInt64
 
+  /// Without arguments: the most probable token every time. Values are checked where they are used: see `validate`.
   public init(
     temperature: Float = 0, topK: Int = 0, topP: Float = 1, minP: Float = 0, repetitionPenalty: Float = 1,
     repetitionWindow: Int = 64, seed: UInt64 = 0
@@ -50,25 +53,45 @@ public struct Sampling: Sendable, Equatable {
 }
 
 /// Draws tokens; the same seed and the same logits give the same tokens on every machine.
-struct Sampler {
-  let sampling: Sampling
+///
+/// Generating has one of its own; make one for a token loop of yours:
+///
+///     var sampler = try Sampler(Sampling(temperature: 0.7, seed: 1))
+///     try session.prefill(prompt)
+///     while let token = try session.sample(with: &sampler), !model.endTokens.contains(token) {
+///       try session.prefill([token])
+///     }
+public struct Sampler: Sendable {
+  /// How it chooses.
+  public let sampling: Sampling
   /// The only thing that changes from draw to draw.
   var generator: SplitMix64
   private var candidates: [Candidate] = []
 
-  private struct Candidate {
+  private struct Candidate: Sendable {
     var token: Int32
     var value: Float  // a logit, later a probability
   }
 
-  init(_ sampling: Sampling) throws(JambaError) {
+  /// - Throws: as `Sampling.validate()`.
+  public init(_ sampling: Sampling) throws(JambaError) {
     try sampling.validate()
     self.sampling = sampling
     generator = SplitMix64(seed: sampling.seed)
   }
 
+  /// Chooses a token.
+  ///
+  /// - Parameters:
+  ///   - logits: `[vocabulary]`, at least one.
+  ///   - history: the text's tokens, for the repetition penalty.
+  public mutating func sample(_ logits: Span<Float>, history: [Int32]) -> Int32 {
+    precondition(!logits.isEmpty, "there are no logits to choose from")
+    return sample(logits, history: history, allowed: nil)
+  }
+
   /// - Parameter allowed: the tokens to choose from; nil for all. Never none.
-  mutating func sample(_ logits: Span<Float>, history: [Int32], allowed: TokenMask? = nil) -> Int32 {
+  mutating func sample(_ logits: Span<Float>, history: [Int32], allowed: TokenMask?) -> Int32 {
     var penalized: Set<Int32> = []
     if sampling.repetitionPenalty != 1 { penalized = Set(history.suffix(sampling.repetitionWindow)) }
     func logit(_ index: Int) -> Float {

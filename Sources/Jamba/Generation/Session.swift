@@ -41,6 +41,7 @@ public struct SessionOptions: Sendable {
 ///
 /// A session may be handed from task to task; two calls at the same time are refused with `sessionBusy`.
 public final class Session: Sendable {
+  /// The model that computes it.
   public let model: JambaModel
   let core: Mutex<SessionCore>
 
@@ -72,6 +73,35 @@ public final class Session: Sendable {
       try core.append(tokens, progress: progress, isCancelled: { false })
       return core.lastLogits()
     }
+  }
+
+  /// Appends tokens. `withLogits` and `sample` then have the logits after the last one.
+  ///
+  /// - Throws: as `append`.
+  /// - Parameters:
+  ///   - progress: called between chunks with the number of tokens done; false cancels.
+  ///   - isCancelled: asked between layers.
+  public func prefill(
+    _ tokens: [Int32], progress: (Int) -> Bool = { _ in true }, isCancelled: () -> Bool = { false }
+  ) throws(JambaError) {
+    try withCore { (core) throws(JambaError) in
+      try core.append(tokens, progress: progress, isCancelled: isCancelled)
+    }
+  }
+
+  /// Lends the logits after the last token, `[vocabulary]`.
+  ///
+  /// - Returns: false where there are none, since nothing has been read; `body` is not called then.
+  public func withLogits(_ body: (Span<Float>) -> Void) throws(JambaError) -> Bool {
+    try withCore { (core) throws(JambaError) in
+      if core.hasLogits { core.withLogits(body) }
+      return core.hasLogits
+    }
+  }
+
+  /// Chooses the token after the last one, without appending it; nil where there are no logits.
+  public func sample(with sampler: inout Sampler) throws(JambaError) -> Int32? {
+    try withCore { (core) throws(JambaError) in core.hasLogits ? core.sample(&sampler) : nil }
   }
 
   /// Appends tokens and hands the logits after each to `body`, in order.
@@ -126,12 +156,8 @@ public final class Session: Sendable {
   }
 
   func withCore<Result>(_ body: (inout SessionCore) throws(JambaError) -> sending Result) throws(JambaError) -> Result {
-    var outcome: Swift.Result<Result, JambaError>?
-    let entered = core.withLockIfAvailable { core in
-      do throws(JambaError) { outcome = .success(try body(&core)) } catch { outcome = .failure(error) }
-      return true
-    }
-    guard entered != nil, let outcome else { throw .sessionBusy }
-    return try outcome.get()
+    let result = try core.withLockIfAvailable { (core) throws(JambaError) in try body(&core) }
+    guard let result else { throw .sessionBusy }
+    return result
   }
 }

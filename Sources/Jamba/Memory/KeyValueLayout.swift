@@ -5,6 +5,7 @@ import JambaFormat
 public enum CacheType: String, Sendable, CaseIterable {
   /// As they are; beside weights in f32.
   case f32
+  /// Half the precision, for half the memory.
   case f16
   /// A byte each, with a scale for each position and head.
   case int8

@@ -2,6 +2,7 @@ import JambaFormat
 
 /// How much memory a process may use, and who says so.
 public struct MemoryLimit: Sendable, Equatable, CustomStringConvertible {
+  /// Who sets a limit.
   public enum Source: String, Sendable {
     /// Asked for.
     case option
@@ -11,7 +12,9 @@ public struct MemoryLimit: Sendable, Equatable, CustomStringConvertible {
     case machine
   }
 
+  /// The most the process may use.
   public var byteCount: Int
+  /// Who says so.
   public var source: Source
 
   public init(byteCount: Int, source: Source = .option) {

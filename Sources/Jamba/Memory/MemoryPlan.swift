@@ -2,8 +2,11 @@ public import JambaFormat
 
 /// Every byte that a model and a text need, worked out before anything is loaded.
 public struct MemoryPlan: Sendable {
+  /// A part of the plan.
   public struct Item: Sendable, Equatable {
+    /// What it is for, such as "keys and values".
     public let name: String
+    /// Its size.
     public let byteCount: Int
   }
 
@@ -19,8 +22,11 @@ public struct MemoryPlan: Sendable {
     case layers(kept: Int, slots: Int, expertSlots: Int)
   }
 
+  /// What the plan keeps within.
   public let limit: MemoryLimit
+  /// Where the weights are.
   public let residency: Residency
+  /// The parts; together they are the plan's bytes.
   public let items: [Item]
   /// Tokens of the text that the plan has room for, and those computed together.
   public let context: Int
@@ -33,6 +39,7 @@ public struct MemoryPlan: Sendable {
   /// Six or so of a 3B model's states.
   private static let usualSnapshotByteCount = 64 << 20
 
+  /// The sum of the parts.
   public var byteCount: Int { items.reduce(0) { $0 + $1.byteCount } }
   /// What snapshots of texts may take.
   public let snapshotByteCount: Int

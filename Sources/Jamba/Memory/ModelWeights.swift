@@ -10,7 +10,8 @@ final class ModelWeights: Sendable {
   let cachesExperts: Bool
 
   init(
-    _ file: JambaFile, _ catalog: WeightCatalog, _ plan: MemoryPlan, expertShare: Float, threads: Int
+    _ file: JambaFile, _ catalog: WeightCatalog, _ plan: MemoryPlan, expertShare: Float, threads: Int,
+    progress: (Int, Int) -> Bool
   ) throws(JambaError) {
     let layers = catalog.layers.indices
     let kept: Set<Int>
@@ -23,7 +24,8 @@ final class ModelWeights: Sendable {
     streamedLayers = layers.filter { !kept.contains($0) }
     resident = try ResidentWeights(
       file, segments: catalog.segments(ofLayers: kept, experts: !cachesExperts),
-      mapsRaw: plan.residency == .mapped, access: plan.access, threads: max(threads, WeightCache.readerCount))
+      mapsRaw: plan.residency == .mapped, access: plan.access, threads: max(threads, WeightCache.readerCount),
+      progress: progress)
 
     func experts(_ slots: Int) -> WeightCache.Pool {
       .init(slotCount: slots, units: Array(catalog.experts.joined()), share: expertShare)

@@ -10,9 +10,12 @@ final class ResidentWeights: Sendable {
   /// By segment; nil for those used in the map, and for those that are not resident.
   private let owned: [AlignedBuffer?]
 
-  /// - Parameter mapsRaw: use raw segments in the mapped file instead of copying them.
+  /// - Parameters:
+  ///   - mapsRaw: use raw segments in the mapped file instead of copying them.
+  ///   - progress: called on this thread with the bytes done and those of all segments; false cancels.
   init(
-    _ file: JambaFile, segments: Set<Int>, mapsRaw: Bool, access: FileAccess, threads: Int
+    _ file: JambaFile, segments: Set<Int>, mapsRaw: Bool, access: FileAccess, threads: Int,
+    progress: (Int, Int) -> Bool
   ) throws(JambaError) {
     self.file = file
     let directory = file.directory
@@ -34,7 +37,10 @@ final class ResidentWeights: Sendable {
       }
     }
     self.owned = owned
-    try load(pieces, access, threads)
+    let total = segments.reduce(0) { $0 + directory.segments[$1].byteCount }
+    try load(pieces, access, threads) { progress($0, total) }
+    // Other threads may have done the last pieces.
+    guard progress(total, total) else { throw .cancelled }
   }
 
   /// Blocks that a thread takes at a time.
@@ -44,43 +50,56 @@ final class ResidentWeights: Sendable {
     let blocks: Range<Int>
   }
 
-  /// The pieces not yet taken, and the first failure.
+  /// The pieces not yet taken, the bytes done, and why to stop.
   private final class Queue: Sendable {
     let next = Atomic(0)
-    let failure = Mutex<FormatError?>(nil)
+    let doneByteCount = Atomic(0)
+    let failure = Mutex<JambaError?>(nil)
   }
 
-  private func load(_ pieces: [Piece], _ access: FileAccess, _ threads: Int) throws(JambaError) {
+  private func load(
+    _ pieces: [Piece], _ access: FileAccess, _ threads: Int, progress: (Int) -> Bool
+  ) throws(JambaError) {
     let queue = Queue()
-    let work: @Sendable () -> Void = { [self] in
-      do throws(FormatError) {
-        let reader = try BlockReader(file, access: access)
-        while queue.failure.withLock({ $0 == nil }) {
-          let index = queue.next.wrappingAdd(1, ordering: .relaxed).oldValue
-          guard index < pieces.count else { return }
-          try load(pieces[index], reader)
-        }
-      } catch { queue.failure.withLock { $0 = $0 ?? error } }
-    }
     var helpers: [BackgroundThread] = []
     for _ in 1..<max(1, min(threads, pieces.count)) {
-      do { helpers.append(try BackgroundThread(work)) } catch { break }  // fewer do as well
+      do {
+        helpers.append(try BackgroundThread { [self] in load(pieces, from: queue, access) { _ in true } })
+      } catch { break }  // fewer do as well
     }
-    work()
+    load(pieces, from: queue, access, progress: progress)
     for helper in helpers { helper.join() }
-    if let error = queue.failure.withLock({ $0 }) { throw .format(error) }
+    if let error = queue.failure.withLock({ $0 }) { throw error }
   }
 
-  private func load(_ piece: Piece, _ reader: BlockReader) throws(FormatError) {
+  /// Takes pieces until none is left or something has failed.
+  private func load(_ pieces: [Piece], from queue: Queue, _ access: FileAccess, progress: (Int) -> Bool) {
+    var failure: JambaError?
+    do throws(FormatError) {
+      let reader = try BlockReader(file, access: access)
+      while failure == nil, queue.failure.withLock({ $0 == nil }) {
+        let index = queue.next.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard index < pieces.count else { return }
+        let byteCount = try load(pieces[index], reader)
+        let done = queue.doneByteCount.wrappingAdd(byteCount, ordering: .relaxed).newValue
+        if !progress(done) { failure = .cancelled }
+      }
+    } catch { failure = .format(error) }
+    if let failure { queue.failure.withLock { $0 = $0 ?? failure } }
+  }
+
+  /// - Returns: how many bytes of weights the piece has.
+  private func load(_ piece: Piece, _ reader: BlockReader) throws(FormatError) -> Int {
     let segment = file.directory.segments[piece.segment]
+    let start = file.decodedRange(ofBlock: piece.blocks.lowerBound, in: segment).lowerBound
+    let end = file.decodedRange(ofBlock: piece.blocks.upperBound - 1, in: segment).upperBound
     if let buffer = owned[piece.segment] {
-      let start = file.decodedRange(ofBlock: piece.blocks.lowerBound, in: segment).lowerBound
-      let end = file.decodedRange(ofBlock: piece.blocks.upperBound - 1, in: segment).upperBound
       try unsafe reader.read(
         piece.blocks, of: segment, into: UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[start..<end]))
     } else if let map {
       for block in piece.blocks { try file.verify(block, in: map) }
     }
+    return end - start
   }
 
   var view: WeightView {

@@ -3,22 +3,30 @@ public import JambaTemplate
 
 /// Why an operation of the runtime failed.
 public enum JambaError: Error, Sendable, CustomStringConvertible {
+  /// A file cannot be read or written, is damaged, or is none of ours.
   case format(FormatError)
+  /// The file's config.json makes no model.
   case configuration(path: String, ConfigurationError)
+  /// The file's tokenizer.json makes no tokenizer.
   case tokenizer(path: String, TokenizerError)
+  /// The chat template is not one, or refused the conversation.
   case template(TemplateError)
+  /// A grammar or a schema cannot be used, or came to a place where no token fits.
   case grammar(GrammarError)
+  /// The system refuses this many bytes more.
   case outOfMemory(byteCount: Int)
   /// The model cannot run within the limit. `least` bytes would do for `context` tokens; `largestContext` is what the
   /// limit has room for, if anything.
   case memoryTooSmall(MemoryLimit, least: Int, context: Int, largestContext: Int?)
   /// Sessions have used up what the limit leaves them.
   case memoryLimitReached(MemoryLimit, context: Int)
+  /// The threads that compute cannot be started.
   case cannotStart(reason: String)
   /// An option that makes no sense, such as a negative temperature.
   case invalidOption(String)
   /// A token id outside the vocabulary.
   case invalidToken(Int, vocabularyCount: Int)
+  /// There is nothing to go on from: no prompt, and no token that begins a text.
   case emptyPrompt
   /// The text has reached the model's largest position.
   case contextFull(limit: Int)
@@ -28,6 +36,7 @@ public enum JambaError: Error, Sendable, CustomStringConvertible {
   case missing(String)
   /// A saved session of another model file.
   case foreignSession(path: String)
+  /// A callback or the cancelled task stopped it.
   case cancelled
 
   public var description: String {

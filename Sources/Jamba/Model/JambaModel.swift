@@ -5,6 +5,7 @@ public import JambaTemplate
 public struct ModelOptions: Sendable {
   /// Threads that compute; nil takes as many as the process may use.
   public var threads: Int?
+  /// Which kernels compute; all give the same bits.
   public var instructionSet: InstructionSet
   /// The most memory that the process may use, in bytes; nil takes what its control group and the machine allow.
   public var memory: Int?
@@ -15,7 +16,9 @@ public struct ModelOptions: Sendable {
   public var chunk: Int
   /// How sessions keep keys and values when they do not say it themselves: see `SessionOptions`.
   public var window: Int?
+  /// See `SessionOptions`.
   public var sinks: Int
+  /// See `SessionOptions`.
   public var cacheType: CacheType?
   /// See `SessionOptions`; memory is kept for as many.
   public var draft: Int
@@ -52,8 +55,11 @@ public struct ModelOptions: Sendable {
 ///     let session = try model.makeSession()
 ///     for try await piece in session.respond(to: [.user("Hello")]) { print(piece.text, terminator: "") }
 public final class JambaModel: Sendable {
+  /// Where the file is.
   public let path: String
+  /// The file, with its tensors and documents.
   public let file: JambaFile
+  /// The model's shape.
   public let configuration: ModelConfiguration
   /// The tokenizer; nil for a file without one, which works with token ids alone.
   public let tokenizer: Tokenizer?
@@ -79,12 +85,19 @@ public final class JambaModel: Sendable {
 
   /// Opens a .jamba file, checks it and makes it ready to compute. Weights that do not stay in memory are checked whenever
   /// they are read.
-  public static func open(_ path: String, options: ModelOptions = ModelOptions()) throws(JambaError) -> JambaModel {
+  ///
+  /// - Parameter progress: called on the calling thread while weights are read and checked, with the bytes done and all
+  ///   there are; false cancels.
+  /// - Throws: `memoryTooSmall` before anything is loaded; `cancelled`.
+  public static func open(
+    _ path: String, options: ModelOptions = ModelOptions(),
+    progress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }
+  ) throws(JambaError) -> JambaModel {
     let threads = options.threads ?? Processors.available
     guard 1...1024 ~= threads else {
       throw .invalidOption("the number of threads is \(threads), which is not within 1...1024")
     }
-    return try JambaModel(try Layout(path, options), options, threads)
+    return try JambaModel(try Layout(path, options), options, threads, progress)
   }
 
   /// Where the memory would go if the file were opened with these options. Loads nothing.
@@ -123,7 +136,9 @@ public final class JambaModel: Sendable {
     }
   }
 
-  private init(_ layout: Layout, _ options: ModelOptions, _ threads: Int) throws(JambaError) {
+  private init(
+    _ layout: Layout, _ options: ModelOptions, _ threads: Int, _ progress: (Int, Int) -> Bool
+  ) throws(JambaError) {
     let file = layout.file
     path = file.path
     self.file = file
@@ -144,7 +159,8 @@ public final class JambaModel: Sendable {
     }
     engine = try Engine(threads: threads, instructionSet: options.instructionSet)
     let share = Float(configuration.numExpertsPerTok) / Float(max(configuration.numExperts, 1))
-    weights = try ModelWeights(file, layout.catalog, layout.plan, expertShare: min(share, 0.999), threads: threads)
+    weights = try ModelWeights(
+      file, layout.catalog, layout.plan, expertShare: min(share, 0.999), threads: threads, progress: progress)
     network = try Network(weights, configuration)
     sessionMemory = SessionMemory(layout.plan)
   }

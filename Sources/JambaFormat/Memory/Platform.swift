@@ -162,6 +162,9 @@ package struct FileDescriptor: ~Copyable, Sendable {
   }
 }
 
+/// The number of this process, which a fork changes.
+package var processIdentifier: Int32 { getpid() }
+
 /// e to the power of x, in double precision.
 package func exponential(_ x: Double) -> Double { exp(x) }
 

@@ -1,0 +1,512 @@
+/*
+ * jamba.h - runs Jamba language models inside another program.
+ *
+ * Introduction
+ *
+ *   A *model* is a .jamba file in memory: immutable, and shared by any number of threads and sessions. A *session* is
+ *   one text in the making: the state after the tokens it has seen. A *sampler* chooses tokens from a session's
+ *   logits.
+ *
+ *       jamba_model *model;
+ *       jamba_session *session;
+ *       if (jamba_model_open("demo.jamba", NULL, NULL, &model) != JAMBA_OK) return fail(jamba_last_error());
+ *       if (jamba_session_create(model, NULL, &session) != JAMBA_OK) return fail(jamba_last_error());
+ *       jamba_message message = {.role = "user", .content = "Hello"};
+ *       jamba_callbacks callbacks = {.struct_size = sizeof callbacks, .piece = print_piece};
+ *       if (jamba_chat(session, &message, 1, NULL, NULL, &callbacks, NULL) != JAMBA_OK) return fail(jamba_last_error());
+ *       jamba_session_free(session);
+ *       jamba_model_free(model);
+ *
+ * Errors
+ *
+ *   Functions that can fail return a jamba_status; results go through the last parameters, which a failure leaves as
+ *   they were unless the function says otherwise. jamba_last_error() has the reason in a sentence. The library does
+ *   not abort, exit, print or install signal handlers. NULL, sizes that are wrong, text that is not UTF-8, numbers out
+ *   of range, handles that were freed or are of another kind: each is a status. A pointer to memory that is not what
+ *   its type says cannot be detected.
+ *
+ *   Memory for weights, states and activations that cannot be had is JAMBA_ERROR_MEMORY. The Swift runtime inside the
+ *   library ends the process when the system refuses it a small object; jamba_model_options.memory keeps far from
+ *   there.
+ *
+ * Threads
+ *
+ *   A model may be used by any number of threads at once. A session or a sampler may move from thread to thread; a
+ *   call that finds it in use by another, or by the callback it is made from, is refused with JAMBA_ERROR_BUSY.
+ *   Computing uses a model's own threads, for one call at a time: sessions of one model take turns operation by
+ *   operation, with the same bits as alone. A thread that calls the library should have 512 KiB of stack.
+ *
+ *   Handles are good in the process that made them: after fork() the child may open models of its own; inherited
+ *   handles are JAMBA_ERROR_HANDLE there. Fork while no other thread is inside the library.
+ *
+ * Texts
+ *
+ *   All text is UTF-8. Texts with a length need no NUL at the end and may have some within; others end at the first
+ *   NUL. Functions that write text, tokens, bytes or logits to the caller's memory take its capacity in elements and
+ *   store the count that there is. With a capacity of 0 (and NULL) they store the count alone. Where the capacity is
+ *   too small they store the count, write nothing else, and return JAMBA_ERROR_CAPACITY.
+ *
+ * Versions
+ *
+ *   Structs that may grow begin with struct_size: set it to sizeof, and all you do not use to zero, which means the
+ *   default. A field is only ever added at the end, a function is never changed and a status never renumbered while
+ *   JAMBA_VERSION_MAJOR stays. A program built for an older header works with a newer library; a newer program works
+ *   with an older library as long as the fields that this does not know are zero.
+ */
+#ifndef JAMBA_H
+#define JAMBA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define JAMBA_CHECKED __attribute__((warn_unused_result))
+#else
+#define JAMBA_CHECKED
+#endif
+
+/* ---- Version and errors ----------------------------------------------------------------------------------------- */
+
+#define JAMBA_VERSION_MAJOR 0
+#define JAMBA_VERSION_MINOR 1
+#define JAMBA_VERSION_PATCH 0
+#define JAMBA_VERSION_NUMBER (JAMBA_VERSION_MAJOR * 10000 + JAMBA_VERSION_MINOR * 100 + JAMBA_VERSION_PATCH)
+
+/* The version of the library, as JAMBA_VERSION_NUMBER is that of the header. Any thread. */
+uint32_t jamba_version_number(void);
+
+/* What a call has come to. */
+typedef enum jamba_status {
+    JAMBA_OK = 0,
+    /* NULL, a size or a number out of range, text that is not UTF-8, JSON that is none. */
+    JAMBA_ERROR_ARGUMENT = 1,
+    /* A handle that was freed, is of another kind, is none, or belongs to another process. */
+    JAMBA_ERROR_HANDLE = 2,
+    /* Another call is using the session or the sampler. */
+    JAMBA_ERROR_BUSY = 3,
+    /* The caller's memory is too small for the result; the count says how much is needed. */
+    JAMBA_ERROR_CAPACITY = 4,
+    /* A file cannot be opened, read or written. */
+    JAMBA_ERROR_FILE = 5,
+    /* A file is damaged, or not what it should be, or of a newer version. */
+    JAMBA_ERROR_FORMAT = 6,
+    /* Too little memory: within the limit, or in the system. */
+    JAMBA_ERROR_MEMORY = 7,
+    /* A token id is not in the vocabulary. */
+    JAMBA_ERROR_TOKEN = 8,
+    /* The text has reached the length that the model can see; a window has no such limit. */
+    JAMBA_ERROR_CONTEXT_FULL = 9,
+    /* The model file has no tokenizer. */
+    JAMBA_ERROR_MISSING = 10,
+    /* A saved session of another model file. */
+    JAMBA_ERROR_FOREIGN_SESSION = 11,
+    /* The chat template refused the conversation, or is not one. */
+    JAMBA_ERROR_TEMPLATE = 12,
+    /* The grammar or the JSON schema cannot be used, or came to a place where no token fits. */
+    JAMBA_ERROR_GRAMMAR = 13,
+    /* The session has no logits: it has read nothing yet, or was rewound to its beginning. */
+    JAMBA_ERROR_NO_LOGITS = 14,
+    /* Threads cannot be started. */
+    JAMBA_ERROR_THREADS = 15,
+    /* A callback stopped the call. */
+    JAMBA_CANCELLED = 16
+} jamba_status;
+
+/* A status in a few words, such as "busy"; "unknown" for a number that is none. Lives as long as the library. */
+const char *jamba_status_text(jamba_status status);
+
+/* Why the last call that failed on this thread did: a sentence, cut at 1023 bytes. Empty where none has failed. Good
+ * until the next failure on this thread; never NULL. Calls that succeed leave it alone. */
+const char *jamba_last_error(void);
+
+/* ---- Callbacks -------------------------------------------------------------------------------------------------- */
+
+/* A step of generation: a token, and the text that became certain with it. Its pointers are good during the
+ * callback. */
+typedef struct jamba_piece {
+    size_t struct_size;
+    /* The token; -1 in a last piece that only carries text that was held back. */
+    int32_t token;
+    int32_t reserved;
+    /* Whole characters, NUL at the end, which text_length does not count; may be empty. Never NULL. */
+    const char *text;
+    size_t text_length;
+    /* In a chat with a model that thinks aloud: what belongs to its thoughts and so not to text. Never NULL. */
+    const char *reasoning;
+    size_t reasoning_length;
+    /* In a chat with tools: the calls that are complete with this token, [{"name": …, "arguments": {…}}]; else
+     * NULL. */
+    const char *tool_calls;
+} jamba_piece;
+
+/* What a call reports while it runs. Any member may be NULL. Callbacks run on the thread that made the call, must
+ * return, and must not use the session or sampler of the call, which would be JAMBA_ERROR_BUSY; everything else is
+ * allowed. */
+typedef struct jamba_callbacks {
+    size_t struct_size;
+    /* Handed to every callback. */
+    void *context;
+    /* Generating: the next piece. Other than 0 stops; the session keeps the tokens handed out before. */
+    int (*piece)(void *context, const jamba_piece *piece);
+    /* Opening a model: bytes of weights checked or read. Reading a prompt: tokens. Other than 0 stops the call, which
+     * returns JAMBA_CANCELLED. */
+    int (*progress)(void *context, uint64_t done, uint64_t total);
+    /* Asked between the layers of a prompt and between generated tokens. Other than 0 stops: a prompt with
+     * JAMBA_CANCELLED, an answer as if it had ended, with the reason JAMBA_FINISH_CANCELLED. */
+    int (*cancelled)(void *context);
+    /* Opening a model: a line on how it was opened, without a line break. */
+    void (*log)(void *context, const char *line);
+} jamba_callbacks;
+
+/* ---- Models ----------------------------------------------------------------------------------------------------- */
+
+typedef struct jamba_model jamba_model;
+
+typedef enum jamba_cache_type {
+    JAMBA_CACHE_DEFAULT = 0, /* f32 beside weights in f32, else int8 */
+    JAMBA_CACHE_F32 = 1,
+    JAMBA_CACHE_F16 = 2,
+    JAMBA_CACHE_INT8 = 3
+} jamba_cache_type;
+
+typedef enum jamba_access {
+    JAMBA_ACCESS_DEFAULT = 0, /* by the limit and the file's size */
+    JAMBA_ACCESS_CACHED = 1,  /* through the page cache */
+    JAMBA_ACCESS_DIRECT = 2   /* past it */
+} jamba_access;
+
+/* How a model is opened. NULL in its place means all defaults. */
+typedef struct jamba_model_options {
+    size_t struct_size;
+    /* The most memory that the process may use, in bytes; 0 takes what its control group and the machine allow. With a
+     * limit nothing is mapped, so that a file that is cut short is an error and not a SIGBUS. */
+    uint64_t memory;
+    /* The most memory for snapshots of texts, in bytes; 0 means 64 MiB. Never more than a sixteenth of the limit. */
+    uint64_t snapshot_memory;
+    /* Threads that compute, 1 to 1024; 0 means as many as the process may use. Does not change results. */
+    uint32_t threads;
+    /* Tokens of text that memory is kept for; 0 means 8192, or the model's limit where that is smaller. */
+    uint32_t context;
+    /* Tokens computed together, 1 to 8192; 0 means 256. Does not change results. */
+    uint32_t chunk;
+    /* How sessions keep keys and values when they do not say it themselves: see jamba_session_options. */
+    uint32_t window;
+    uint32_t sinks;
+    jamba_cache_type cache_type;
+    uint32_t draft;
+    jamba_access access;
+    /* A chat template to use instead of the model's own; NULL for that. */
+    const char *chat_template;
+} jamba_model_options;
+
+typedef enum jamba_residency {
+    JAMBA_RESIDENCY_MAPPED = 1, /* weights are in the mapped file; what is packed there, in memory */
+    JAMBA_RESIDENCY_OWNED = 2,  /* all in memory of the library's own */
+    JAMBA_RESIDENCY_EXPERTS = 3, /* all but the experts, which take turns in expert_slots */
+    JAMBA_RESIDENCY_LAYERS = 4  /* kept_layers stay, the others take turns in layer_slots, experts in expert_slots */
+} jamba_residency;
+
+typedef struct jamba_plan_item {
+    char name[32];
+    uint64_t bytes;
+} jamba_plan_item;
+
+/* Every byte that a model and a text need. */
+typedef struct jamba_plan {
+    size_t struct_size;
+    uint64_t limit;
+    /* The sum of the items. */
+    uint64_t total;
+    /* The smallest limit that works for the same context. */
+    uint64_t least;
+    jamba_residency residency;
+    uint32_t kept_layers;
+    uint32_t layer_slots;
+    uint32_t expert_slots;
+    uint32_t context;
+    uint32_t item_count;
+    jamba_plan_item items[16];
+} jamba_plan;
+
+/* Where the memory would go if the file at `path` were opened with these options (NULL: defaults). Loads nothing.
+ * JAMBA_ERROR_MEMORY when nothing works within the limit; jamba_last_error() then names the least that does. Set
+ * plan->struct_size before the call. Any thread. */
+JAMBA_CHECKED jamba_status jamba_model_plan(const char *path, const jamba_model_options *options, jamba_plan *plan);
+
+/* Opens the .jamba file at `path`, checks it and makes it ready to compute. Uses progress and log of `callbacks`.
+ * Options and callbacks may be NULL, and need not live longer than the call. The caller frees the model with
+ * jamba_model_free(). Any thread. */
+JAMBA_CHECKED jamba_status jamba_model_open(const char *path, const jamba_model_options *options,
+                                            const jamba_callbacks *callbacks, jamba_model **model);
+
+/* Frees a model; NULL and a model that was freed are left alone. Calls that are under way, and sessions, keep what
+ * they need until they are done. Any thread. */
+void jamba_model_free(jamba_model *model);
+
+/* What a model is. */
+typedef struct jamba_info {
+    size_t struct_size;
+    uint64_t file_bytes;
+    /* Logits after a token; ids are smaller than this. */
+    uint32_t vocabulary_count;
+    uint32_t hidden_size;
+    uint32_t layer_count;
+    uint32_t attention_layer_count;
+    /* Experts of a mixture layer, and how many a token uses; 1 and 1 for a model without. */
+    uint32_t expert_count;
+    uint32_t experts_per_token;
+    /* The longest text without a window, in tokens. */
+    uint32_t context_limit;
+    uint32_t threads;
+    /* The token that begins a text; -1 for none. */
+    int32_t begin_token;
+    uint32_t has_tokenizer;
+    uint32_t has_chat_template;
+    /* Of the kernels in use, such as "avx2". */
+    char instruction_set[20];
+} jamba_info;
+
+/* Set info->struct_size before the call. Any thread. */
+JAMBA_CHECKED jamba_status jamba_model_info(const jamba_model *model, jamba_info *info);
+
+/* The tokens that end a text or an answer, ascending. `capacity` in tokens. Any thread. */
+JAMBA_CHECKED jamba_status jamba_model_end_tokens(const jamba_model *model, int32_t *tokens, size_t capacity,
+                                                  size_t *count);
+
+/* ---- Text ------------------------------------------------------------------------------------------------------- */
+
+/* Tokenizing: put the tokens around the text that frame it, such as the one that begins a text. */
+#define JAMBA_ADD_SPECIAL 1u
+/* Names of control tokens in the text become these tokens. Leave it out for what a user typed. */
+#define JAMBA_PARSE_SPECIAL 2u
+/* Detokenizing: leave control tokens out. */
+#define JAMBA_SKIP_SPECIAL 4u
+/* Formatting a chat: leave out what makes the model answer. */
+#define JAMBA_NO_ANSWER 8u
+
+/* The tokens of `length` bytes of text, at most 64 MiB. `flags`: JAMBA_ADD_SPECIAL, JAMBA_PARSE_SPECIAL. Any
+ * thread. */
+JAMBA_CHECKED jamba_status jamba_tokenize(const jamba_model *model, const char *text, size_t length, uint32_t flags,
+                                          int32_t *tokens, size_t capacity, size_t *count);
+
+/* The text of `count` tokens, NUL at the end, which `capacity` includes and `*length` does not. Bytes that are no
+ * UTF-8 become U+FFFD. `flags`: JAMBA_SKIP_SPECIAL. Any thread. */
+JAMBA_CHECKED jamba_status jamba_detokenize(const jamba_model *model, const int32_t *tokens, size_t count,
+                                            uint32_t flags, char *text, size_t capacity, size_t *length);
+
+/* A turn of a conversation. An array of these has this layout for good. */
+typedef struct jamba_message {
+    /* "system", "user", "assistant" or "tool": the program's word, never a user's. */
+    const char *role;
+    const char *content;
+    /* NULL, or what an assistant thought before its answer. */
+    const char *reasoning;
+    /* NULL, or of an assistant the calls it made, as in jamba_piece. */
+    const char *tool_calls;
+    /* NULL, or of a tool's message the function's name. */
+    const char *name;
+} jamba_message;
+
+typedef enum jamba_tool_use {
+    JAMBA_TOOLS_FREE = 0,        /* the model calls as it likes, and writes what it likes */
+    JAMBA_TOOLS_CONSTRAINED = 1, /* a call names one of the tools, and its arguments fit its parameters */
+    JAMBA_TOOLS_REQUIRED = 2     /* the answer is such a call */
+} jamba_tool_use;
+
+/* What a chat template is given beside the messages. NULL in its place means nothing. Texts are JSON; NULL for
+ * none. */
+typedef struct jamba_chat_options {
+    size_t struct_size;
+    /* [{"type": "function", "function": {"name": …, "description": …, "parameters": schema}}, …] */
+    const char *tools;
+    /* [{"title": …, "text": …}, …], as the template wants them. */
+    const char *documents;
+    /* More variables of the template: an object. The program's word: names of control tokens in it count. */
+    const char *variables;
+    jamba_tool_use tool_use;
+    /* JAMBA_PARSE_SPECIAL: names of control tokens in messages, tools and documents become those tokens.
+     * JAMBA_NO_ANSWER. */
+    uint32_t flags;
+} jamba_chat_options;
+
+/* The conversation as the model's chat template prints it, NUL at the end, which `capacity` includes and `*length`
+ * does not. To be read: what goes to the model is better made by jamba_chat_tokenize(), which keeps users from writing
+ * control tokens. Any thread. */
+JAMBA_CHECKED jamba_status jamba_chat_format(const jamba_model *model, const jamba_message *messages, size_t count,
+                                             const jamba_chat_options *options, char *text, size_t capacity,
+                                             size_t *length);
+
+/* The tokens of that text. Any thread. */
+JAMBA_CHECKED jamba_status jamba_chat_tokenize(const jamba_model *model, const jamba_message *messages,
+                                               size_t message_count, const jamba_chat_options *options, int32_t *tokens,
+                                               size_t capacity, size_t *count);
+
+/* ---- Sessions --------------------------------------------------------------------------------------------------- */
+
+typedef struct jamba_session jamba_session;
+
+/* How a session keeps its text. NULL in its place means all defaults, which are those that the model was opened
+ * with. */
+typedef struct jamba_session_options {
+    size_t struct_size;
+    /* Tokens of a prompt computed together, 1 to 8192; 0 means the model's. Does not change results. */
+    uint32_t chunk;
+    /* Of how many tokens, itself included, a token sees keys and values; 0 means the model's, which is all unless it
+     * was opened with a window. With a window a text can be of any length in constant memory. */
+    uint32_t window;
+    /* How many tokens at the beginning are seen for ever: fewer than the window; only with one. */
+    uint32_t sinks;
+    jamba_cache_type cache_type;
+    /* A snapshot is kept after every so many tokens; 0 means 256, or the chunk where that is larger. */
+    uint32_t snapshot_interval;
+    /* The most tokens that generating guesses ahead, up to 64: the same tokens, sooner. 0 means the model's, as a rule
+     * none. */
+    uint32_t draft;
+} jamba_session_options;
+
+/* Starts a text. The caller frees the session with jamba_session_free(). The model may be freed before. Any thread. */
+JAMBA_CHECKED jamba_status jamba_session_create(const jamba_model *model, const jamba_session_options *options,
+                                                jamba_session **session);
+
+/* Goes on with a session that was saved with the same model file, with the same bits as if it had never stopped.
+ * Window, sinks and cache type are those it was saved with. Any thread. */
+JAMBA_CHECKED jamba_status jamba_session_restore(const jamba_model *model, const char *path,
+                                                 const jamba_session_options *options, jamba_session **session);
+
+/* Saves the session, and `note_size` bytes of the caller's, at most 64 MiB, to be handed back by jamba_session_note().
+ * The file at `path` is replaced as a whole or left as it was. One thread at a time. */
+JAMBA_CHECKED jamba_status jamba_session_save(jamba_session *session, const char *path, const void *note,
+                                              size_t note_size);
+
+/* The note that a restored session was saved with; of size 0 for others. `capacity` in bytes. One thread at a time. */
+JAMBA_CHECKED jamba_status jamba_session_note(const jamba_session *session, void *note, size_t capacity, size_t *size);
+
+/* A second session with the same text. Both go on alone; the caller frees each. One thread at a time. */
+JAMBA_CHECKED jamba_status jamba_session_fork(jamba_session *session, jamba_session **fork);
+
+/* Forgets what comes after the first `token_count` tokens: the same bits as a session that has read no more. May have
+ * to read some tokens again: progress of `callbacks` (NULL: none) can stop that, after which the session is empty. One
+ * thread at a time. */
+JAMBA_CHECKED jamba_status jamba_session_rewind(jamba_session *session, size_t token_count,
+                                                const jamba_callbacks *callbacks);
+
+/* Empties the session. One thread at a time. */
+JAMBA_CHECKED jamba_status jamba_session_reset(jamba_session *session);
+
+/* The text so far. `capacity` in tokens. One thread at a time. */
+JAMBA_CHECKED jamba_status jamba_session_tokens(const jamba_session *session, int32_t *tokens, size_t capacity,
+                                                size_t *count);
+
+/* Frees a session; NULL and a session that was freed are left alone. A call that is under way keeps what it needs
+ * until it is done. Any thread. */
+void jamba_session_free(jamba_session *session);
+
+/* ---- Token by token --------------------------------------------------------------------------------------------- */
+
+/* Appends `count` tokens, as they are. Uses progress and cancelled of `callbacks`, which may be NULL. Ids and room are
+ * checked before anything is computed; after JAMBA_CANCELLED, and when weights cannot be read, the session is empty.
+ * One thread at a time. */
+JAMBA_CHECKED jamba_status jamba_prefill(jamba_session *session, const int32_t *tokens, size_t count,
+                                         const jamba_callbacks *callbacks);
+
+/* Appends one token. One thread at a time. */
+JAMBA_CHECKED jamba_status jamba_step(jamba_session *session, int32_t token);
+
+/* The logits after the last token, jamba_info.vocabulary_count of them. `capacity` in floats. One thread at a time. */
+JAMBA_CHECKED jamba_status jamba_logits(const jamba_session *session, float *logits, size_t capacity, size_t *count);
+
+/* How the next token is chosen from the logits, in this order: repetition penalty, temperature, top-k, min-p, top-p,
+ * then a draw. NULL in its place means the most probable token every time. */
+typedef struct jamba_sampling {
+    size_t struct_size;
+    /* Same seed and same logits, same tokens, on every machine. */
+    uint64_t seed;
+    /* 0 to 100; 0 takes the most probable token every time. */
+    float temperature;
+    /* Only the most probable tokens that add up to p, above 0 and at most 1; 0 means 1, all. */
+    float top_p;
+    /* Only tokens at least p times as probable as the most probable one, from 0 to below 1. */
+    float min_p;
+    /* Above 0 and at most 100; makes tokens less likely that are among the last repetition_window. 0 means 1, no
+     * change. */
+    float repetition_penalty;
+    /* 0 means 64. */
+    uint32_t repetition_window;
+    /* Only the k most probable tokens; 0 means all. */
+    uint32_t top_k;
+} jamba_sampling;
+
+typedef struct jamba_sampler jamba_sampler;
+
+/* The caller frees the sampler with jamba_sampler_free(). Any thread. */
+JAMBA_CHECKED jamba_status jamba_sampler_create(const jamba_sampling *sampling, jamba_sampler **sampler);
+
+/* Chooses a token from the session's logits, without appending it. With the same seed the draws are those of
+ * jamba_generate(). One thread at a time. */
+JAMBA_CHECKED jamba_status jamba_sample(jamba_sampler *sampler, const jamba_session *session, int32_t *token);
+
+/* Frees a sampler; NULL and a sampler that was freed are left alone. Any thread. */
+void jamba_sampler_free(jamba_sampler *sampler);
+
+/* ---- Whole answers ---------------------------------------------------------------------------------------------- */
+
+/* Go on after a token that ends the text. */
+#define JAMBA_IGNORE_END 16u
+
+/* When and how to generate. NULL in its place means all defaults. */
+typedef struct jamba_generation_options {
+    size_t struct_size;
+    /* NULL takes the most probable token every time. */
+    const jamba_sampling *sampling;
+    /* Texts that end the answer, and are no part of it. */
+    const char *const *stops;
+    size_t stop_count;
+    /* NULL, or what the answer may look like: a GBNF grammar, or a JSON schema; not both. */
+    const char *grammar;
+    const char *json_schema;
+    /* The most tokens to generate; 0 means 512. */
+    uint32_t max_tokens;
+    /* JAMBA_IGNORE_END. */
+    uint32_t flags;
+} jamba_generation_options;
+
+typedef enum jamba_finish {
+    JAMBA_FINISH_STOP = 1,       /* the model ended the answer, or a stop text or the grammar did */
+    JAMBA_FINISH_LENGTH = 2,     /* max_tokens */
+    JAMBA_FINISH_TOOL_CALLS = 3, /* the model ended the answer and wants tools called */
+    JAMBA_FINISH_CANCELLED = 4   /* a callback stopped it */
+} jamba_finish;
+
+typedef struct jamba_result {
+    size_t struct_size;
+    jamba_finish finish;
+    /* Tokens of the prompt, as given. */
+    uint32_t prompt_tokens;
+    /* Tokens generated. */
+    uint32_t completion_tokens;
+} jamba_result;
+
+/* Appends a prompt and generates after it; in an empty session an empty prompt stands for the model's first token. The
+ * pieces go to callbacks->piece. Of a prompt that begins like a text that the model has a snapshot of, only the rest
+ * is computed. Afterwards the session holds the tokens before the last one that was handed out. `result` may be NULL;
+ * else set result->struct_size before the call. One thread at a time. */
+JAMBA_CHECKED jamba_status jamba_generate(jamba_session *session, const int32_t *tokens, size_t count,
+                                          const jamba_generation_options *options, const jamba_callbacks *callbacks,
+                                          jamba_result *result);
+
+/* Empties the session, reads a conversation through the chat template and generates the answer. Give all of the
+ * conversation each time, with the answers so far: what was read before is not computed again as long as snapshots
+ * have room. One thread at a time. */
+JAMBA_CHECKED jamba_status jamba_chat(jamba_session *session, const jamba_message *messages, size_t count,
+                                      const jamba_chat_options *chat, const jamba_generation_options *options,
+                                      const jamba_callbacks *callbacks, jamba_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

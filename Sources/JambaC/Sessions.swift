@@ -1,0 +1,116 @@
+public import CJamba
+internal import Jamba
+internal import JambaFormat
+
+@c @implementation public func jamba_session_create(
+  _ model: OpaquePointer!, _ options: UnsafePointer<jamba_session_options>!,
+  _ session: UnsafeMutablePointer<OpaquePointer?>!
+) -> jamba_status {
+  report { () throws(Failure) in
+    let model = unsafe try Handles.models.object(of: model)
+    let options = unsafe try SessionOptions(options, model)
+    unsafe try checkResult(session)
+    let created = try runtime { () throws(JambaError) in try model.makeSession(options: options) }
+    unsafe session.pointee = Handles.sessions.insert(SessionHandle(created))
+  }
+}
+
+@c @implementation public func jamba_session_restore(
+  _ model: OpaquePointer!, _ path: UnsafePointer<CChar>!, _ options: UnsafePointer<jamba_session_options>!,
+  _ session: UnsafeMutablePointer<OpaquePointer?>!
+) -> jamba_status {
+  report { () throws(Failure) in
+    let model = unsafe try Handles.models.object(of: model)
+    let path = unsafe try text(path, "the path")
+    let options = unsafe try SessionOptions(options, model)
+    unsafe try checkResult(session)
+    let restored = try runtime { () throws(JambaError) in try model.makeSession(restoring: path, options: options) }
+    unsafe session.pointee = Handles.sessions.insert(SessionHandle(restored.session, note: restored.note))
+  }
+}
+
+@c @implementation public func jamba_session_save(
+  _ session: OpaquePointer!, _ path: UnsafePointer<CChar>!, _ note: UnsafeRawPointer!, _ noteSize: Int
+) -> jamba_status {
+  report { () throws(Failure) in
+    let handle = unsafe try Handles.sessions.object(of: session)
+    let path = unsafe try text(path, "the path")
+    let note = unsafe try array(
+      note?.assumingMemoryBound(to: UInt8.self), noteSize, limit: ArgumentLimits.textByteCount, "bytes of the note")
+    try handle.exclusively { (session) throws(Failure) in
+      try runtime { () throws(JambaError) in try session.save(to: path, note: note) }
+    }
+  }
+}
+
+@c @implementation public func jamba_session_note(
+  _ session: OpaquePointer!, _ note: UnsafeMutableRawPointer!, _ capacity: Int, _ size: UnsafeMutablePointer<Int>!
+) -> jamba_status {
+  report { () throws(Failure) in
+    let handle = unsafe try Handles.sessions.object(of: session)
+    let room = unsafe try Room(note?.assumingMemoryBound(to: UInt8.self), capacity, size)
+    let saved = handle.note
+    try room.fill(saved.span)
+  }
+}
+
+@c @implementation public func jamba_session_fork(
+  _ session: OpaquePointer!, _ fork: UnsafeMutablePointer<OpaquePointer?>!
+) -> jamba_status {
+  report { () throws(Failure) in
+    let handle = unsafe try Handles.sessions.object(of: session)
+    unsafe try checkResult(fork)
+    let second = try handle.exclusively { (session) throws(Failure) in
+      try runtime { () throws(JambaError) in try session.fork() }
+    }
+    unsafe fork.pointee = Handles.sessions.insert(SessionHandle(second, note: handle.note))
+  }
+}
+
+@c @implementation public func jamba_session_rewind(
+  _ session: OpaquePointer!, _ tokenCount: Int, _ callbacks: UnsafePointer<jamba_callbacks>!
+) -> jamba_status {
+  report { () throws(Failure) in
+    let handle = unsafe try Handles.sessions.object(of: session)
+    let callbacks = unsafe try Callbacks(callbacks)
+    try handle.exclusively { (session) throws(Failure) in
+      try runtime { () throws(JambaError) in
+        try session.rewind(to: tokenCount) { callbacks.progress($0, tokenCount) && !callbacks.isCancelled }
+      }
+    }
+  }
+}
+
+@c @implementation public func jamba_session_reset(_ session: OpaquePointer!) -> jamba_status {
+  report { () throws(Failure) in
+    let handle = unsafe try Handles.sessions.object(of: session)
+    try handle.exclusively { (session) throws(Failure) in
+      try runtime { () throws(JambaError) in try session.reset() }
+    }
+  }
+}
+
+@c @implementation public func jamba_session_tokens(
+  _ session: OpaquePointer!, _ tokens: UnsafeMutablePointer<Int32>!, _ capacity: Int,
+  _ count: UnsafeMutablePointer<Int>!
+) -> jamba_status {
+  report { () throws(Failure) in
+    let handle = unsafe try Handles.sessions.object(of: session)
+    let room = unsafe try Room(tokens, capacity, count)
+    try handle.exclusively { (session) throws(Failure) in try room.fill(session.tokens.span) }
+  }
+}
+
+@c @implementation public func jamba_session_free(_ session: OpaquePointer!) {
+  unsafe Handles.sessions.free(session)
+}
+
+extension SessionOptions {
+  fileprivate init(_ pointer: UnsafePointer<jamba_session_options>?, _ model: JambaModel) throws(Failure) {
+    let given = unsafe try structure(pointer, jamba_session_options(), "the session's options")
+    self.init(
+      chunk: orDefault(given.chunk) ?? model.plan.chunk, window: orDefault(given.window), sinks: Int(given.sinks),
+      cacheType: try CacheType.of(given.cache_type), snapshotInterval: orDefault(given.snapshot_interval),
+      draft: orDefault(given.draft))
+  }
+}

@@ -1,0 +1,312 @@
+// Calls every function of jamba.h with what it must refuse: misuse MODEL FOLDER. Nothing may crash, hang, or change a result.
+#include "check.h"
+
+static const jamba_model *model;
+static jamba_session *session;
+static jamba_sampler *sampler;
+
+// Handles that are none: freed, of another kind, invented, of one's own memory.
+static void *bad_handles[8];
+static size_t bad_count;
+static char own_memory[64];
+
+static char *const none = NULL;
+#define ARGUMENT(call) CHECK_STATUS(call, JAMBA_ERROR_ARGUMENT)
+#define FOR_BAD(call)                                                                          \
+    do {                                                                                       \
+        for (size_t i_ = 0; i_ < bad_count; i_++) {                                            \
+            void *bad = bad_handles[i_];                                                       \
+            CHECK_STATUS(call, JAMBA_ERROR_HANDLE);                                            \
+        }                                                                                      \
+        void *bad = none;                                                                      \
+        ARGUMENT(call);                                                                        \
+    } while (0)
+
+static void make_bad_handles(const char *path) {
+    jamba_model *m;
+    jamba_session *s;
+    jamba_sampler *p;
+    OK(jamba_model_open(path, NULL, NULL, &m));
+    OK(jamba_session_create(m, NULL, &s));
+    OK(jamba_sampler_create(NULL, &p));
+    jamba_session_free(s);
+    jamba_model_free(m);
+    jamba_sampler_free(p);
+    bad_handles[bad_count++] = m;
+    bad_handles[bad_count++] = s;
+    bad_handles[bad_count++] = p;
+    bad_handles[bad_count++] = own_memory;
+    bad_handles[bad_count++] = (void *)(uintptr_t)1;
+    bad_handles[bad_count++] = (void *)~(uintptr_t)0;
+    for (size_t i = 0; i < bad_count; i++) {
+        jamba_model_free(bad_handles[i]);
+        jamba_session_free(bad_handles[i]);
+        jamba_sampler_free(bad_handles[i]);
+    }
+    jamba_model_free(NULL);
+    jamba_session_free(NULL);
+    jamba_sampler_free(NULL);
+}
+
+static void handles(void) {
+    int32_t token = 5;
+    size_t count = 99;
+    char text[8];
+    float logits[4];
+    jamba_info info = {.struct_size = sizeof info};
+    jamba_session *made = NULL;
+    const jamba_message message = {.role = "user", .content = "x"};
+    FOR_BAD(jamba_model_info(bad, &info));
+    FOR_BAD(jamba_model_end_tokens(bad, &token, 1, &count));
+    FOR_BAD(jamba_tokenize(bad, "x", 1, 0, &token, 1, &count));
+    FOR_BAD(jamba_detokenize(bad, &token, 1, 0, text, 8, &count));
+    FOR_BAD(jamba_chat_format(bad, &message, 1, NULL, text, 8, &count));
+    FOR_BAD(jamba_chat_tokenize(bad, &message, 1, NULL, &token, 1, &count));
+    FOR_BAD(jamba_session_create(bad, NULL, &made));
+    FOR_BAD(jamba_session_restore(bad, "x", NULL, &made));
+    FOR_BAD(jamba_session_save(bad, "x", NULL, 0));
+    FOR_BAD(jamba_session_note(bad, text, 8, &count));
+    FOR_BAD(jamba_session_fork(bad, &made));
+    FOR_BAD(jamba_session_rewind(bad, 0, NULL));
+    FOR_BAD(jamba_session_reset(bad));
+    FOR_BAD(jamba_session_tokens(bad, &token, 1, &count));
+    FOR_BAD(jamba_prefill(bad, &token, 1, NULL));
+    FOR_BAD(jamba_step(bad, 5));
+    FOR_BAD(jamba_logits(bad, logits, 4, &count));
+    FOR_BAD(jamba_sample(bad, session, &token));
+    FOR_BAD(jamba_sample(sampler, bad, &token));
+    FOR_BAD(jamba_generate(bad, &token, 1, NULL, NULL, NULL));
+    FOR_BAD(jamba_chat(bad, &message, 1, NULL, NULL, NULL, NULL));
+    CHECK(!made && count == 99 && token == 5 && info.layer_count == 0);
+    // Handles of another kind.
+    CHECK_STATUS(jamba_step((jamba_session *)(uintptr_t)model, 5), JAMBA_ERROR_HANDLE);
+    CHECK_STATUS(jamba_model_info((jamba_model *)session, &info), JAMBA_ERROR_HANDLE);
+    jamba_session_free((jamba_session *)sampler);
+    OK(jamba_session_reset(session));
+}
+
+static void pointers(const char *path) {
+    int32_t tokens[4] = {5, 6, 7, 8};
+    size_t count = 99;
+    const jamba_message message = {.role = "user", .content = "x"};
+    ARGUMENT(jamba_model_plan(NULL, NULL, NULL));
+    ARGUMENT(jamba_model_plan(path, NULL, NULL));
+    ARGUMENT(jamba_model_open(NULL, NULL, NULL, NULL));
+    ARGUMENT(jamba_model_open(path, NULL, NULL, NULL));
+    ARGUMENT(jamba_model_info(model, NULL));
+    ARGUMENT(jamba_model_end_tokens(model, NULL, 0, NULL));
+    ARGUMENT(jamba_model_end_tokens(model, NULL, 4, &count));
+    ARGUMENT(jamba_tokenize(model, NULL, 1, 0, tokens, 4, &count));
+    ARGUMENT(jamba_tokenize(model, "x", SIZE_MAX, 0, tokens, 4, &count));
+    ARGUMENT(jamba_tokenize(model, "x", 1, 0, NULL, 4, &count));
+    ARGUMENT(jamba_tokenize(model, "x", 1, 0, tokens, SIZE_MAX, &count));
+    ARGUMENT(jamba_tokenize(model, "x", 1, 0, tokens, 4, NULL));
+    ARGUMENT(jamba_tokenize(model, "x", 1, 1u << 31, tokens, 4, &count));
+    ARGUMENT(jamba_tokenize(model, "\xFF", 1, 0, tokens, 4, &count));
+    ARGUMENT(jamba_tokenize(model, "x", 1, 0, (int32_t *)(void *)(own_memory + 1), 4, &count));
+    ARGUMENT(jamba_detokenize(model, NULL, 1, 0, own_memory, 8, &count));
+    ARGUMENT(jamba_detokenize(model, tokens, SIZE_MAX, 0, own_memory, 8, &count));
+    ARGUMENT(jamba_detokenize(model, tokens, 1, JAMBA_ADD_SPECIAL, own_memory, 8, &count));
+    ARGUMENT(jamba_detokenize(model, tokens, 1, 0, NULL, 8, &count));
+    ARGUMENT(jamba_chat_format(model, NULL, 1, NULL, own_memory, 8, &count));
+    ARGUMENT(jamba_chat_format(model, &message, 1, NULL, own_memory, 8, NULL));
+    ARGUMENT(jamba_chat_tokenize(model, &message, SIZE_MAX, NULL, tokens, 4, &count));
+    ARGUMENT(jamba_session_create(model, NULL, NULL));
+    ARGUMENT(jamba_session_restore(model, NULL, NULL, &session));
+    ARGUMENT(jamba_session_restore(model, path, NULL, NULL));
+    ARGUMENT(jamba_session_save(session, NULL, NULL, 0));
+    ARGUMENT(jamba_session_save(session, path, NULL, 1));
+    ARGUMENT(jamba_session_save(session, path, own_memory, SIZE_MAX));
+    ARGUMENT(jamba_session_note(session, NULL, 1, &count));
+    ARGUMENT(jamba_session_note(session, NULL, 0, NULL));
+    ARGUMENT(jamba_session_fork(session, NULL));
+    ARGUMENT(jamba_session_rewind(session, 1, NULL));
+    ARGUMENT(jamba_session_rewind(session, SIZE_MAX, NULL));
+    ARGUMENT(jamba_session_tokens(session, NULL, 1, &count));
+    ARGUMENT(jamba_prefill(session, NULL, 1, NULL));
+    ARGUMENT(jamba_prefill(session, tokens, SIZE_MAX, NULL));
+    ARGUMENT(jamba_prefill(session, (const int32_t *)(const void *)(own_memory + 1), 1, NULL));
+    ARGUMENT(jamba_logits(session, NULL, 1, &count));
+    ARGUMENT(jamba_sampler_create(NULL, NULL));
+    ARGUMENT(jamba_sample(sampler, session, NULL));
+    ARGUMENT(jamba_generate(session, NULL, 1, NULL, NULL, NULL));
+    ARGUMENT(jamba_chat(session, NULL, 1, NULL, NULL, NULL, NULL));
+    CHECK(count == 99);
+    // Nothing to read is nothing wrong.
+    OK(jamba_tokenize(model, NULL, 0, 0, NULL, 0, &count));
+    OK(jamba_prefill(session, NULL, 0, NULL));
+    OK(jamba_chat_format(model, NULL, 0, NULL, NULL, 0, &count));
+}
+
+static void values(const char *path, const char *folder) {
+    jamba_model *opened = NULL;
+    jamba_session *made = NULL;
+    size_t count = 0;
+    const int32_t tokens[] = {5, -1, INT32_MAX};
+    CHECK_STATUS(jamba_prefill(session, tokens, 2, NULL), JAMBA_ERROR_TOKEN);
+    CHECK_STATUS(jamba_step(session, INT32_MAX), JAMBA_ERROR_TOKEN);
+    CHECK_STATUS(jamba_detokenize(model, tokens, 3, 0, NULL, 0, &count), JAMBA_ERROR_TOKEN);
+    OK(jamba_session_tokens(session, NULL, 0, &count));
+    CHECK(count == 0);
+
+#define MODEL_OPTION(field, value)                                                                       \
+    do {                                                                                                 \
+        const jamba_model_options o = {.struct_size = sizeof o, .field = value};                         \
+        ARGUMENT(jamba_model_open(path, &o, NULL, &opened));                                             \
+    } while (0)
+    MODEL_OPTION(memory, UINT64_MAX);
+    MODEL_OPTION(snapshot_memory, UINT64_MAX);
+    MODEL_OPTION(threads, 1025);
+    MODEL_OPTION(context, UINT32_MAX);
+    MODEL_OPTION(chunk, 8193);
+    MODEL_OPTION(window, UINT32_MAX);
+    MODEL_OPTION(cache_type, (jamba_cache_type)77);
+    MODEL_OPTION(draft, 65);
+    MODEL_OPTION(access, (jamba_access)77);
+    MODEL_OPTION(chat_template, "\xC3");
+    const jamba_model_options template = {.struct_size = sizeof template, .chat_template = "{% for %}"};
+    CHECK_STATUS(jamba_model_open(path, &template, NULL, &opened), JAMBA_ERROR_TEMPLATE);
+
+#define SESSION_OPTION(...)                                                                              \
+    do {                                                                                                 \
+        const jamba_session_options o = {.struct_size = sizeof o, __VA_ARGS__};                          \
+        ARGUMENT(jamba_session_create(model, &o, &made));                                                \
+    } while (0)
+    SESSION_OPTION(.chunk = UINT32_MAX);
+    SESSION_OPTION(.window = UINT32_MAX);
+    SESSION_OPTION(.window = 4, .sinks = 4);
+    SESSION_OPTION(.draft = UINT32_MAX);
+    SESSION_OPTION(.cache_type = (jamba_cache_type)-1);
+
+#define SAMPLING(field, value)                                                                           \
+    do {                                                                                                 \
+        const jamba_sampling o = {.struct_size = sizeof o, .field = value};                              \
+        jamba_sampler *p = NULL;                                                                         \
+        ARGUMENT(jamba_sampler_create(&o, &p));                                                          \
+        const jamba_generation_options g = {.struct_size = sizeof g, .sampling = &o};                    \
+        ARGUMENT(jamba_generate(session, NULL, 0, &g, NULL, NULL));                                      \
+    } while (0)
+    SAMPLING(temperature, NAN);
+    SAMPLING(temperature, -1);
+    SAMPLING(temperature, INFINITY);
+    SAMPLING(top_p, NAN);
+    SAMPLING(top_p, 1.5f);
+    SAMPLING(min_p, 1);
+    SAMPLING(min_p, NAN);
+    SAMPLING(repetition_penalty, -1);
+    SAMPLING(repetition_penalty, NAN);
+
+#define GENERATION(wanted, ...)                                                                          \
+    do {                                                                                                 \
+        const jamba_generation_options o = {.struct_size = sizeof o, __VA_ARGS__};                       \
+        CHECK_STATUS(jamba_generate(session, tokens, 1, &o, NULL, NULL), wanted);                        \
+    } while (0)
+    const char *stops[] = {NULL};
+    GENERATION(JAMBA_ERROR_ARGUMENT, .stops = stops, .stop_count = 1);
+    GENERATION(JAMBA_ERROR_ARGUMENT, .stop_count = 1);
+    GENERATION(JAMBA_ERROR_ARGUMENT, .stop_count = SIZE_MAX);
+    GENERATION(JAMBA_ERROR_ARGUMENT, .flags = ~0u);
+    GENERATION(JAMBA_ERROR_ARGUMENT, .json_schema = "{");
+    GENERATION(JAMBA_ERROR_ARGUMENT, .json_schema = "{}", .grammar = "root ::= \"a\"");
+    GENERATION(JAMBA_ERROR_GRAMMAR, .grammar = "root ::= root");
+    GENERATION(JAMBA_ERROR_GRAMMAR, .json_schema = "{\"type\": 5}");
+
+#define CHAT(wanted, one, ...)                                                                           \
+    do {                                                                                                 \
+        const jamba_message m = one;                                                                     \
+        const jamba_chat_options o = {.struct_size = sizeof o, __VA_ARGS__};                             \
+        CHECK_STATUS(jamba_chat(session, &m, 1, &o, NULL, NULL, NULL), wanted);                          \
+        CHECK_STATUS(jamba_chat_tokenize(model, &m, 1, &o, NULL, 0, &count), wanted);                    \
+    } while (0)
+    const jamba_message user = {.role = "user", .content = "x"};
+    CHAT(JAMBA_ERROR_ARGUMENT, ((jamba_message){.role = "user"}), .flags = 0);
+    CHAT(JAMBA_ERROR_ARGUMENT, ((jamba_message){.content = "x"}), .flags = 0);
+    CHAT(JAMBA_ERROR_ARGUMENT, ((jamba_message){.role = "user", .content = "\x80"}), .flags = 0);
+    CHAT(JAMBA_ERROR_ARGUMENT, ((jamba_message){.role = "a", .content = "x", .tool_calls = "[{}]"}), .flags = 0);
+    CHAT(JAMBA_ERROR_ARGUMENT, user, .tools = "{}");
+    CHAT(JAMBA_ERROR_ARGUMENT, user, .documents = "nonsense");
+    CHAT(JAMBA_ERROR_ARGUMENT, user, .variables = "[]");
+    CHAT(JAMBA_ERROR_ARGUMENT, user, .tool_use = (jamba_tool_use)9);
+    CHAT(JAMBA_ERROR_ARGUMENT, user, .flags = JAMBA_IGNORE_END);
+
+    CHECK_STATUS(jamba_model_open("/nowhere/at/all.jamba", NULL, NULL, &opened), JAMBA_ERROR_FILE);
+    CHECK_STATUS(jamba_model_open(folder, NULL, NULL, &opened), JAMBA_ERROR_FILE);
+    CHECK_STATUS(jamba_model_open("/dev/null", NULL, NULL, &opened), JAMBA_ERROR_FILE);
+    CHECK_STATUS(jamba_model_open(__FILE__, NULL, NULL, &opened), JAMBA_ERROR_FORMAT);
+    CHECK_STATUS(jamba_session_restore(model, path, NULL, &made), JAMBA_ERROR_FORMAT);
+    CHECK_STATUS(jamba_session_save(session, folder, NULL, 0), JAMBA_ERROR_FILE);
+    CHECK(!opened && !made);
+    CHECK(strcmp(jamba_status_text((jamba_status)4711), "unknown") == 0);
+}
+
+// Structs of other versions: smaller than the first is a mistake; larger is welcome as long as what is new is zero.
+static void versions(void) {
+    struct {
+        jamba_sampling known;
+        uint64_t later;
+    } newer = {.known = {.struct_size = sizeof newer}};
+    jamba_sampler *made = NULL;
+    OK(jamba_sampler_create(&newer.known, &made));
+    jamba_sampler_free(made);
+    newer.later = 1;
+    ARGUMENT(jamba_sampler_create(&newer.known, &made));
+    const size_t sizes[] = {0, 1, sizeof(size_t), sizeof(jamba_sampling) - 1, 1u << 20, SIZE_MAX};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        union {
+            size_t struct_size;
+            jamba_model_options model;
+            jamba_session_options session;
+            jamba_generation_options generation;
+            jamba_chat_options chat;
+            jamba_callbacks callbacks;
+            jamba_sampling sampling;
+            jamba_result result;
+            jamba_info info;
+            jamba_plan plan;
+        } u;
+        memset(&u, 0, sizeof u);
+        u.struct_size = sizes[i];
+        jamba_model *m = NULL;
+        jamba_session *s = NULL;
+        const int32_t token = 5;
+        const jamba_message message = {.role = "user", .content = "x"};
+        ARGUMENT(jamba_sampler_create(&u.sampling, &made));
+        if (sizes[i] + 1 == sizeof(jamba_sampling)) continue;  // may be another struct's right size
+        ARGUMENT(jamba_model_open("x", &u.model, NULL, &m));
+        ARGUMENT(jamba_model_open("x", NULL, &u.callbacks, &m));
+        ARGUMENT(jamba_model_plan("x", NULL, &u.plan));
+        ARGUMENT(jamba_model_info(model, &u.info));
+        ARGUMENT(jamba_session_create(model, &u.session, &s));
+        ARGUMENT(jamba_session_rewind(session, 0, &u.callbacks));
+        ARGUMENT(jamba_generate(session, &token, 1, &u.generation, NULL, NULL));
+        ARGUMENT(jamba_generate(session, &token, 1, NULL, &u.callbacks, NULL));
+        ARGUMENT(jamba_generate(session, &token, 1, NULL, NULL, &u.result));
+        ARGUMENT(jamba_chat(session, &message, 1, &u.chat, NULL, NULL, NULL));
+    }
+}
+
+int main(int argc, char **argv) {
+    CHECK(argc == 3);
+    make_bad_handles(argv[1]);
+    jamba_model *opened;
+    OK(jamba_model_open(argv[1], NULL, NULL, &opened));
+    model = opened;
+    OK(jamba_session_create(model, NULL, &session));
+    OK(jamba_sampler_create(NULL, &sampler));
+    handles();
+    pointers(argv[1]);
+    values(argv[1], argv[2]);
+    versions();
+
+    // After all that everything still works.
+    const int32_t token = 5;
+    answer a;
+    jamba_callbacks callbacks = into(&a);
+    OK(jamba_session_reset(session));
+    OK(jamba_generate(session, &token, 1, NULL, &callbacks, NULL));
+    CHECK(a.count > 0);
+    jamba_sampler_free(sampler);
+    jamba_session_free(session);
+    jamba_model_free(opened);
+    return 0;
+}

@@ -1,0 +1,251 @@
+// Uses every function of jamba.h as it is meant: use MODEL FOLDER. Prints the tokens of a greedy answer, which are compared
+// with those of the program jamba.
+#include "check.h"
+
+static uint64_t last_done, last_total;
+static int lines;
+
+static int watch(void *context, uint64_t done, uint64_t total) {
+    CHECK(context == &lines && done <= total);
+    last_done = done;
+    last_total = total;
+    return 0;
+}
+
+static void take_line(void *context, const char *line) {
+    CHECK(context == &lines && strlen(line) > 0 && !strchr(line, '\n'));
+    lines++;
+}
+
+static jamba_session *busy_session;
+
+static int use_while_busy(void *context, const jamba_piece *piece) {
+    (void)context, (void)piece;
+    size_t count = 7;
+    CHECK_STATUS(jamba_session_tokens(busy_session, NULL, 0, &count), JAMBA_ERROR_BUSY);
+    CHECK_STATUS(jamba_session_reset(busy_session), JAMBA_ERROR_BUSY);
+    CHECK(count == 7);
+    return 1;
+}
+
+static int say_stop(void *context) {
+    int *questions = context;
+    return ++*questions > 3;
+}
+
+static float *logits_of(const jamba_session *session, size_t count) {
+    float *logits = malloc(count * sizeof *logits);
+    size_t stored = 0;
+    OK(jamba_logits(session, logits, count, &stored));
+    CHECK(stored == count);
+    return logits;
+}
+
+static void same_logits(const jamba_session *a, const jamba_session *b, size_t count) {
+    float *x = logits_of(a, count), *y = logits_of(b, count);
+    CHECK(memcmp(x, y, count * sizeof *x) == 0);
+    free(x);
+    free(y);
+}
+
+static jamba_model *open_model(const char *path) {
+    jamba_plan plan = {.struct_size = sizeof plan};
+    OK(jamba_model_plan(path, NULL, &plan));
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < plan.item_count; i++) {
+        CHECK(plan.items[i].name[0] && !plan.items[i].name[sizeof plan.items[i].name - 1]);
+        sum += plan.items[i].bytes;
+    }
+    CHECK(plan.item_count > 4 && sum == plan.total && plan.total <= plan.limit && plan.least <= plan.total);
+    CHECK(plan.residency == JAMBA_RESIDENCY_MAPPED && plan.context > 0);
+
+    // What is planned within the least memory is what is opened within it.
+    jamba_model_options options = {.struct_size = sizeof options, .memory = plan.least - 1};
+    jamba_model *model = NULL;
+    CHECK_STATUS(jamba_model_plan(path, &options, &plan), JAMBA_ERROR_MEMORY);
+    CHECK_STATUS(jamba_model_open(path, &options, NULL, &model), JAMBA_ERROR_MEMORY);
+    CHECK(!model && strstr(jamba_last_error(), "MiB"));
+    options.memory = plan.least;
+    OK(jamba_model_plan(path, &options, &plan));
+    CHECK(plan.limit == options.memory && plan.residency != JAMBA_RESIDENCY_MAPPED);
+
+    jamba_callbacks callbacks = {
+        .struct_size = sizeof callbacks, .context = &lines, .progress = watch, .log = take_line};
+    OK(jamba_model_open(path, NULL, &callbacks, &model));
+    CHECK(last_total > 0 && last_total == last_done && lines > 0);
+    return model;
+}
+
+static void use_text(const jamba_model *model) {
+    const char *text = "Once upon a time there was a \xF0\x9F\x90\xB1 in Z\xC3\xBCrich.";
+    int32_t tokens[128];
+    size_t count = 0, length = 0;
+    OK(jamba_tokenize(model, text, strlen(text), 0, NULL, 0, &count));
+    CHECK(count > 5 && count < 128);
+    const size_t needed = count;
+    tokens[0] = -7;
+    CHECK_STATUS(jamba_tokenize(model, text, strlen(text), 0, tokens, needed - 1, &count), JAMBA_ERROR_CAPACITY);
+    CHECK(count == needed && tokens[0] == -7);
+    OK(jamba_tokenize(model, text, strlen(text), 0, tokens, needed, &count));
+    char back[256];
+    OK(jamba_detokenize(model, tokens, count, JAMBA_SKIP_SPECIAL, back, sizeof back, &length));
+    CHECK(length == strlen(text) && strcmp(back, text) == 0);
+    CHECK_STATUS(jamba_detokenize(model, tokens, count, 0, back, length, &length), JAMBA_ERROR_CAPACITY);
+    OK(jamba_detokenize(model, tokens, count, 0, back, length + 1, &length));
+    OK(jamba_tokenize(model, text, strlen(text), JAMBA_ADD_SPECIAL | JAMBA_PARSE_SPECIAL, tokens, 128, &count));
+    CHECK(count == needed + 1);
+
+    const jamba_message messages[] = {{.role = "system", .content = "Be kind."}, {.role = "user", .content = "Hello"}};
+    jamba_chat_options chat = {.struct_size = sizeof chat, .flags = JAMBA_NO_ANSWER};
+    char page[1024];
+    OK(jamba_chat_format(model, messages, 2, NULL, page, sizeof page, &length));
+    CHECK(strlen(page) == length && strstr(page, "Hello"));
+    const size_t whole = length;
+    OK(jamba_chat_format(model, messages, 2, &chat, page, sizeof page, &length));
+    CHECK(length < whole);
+    OK(jamba_chat_tokenize(model, messages, 2, NULL, tokens, 128, &count));
+    CHECK(count > 4);
+}
+
+static void use_sessions(const jamba_model *model, const char *folder, size_t vocabulary) {
+    jamba_session *a = NULL, *b = NULL, *c = NULL;
+    jamba_session_options options = {
+        .struct_size = sizeof options, .window = 64, .sinks = 4, .chunk = 16, .cache_type = JAMBA_CACHE_F16};
+    OK(jamba_session_create(model, &options, &a));
+    int32_t tokens[128], seen[256];
+    const size_t count = tokens_of(model, "The little dog ran to the river because it was very hot.", tokens, 128);
+    size_t stored = 0;
+    CHECK_STATUS(jamba_logits(a, NULL, 0, &stored), JAMBA_ERROR_NO_LOGITS);
+    OK(jamba_prefill(a, tokens, count, NULL));
+    OK(jamba_session_tokens(a, seen, 256, &stored));
+    CHECK(stored == count && memcmp(seen, tokens, count * sizeof *tokens) == 0);
+
+    // Token by token, the same bits; and so is what was forked, saved and restored, and rewound.
+    OK(jamba_session_create(model, &options, &b));
+    for (size_t i = 0; i < count; i++) OK(jamba_step(b, tokens[i]));
+    same_logits(a, b, vocabulary);
+    jamba_session_free(b);
+    OK(jamba_session_fork(a, &b));
+    char path[4096];
+    CHECK(snprintf(path, sizeof path, "%s/use.session", folder) < (int)sizeof path);
+    OK(jamba_session_save(a, path, "a note", 6));
+    OK(jamba_session_restore(model, path, NULL, &c));
+    char note[6];
+    OK(jamba_session_note(c, note, sizeof note, &stored));
+    CHECK(stored == 6 && memcmp(note, "a note", 6) == 0);
+    OK(jamba_session_note(a, NULL, 0, &stored));
+    CHECK(stored == 0);
+    OK(jamba_step(a, tokens[1]));
+    OK(jamba_step(b, tokens[1]));
+    OK(jamba_step(c, tokens[1]));
+    same_logits(a, b, vocabulary);
+    same_logits(a, c, vocabulary);
+    OK(jamba_step(a, tokens[2]));
+    OK(jamba_session_rewind(a, count + 1, NULL));
+    same_logits(a, b, vocabulary);
+    OK(jamba_session_reset(c));
+    OK(jamba_session_tokens(c, NULL, 0, &stored));
+    CHECK(stored == 0);
+
+    // A prompt that is stopped leaves an empty session.
+    int questions = 0;
+    jamba_callbacks stop = {.struct_size = sizeof stop, .context = &questions, .cancelled = say_stop};
+    CHECK_STATUS(jamba_prefill(c, tokens, count, &stop), JAMBA_CANCELLED);
+    OK(jamba_session_tokens(c, NULL, 0, &stored));
+    CHECK(stored == 0 && questions == 4);
+    jamba_session_free(a);
+    jamba_session_free(b);
+    jamba_session_free(c);
+    remove(path);
+}
+
+static void use_answers(const jamba_model *model, const int32_t *end_tokens, size_t end_count) {
+    jamba_session *session = NULL;
+    OK(jamba_session_create(model, NULL, &session));
+    int32_t prompt[64];
+    const size_t count = tokens_of(model, "Once upon a time", prompt, 64);
+    answer first, second;
+    jamba_callbacks callbacks = into(&first);
+    jamba_generation_options options = {.struct_size = sizeof options, .max_tokens = 24, .flags = JAMBA_IGNORE_END};
+    jamba_result result = {.struct_size = sizeof result};
+    OK(jamba_generate(session, prompt, count, &options, &callbacks, &result));
+    CHECK(result.finish == JAMBA_FINISH_LENGTH && result.prompt_tokens == count && result.completion_tokens == 24);
+    for (size_t i = 0; i < first.count; i++) printf("%s%d", i ? "," : "", (int)first.tokens[i]);
+    printf("\n%s\n", first.text);
+
+    // A token loop of one's own draws the same as generating does.
+    jamba_sampling sampling = {.struct_size = sizeof sampling, .seed = 11, .temperature = 0.9f, .top_p = 0.95f, .top_k = 40};
+    options.sampling = &sampling;
+    OK(jamba_session_reset(session));
+    callbacks = into(&first);
+    OK(jamba_generate(session, prompt, count, &options, &callbacks, NULL));
+    jamba_sampler *sampler = NULL;
+    OK(jamba_sampler_create(&sampling, &sampler));
+    OK(jamba_session_reset(session));
+    int32_t token;
+    CHECK_STATUS(jamba_sample(sampler, session, &token), JAMBA_ERROR_NO_LOGITS);
+    OK(jamba_prefill(session, prompt, count, NULL));
+    for (size_t i = 0; i < first.count; i++) {
+        OK(jamba_sample(sampler, session, &token));
+        CHECK(token == first.tokens[i]);
+        OK(jamba_step(session, token));
+    }
+    jamba_sampler_free(sampler);
+
+    // A callback stops the answer, and must not use the session.
+    OK(jamba_session_reset(session));
+    callbacks = into(&second);
+    second.stop_after = 5;
+    OK(jamba_generate(session, prompt, count, &options, &callbacks, &result));
+    CHECK(second.count == 5 && result.finish == JAMBA_FINISH_CANCELLED && result.completion_tokens == 5);
+    CHECK(memcmp(first.tokens, second.tokens, 5 * sizeof *first.tokens) == 0);
+    busy_session = session;
+    callbacks.piece = use_while_busy;
+    OK(jamba_generate(session, prompt, count, &options, &callbacks, &result));
+
+    const jamba_message message = {.role = "user", .content = "Is the sky blue?"};
+    options = (jamba_generation_options){.struct_size = sizeof options, .grammar = "root ::= \"yes\" | \"no\""};
+    callbacks = into(&first);
+    OK(jamba_chat(session, &message, 1, NULL, &options, &callbacks, &result));
+    CHECK(strcmp(first.text, "yes") == 0 || strcmp(first.text, "no") == 0);
+    CHECK(result.finish == JAMBA_FINISH_STOP && result.prompt_tokens > 4);
+    options = (jamba_generation_options){.struct_size = sizeof options, .json_schema = "{\"enum\": [12, \"ab\"]}"};
+    callbacks = into(&first);
+    OK(jamba_chat(session, &message, 1, NULL, &options, &callbacks, NULL));
+    CHECK(strcmp(first.text, "12") == 0 || strcmp(first.text, "\"ab\"") == 0);
+
+    // A chat's answer ends by an end token or a stop text.
+    const char *stops[] = {"e"};
+    options = (jamba_generation_options){
+        .struct_size = sizeof options, .stops = stops, .stop_count = 1, .max_tokens = 200};
+    callbacks = into(&first);
+    OK(jamba_chat(session, &message, 1, NULL, &options, &callbacks, &result));
+    CHECK(!strchr(first.text, 'e') && result.finish == JAMBA_FINISH_STOP);
+    CHECK(end_count > 0 && end_tokens[0] >= 0);
+    jamba_session_free(session);
+}
+
+int main(int argc, char **argv) {
+    CHECK(argc == 3);
+    CHECK(jamba_version_number() == JAMBA_VERSION_NUMBER);
+    CHECK(strcmp(jamba_status_text(JAMBA_ERROR_BUSY), "busy") == 0 && *jamba_last_error() == 0);
+    jamba_model *model = open_model(argv[1]);
+    jamba_info info = {.struct_size = sizeof info};
+    OK(jamba_model_info(model, &info));
+    CHECK(info.vocabulary_count > 256 && info.layer_count > info.attention_layer_count && info.file_bytes > 0);
+    CHECK(info.has_tokenizer && info.has_chat_template && info.threads > 0 && strlen(info.instruction_set) > 0);
+    int32_t end_tokens[16];
+    size_t end_count = 0;
+    OK(jamba_model_end_tokens(model, end_tokens, 16, &end_count));
+    use_text(model);
+    use_sessions(model, argv[2], info.vocabulary_count);
+    use_answers(model, end_tokens, end_count);
+
+    // A session outlives its model's handle.
+    jamba_session *session = NULL;
+    OK(jamba_session_create(model, NULL, &session));
+    jamba_model_free(model);
+    OK(jamba_step(session, 5));
+    jamba_session_free(session);
+    return 0;
+}
