@@ -53,7 +53,7 @@ public final class Calibration {
   }
 
   private func record(_ product: Product, _ engine: Engine) {
-    let name = product.matrix.name
+    let name = session.model.file.directory.entries[product.matrix.entry].name
     // Whose input is counted under another name, and routers, which stay as they are.
     guard failure == nil, ModelTensors.inputName(of: name) == name, !name.hasSuffix(".router.weight") else { return }
     do throws(JambaError) {

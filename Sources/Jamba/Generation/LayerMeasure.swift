@@ -72,11 +72,12 @@ private struct LayerTrace {
     let c = session.model.configuration
     let choices = Choices(layerCount: c.numHiddenLayers)
     let layers = Dictionary(
-      uniqueKeysWithValues: (0..<c.numHiddenLayers).map {
-        (ModelTensors.layerPrefix($0) + "feed_forward.router.weight", $0)
+      uniqueKeysWithValues: (0..<c.numHiddenLayers).compactMap { layer in
+        session.model.file.entryIndex(of: ModelTensors.layerPrefix(layer) + "feed_forward.router.weight")
+          .map { ($0, layer) }
       })
     let engine = Engine(session.model.engine) { product in
-      guard let layer = layers[product.matrix.name] else { return }
+      guard let layer = layers[product.matrix.entry] else { return }
       for token in 0..<product.count {
         let logits = (0..<c.numExperts).map { product.output[token, $0] }
         let order = logits.indices.sorted { (logits[$1], $0) < (logits[$0], $1) }

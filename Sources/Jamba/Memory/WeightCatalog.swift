@@ -108,19 +108,20 @@ struct WeightView {
   let address: (_ segment: Int) -> UnsafeRawPointer
 
   /// The tensor that the configuration demands, with the shape that it demands.
-  private func entry(_ name: String, shape: [Int]) throws(JambaError) -> Entry {
-    guard let entry = file.entry(named: name) else {
+  private func entry(_ name: String, shape: [Int]) throws(JambaError) -> (index: Int, Entry) {
+    guard let index = file.entryIndex(of: name) else {
       throw .format(.invalidModel(path: file.path, reason: "\(name) is missing"))
     }
+    let entry = file.directory.entries[index]
     guard entry.shape == shape else {
       throw .format(
         .invalidModel(path: file.path, reason: "\(name) has shape \(entry.shape), the configuration asks for \(shape)"))
     }
-    return entry
+    return (index, entry)
   }
 
   func matrix(_ name: String, _ rows: Int, _ columns: Int) throws(JambaError) -> Matrix {
-    let entry = try entry(name, shape: [rows, columns])
+    let (index, entry) = try entry(name, shape: [rows, columns])
     let type: jk_type
     switch entry.type {
     case .f32: type = JK_F32
@@ -131,13 +132,13 @@ struct WeightView {
       throw .format(.invalidModel(path: file.path, reason: "\(name) is stored as \(entry.type.name), not as a matrix"))
     }
     return unsafe Matrix(
-      name: name,
+      entry: index,
       raw: jk_matrix(
         strips: address(entry.segment) + entry.offset, type: type, rows: UInt32(rows), columns: UInt32(columns)))
   }
 
   func vector(_ name: String, _ shape: Int...) throws(JambaError) -> Vector {
-    let entry = try entry(name, shape: shape)
+    let (_, entry) = try entry(name, shape: shape)
     guard entry.type == .vector else {
       throw .format(.invalidModel(path: file.path, reason: "\(name) is stored as \(entry.type.name), not as f32"))
     }

@@ -6,8 +6,8 @@ import CKernels
 /// A weight matrix `[rows, columns]`, in strips.
 @safe
 struct Matrix: @unchecked Sendable {  // weights are never written
-  /// The tensor's.
-  let name: String
+  /// The place of its tensor in the file's directory.
+  let entry: Int
   let raw: jk_matrix
 
   var rows: Int { unsafe Int(raw.rows) }
@@ -22,7 +22,7 @@ struct Matrix: @unchecked Sendable {  // weights are never written
   func moved(by byteCount: Int) -> Matrix {
     var moved = unsafe raw
     unsafe moved.strips += byteCount
-    return unsafe Matrix(name: name, raw: moved)
+    return unsafe Matrix(entry: entry, raw: moved)
   }
 }
 

@@ -63,8 +63,11 @@ public final class JambaFile: Sendable {
   }
 
   public func entry(named name: String) -> Entry? {
-    entryIndices[ExactString(name)].map { directory.entries[$0] }
+    entryIndex(of: name).map { directory.entries[$0] }
   }
+
+  /// The place of a name in the directory.
+  package func entryIndex(of name: String) -> Int? { entryIndices[ExactString(name)] }
 
   /// Where block `index` of a segment lies in the decoded segment.
   package func decodedRange(ofBlock index: Int, in segment: Segment) -> Range<Int> {
