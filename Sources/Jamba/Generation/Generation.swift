@@ -117,7 +117,7 @@ public final class Generation {
 
   /// The next piece; nil after the last one. Computes one step of the model.
   ///
-  /// - Parameter isCancelled: asked between layers; once true, the last piece has `finishReason` `cancelled`, and the
+  /// - Parameter isCancelled: asked before the step; once true, the last piece has `finishReason` `cancelled`, and the
   ///   tokens handed out so far are what the session holds.
   public func next(isCancelled: () -> Bool = { false }) throws(JambaError) -> Piece? {
     guard !isFinished else { return nil }
