@@ -1,3 +1,4 @@
+import JambaFormat
 import Synchronization
 
 /// A text's state at one moment, from which any session of the model can go on.
@@ -53,7 +54,10 @@ final class Snapshot: Sendable {
   }
 
   private func isPrefix(of bytes: UnsafeRawBufferPointer) -> Bool {
-    unsafe text.bytes.prefix(4 * tokenCount).elementsEqual(bytes.prefix(4 * tokenCount))
+    let own = unsafe UnsafeRawBufferPointer(text.bytes)
+    return unsafe haveSameBytes(
+      UnsafeRawBufferPointer(rebasing: own.prefix(4 * tokenCount)),
+      UnsafeRawBufferPointer(rebasing: bytes.prefix(4 * tokenCount)))
   }
 }
 

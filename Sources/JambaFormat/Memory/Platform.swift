@@ -247,3 +247,10 @@ package enum FileSystem {
     return bytes
   }
 }
+
+/// Whether two pieces of memory hold the same bytes. The C library compares them a vector at a time.
+package func haveSameBytes(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+  guard a.count == b.count else { return false }
+  guard let first = a.baseAddress, let second = b.baseAddress else { return true }
+  return unsafe memcmp(first, second, a.count) == 0
+}
