@@ -18,11 +18,12 @@ struct Convert: ParsableCommand {
   var output: String
 
   enum WeightType: String, ExpressibleByArgument, CaseIterable {
-    case int4, int8, bf16, f32
+    case int4, int6, int8, bf16, f32
 
     var storage: StorageType {
       switch self {
       case .int4: .int4
+      case .int6: .int6
       case .int8: .int8
       case .bf16: .bf16
       case .f32: .f32
@@ -56,9 +57,9 @@ struct Convert: ParsableCommand {
   @OptionGroup var threadOption: ThreadOption
 
   func validate() throws {
-    guard importance == nil || ([type.storage] + rule.map(\.rule.type)).contains(where: { $0 == .int4 || $0 == .int8 })
+    guard importance == nil || ([type.storage] + rule.map(\.rule.type)).contains(where: { $0.scaleGroup(columns: 32) != nil })
     else {
-      throw ValidationError("--importance goes with int4 and int8 only.")
+      throw ValidationError("--importance goes with int4, int6 and int8 only.")
     }
     guard recipe == nil || type == .int4 else { throw ValidationError("--recipe goes with --type int4 only.") }
   }
