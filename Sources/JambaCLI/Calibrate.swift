@@ -26,7 +26,7 @@ struct Calibrate: ParsableCommand {
   var windows = 128
 
   @Option(help: "Columns in a block of moments, a multiple of 64 up to 512: wide blocks make better roundings, and longer conversions.")
-  var block = 256
+  var block = 128
 
   @OptionGroup var loading: LoadingOptions
 

@@ -41,6 +41,12 @@ struct Convert: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "For int4, in place of a recipe: the bits a weight may take on average, such as 4.7; 6 and 8 bits go where they gain most.",
+      valueName: "number"))
+  var bits: Double?
+
+  @Option(
+    help: ArgumentHelp(
       "How certain matrices are stored, whatever the recipe says: a tensor name in which * stands for any text, and a type, such as '*.x_proj.weight=bf16'. May be repeated; the first that fits decides.",
       valueName: "name=type"))
   var rule: [RuleOption] = []
@@ -62,12 +68,18 @@ struct Convert: ParsableCommand {
       throw ValidationError("--importance goes with int4, int6 and int8 only.")
     }
     guard recipe == nil || type == .int4 else { throw ValidationError("--recipe goes with --type int4 only.") }
+    guard bits == nil || (type == .int4 && recipe == nil) else {
+      throw ValidationError("--bits goes with --type int4 only, in place of a recipe.")
+    }
+    guard 1...16 ~= bits ?? 8 else { throw ValidationError("--bits takes a number from 1 to 16.") }
   }
 
   func run() throws {
     Interrupt.catchSignals()
     let base: Recipe =
-      type == .int4 ? (self.recipe == .small ? .small : .balanced) : .uniform(type.storage)
+      if let bits { try .meeting(bits: bits, checkpoint: source) } else if type == .int4 {
+        self.recipe == .small ? .small : .balanced
+      } else { .uniform(type.storage) }
     let recipe = base.preceded(by: rule.map(\.rule))
     let packing: JambaFileWriter.Packing =
       switch pack {

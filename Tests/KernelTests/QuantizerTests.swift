@@ -120,16 +120,18 @@ import Testing
     weights[3 * columns + 5] = 0.25
     let matrix = Matrix(type, rows: 8, columns: columns, weights: weights)
     let decoded = Buffer(columns)
+    let group = jk_scale_group(type, columns)
     var value = matrix.value
     // Half of the largest step: 13 between the codes of NL4 near the larger end, 57; 1 of 127 for I8. Scales of 8
     // bits are off by less than 1 %, as no group here is far below another of its row.
     let bound: Float = type == JK_NL4 ? 6.5 / 57 + 0.01 : type == JK_I6 ? 0.5 / 31 + 0.01 : 0.5 / 127 + 0.01
     for row in 0..<8 {
       jk_decode_row(&value, row, decoded.pointer)
-      for first in stride(from: 0, to: columns, by: 32) {
-        let part = weights[row * columns + first..<row * columns + first + 32]
+      // Steps are those of the weights that share a scale.
+      for first in stride(from: 0, to: columns, by: group) {
+        let part = weights[row * columns + first..<row * columns + first + group]
         let largest = part.map(abs).max()!
-        for column in first..<first + 32 {
+        for column in first..<first + group {
           let error = abs(decoded[column] - weights[row * columns + column])
           // Rows below 2^-100 are stored as zeros.
           #expect(error <= (largest < 0x1p-100 ? largest : largest * bound))

@@ -78,7 +78,7 @@ void jk_encode_strip_by(const struct jk_kernels *kernels, jk_type type, const fl
 // best value given all others (coordinate descent), in JK_REFINE_SWEEPS sweeps: e' M e never grows, but for rounding.
 // Adds to `error` as jk_encode_strip, which should have been called without counting its own.
 // The result does not depend on the instruction set.
-enum { JK_REFINE_BLOCK = 512, JK_REFINE_SWEEPS = 6 };
+enum { JK_REFINE_BLOCK = 512, JK_REFINE_SWEEPS = 2 };
 void jk_refine_strip(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
                      const float *moments, size_t size, void *strip, double error[2]);
 void jk_refine_strip_by(const struct jk_kernels *kernels, jk_type type, const float *rows, size_t stride,
