@@ -25,7 +25,10 @@ struct Calibrate: ParsableCommand {
   @Option(help: "The most windows to read, evenly from the whole text.")
   var windows = 128
 
-  @Option(help: "Columns in a block of moments, a multiple of 64 up to 512: wide blocks make better roundings, and longer conversions.")
+  @Option(
+    help:
+      "Columns in a block of moments, a multiple of 64 up to 512: wide blocks make better roundings, and longer conversions."
+  )
   var block = 128
 
   @OptionGroup var loading: LoadingOptions

@@ -63,7 +63,9 @@ struct Convert: ParsableCommand {
   @OptionGroup var threadOption: ThreadOption
 
   func validate() throws {
-    guard importance == nil || ([type.storage] + rule.map(\.rule.type)).contains(where: { $0.scaleGroup(columns: 32) != nil })
+    guard
+      importance == nil
+        || ([type.storage] + rule.map(\.rule.type)).contains(where: { $0.scaleGroup(columns: 32) != nil })
     else {
       throw ValidationError("--importance goes with int4, int6 and int8 only.")
     }

@@ -43,7 +43,8 @@ struct Importance {
     let name = ModelTensors.inputName(of: tensor.name)
     let columns = tensor.shape[1]
     guard let stored = file[name], stored.type == "F32", let size = stored.shape.last,
-      ModelTensors.momentBlocks.contains(size), size % 64 == 0, stored.shape == [(columns + size - 1) / size, size, size]
+      ModelTensors.momentBlocks.contains(size), size % 64 == 0,
+      stored.shape == [(columns + size - 1) / size, size, size]
     else {
       throw .unusable(
         path: file.path, reason: "\(name) is missing or of the wrong shape; calibrate the model that is converted")
