@@ -68,6 +68,7 @@ extension ModelOptions {
     threads = unsafe orDefault(given.threads)
     context = unsafe orDefault(given.context)
     if let count = unsafe orDefault(given.chunk) { chunk = count }
+    if let count = unsafe orDefault(given.sessions) { sessions = count }
     window = unsafe orDefault(given.window)
     sinks = unsafe Int(given.sinks)
     cacheType = unsafe try CacheType.of(given.cache_type)

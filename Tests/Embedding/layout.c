@@ -31,6 +31,7 @@ int main(void) {
     FIELD(jamba_model_options, threads);
     FIELD(jamba_model_options, context);
     FIELD(jamba_model_options, chunk);
+    FIELD(jamba_model_options, sessions);
     FIELD(jamba_model_options, window);
     FIELD(jamba_model_options, sinks);
     FIELD(jamba_model_options, cache_type);

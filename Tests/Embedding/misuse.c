@@ -159,6 +159,7 @@ static void values(const char *path, const char *folder) {
     MODEL_OPTION(threads, 1025);
     MODEL_OPTION(context, UINT32_MAX);
     MODEL_OPTION(chunk, 8193);
+    MODEL_OPTION(sessions, 1025);
     MODEL_OPTION(window, UINT32_MAX);
     MODEL_OPTION(cache_type, (jamba_cache_type)77);
     MODEL_OPTION(draft, 65);

@@ -7,8 +7,8 @@ import JambaFormat
 struct MeasureSessions: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "measure-sessions",
-    abstract: "Measures long texts, saving, rewinding, guessing ahead and calling from C on a model.",
-    subcommands: [Long.self, Steps.self, Save.self, Rewind.self, Speculate.self, Soak.self, Overhead.self])
+    abstract: "Measures long texts, saving, rewinding, guessing ahead, sessions at the same time and calls from C.",
+    subcommands: [Long.self, Steps.self, Save.self, Rewind.self, Speculate.self, Together.self, Soak.self, Overhead.self])
 }
 
 struct SessionArguments: ParsableArguments {

@@ -33,8 +33,9 @@
  *
  *   A model may be used by any number of threads at once. A session or a sampler may move from thread to thread; a
  *   call that finds it in use by another, or by the callback it is made from, is refused with JAMBA_ERROR_BUSY.
- *   Computing uses a model's own threads, for one call at a time: sessions of one model take turns operation by
- *   operation, with the same bits as alone. A thread that calls the library should have 512 KiB of stack.
+ *   Computing uses a model's own threads. Sessions of one model that compute at the same time, each called from a thread
+ *   of its own, share passes over the weights, with the same bits as alone; one thread computes for all, so a call's
+ *   callbacks may be asked while it waits. A thread that calls the library should have 512 KiB of stack.
  *
  *   Handles are good in the process that made them: after fork() the child may open models of its own; inherited
  *   handles are JAMBA_ERROR_HANDLE there. Fork while no other thread is inside the library.
@@ -191,8 +192,11 @@ typedef struct jamba_model_options {
     uint32_t threads;
     /* Tokens of text that memory is kept for; 0 means 8192, or the model's limit where that is smaller. */
     uint32_t context;
-    /* Tokens computed together, 1 to 8192; 0 means 256. Does not change results. */
+    /* The most tokens computed together, 1 to 8192; 0 means 256. Does not change results. */
     uint32_t chunk;
+    /* Sessions that memory is kept for, 1 to 1024; 0 means 1. More work as long as there is memory left. With several, a
+     * prompt is computed in parts of about a second, so that the others do not have to wait for it. */
+    uint32_t sessions;
     /* How sessions keep keys and values when they do not say it themselves: see jamba_session_options. */
     uint32_t window;
     uint32_t sinks;
@@ -353,7 +357,7 @@ typedef struct jamba_session jamba_session;
  * with. */
 typedef struct jamba_session_options {
     size_t struct_size;
-    /* Tokens of a prompt computed together, 1 to 8192; 0 means the model's. Does not change results. */
+    /* Tokens of a prompt computed together, 1 to 8192, at most the model's; 0 means those. Does not change results. */
     uint32_t chunk;
     /* Of how many tokens, itself included, a token sees keys and values; 0 means the model's, which is all unless it
      * was opened with a window. With a window a text can be of any length in constant memory. */

@@ -3,7 +3,8 @@ import Synchronization
 
 /// Options for a session.
 public struct SessionOptions: Sendable {
-  /// Tokens of a prompt that are computed together: more is faster and takes more memory. The result is the same bits.
+  /// Tokens of a prompt that are computed together, at most those of the model's options: more is faster and takes more
+  /// memory. The result is the same bits.
   public var chunk: Int
   /// Of how many tokens, itself included, a token sees keys and values; nil takes what the model was opened with, and
   /// if that is nil, too, all. With a window a text can be of any length in constant memory.

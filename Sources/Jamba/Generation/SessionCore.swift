@@ -1,12 +1,13 @@
 import JambaFormat
 
-/// What a session owns: state, scratch memory, and the last logits.
+/// What a session owns: state and the last logits.
 struct SessionCore {
   let model: JambaModel
   let options: SessionOptions
+  /// The most tokens in a pass.
+  private let chunk: Int
   private let snapshotInterval: Int
   let state: SequenceState
-  private let workspace: Workspace
   /// `[1 + draft, vocab]`
   private let logits: Activations
   /// The row of `logits` that holds those after the last token; nil before there are any.
@@ -32,18 +33,18 @@ struct SessionCore {
       throw .invalidOption("the interval of snapshots is \(snapshotInterval) tokens, which is not positive")
     }
     // A pass that is verified fits a chunk; and where layers stream, replaying it would read them all again.
-    var draft = try min(Lookahead.checked(options.draft ?? model.preferredDraft), options.chunk - 1)
+    let chunk = min(layout.chunk, model.batcher.capacity)
+    var draft = try min(Lookahead.checked(options.draft ?? model.preferredDraft), chunk - 1)
     if !model.network.canReplay { draft = 0 }
     let (c, memory) = (model.configuration, model.sessionMemory)
     self.model = model
     self.options = options
+    self.chunk = chunk
     reservation = MemoryBudget.Reservation(memory.budget)
     do throws(SystemError) {
-      workspace = try Workspace(c, capacity: layout.chunk)
       logits = try Activations(width: c.vocabSize, capacity: draft + 1, codes: false)
     } catch { throw .outOfMemory(byteCount: 0) }
-    try memory.grow(
-      reservation, to: workspace.byteCount + Memory.wholePages(Lookahead.logitsByteCount(c, draft: draft)))
+    try memory.grow(reservation, to: Memory.wholePages(Lookahead.logitsByteCount(c, draft: draft)))
     state = try SequenceState(c, layout, memory)
     drafts = DraftSource(isEager: options.draftsEagerly)
     lookahead = draft > 0 ? try Lookahead(c, draft: draft, memory) : nil
@@ -83,15 +84,12 @@ struct SessionCore {
     try prepare(new)
     var done = 0
     while done < new.count {
-      let count = chunk(of: new.count - done)
-      guard try forward(new[done..<done + count], isCancelled: isCancelled) else {
-        reset()
+      let count = count(of: new.count - done)
+      guard let computed = try pass(new[done..<done + count], endsText: done + count == new.count, isCancelled) else {
         throw .cancelled
       }
-      done += count
-      if done == new.count {
-        computeLogits(of: count - 1)
-      } else if !progress(done) {
+      done += computed
+      if done < new.count, !progress(done) {
         reset()
         throw .cancelled
       }
@@ -100,46 +98,68 @@ struct SessionCore {
   }
 
   /// How many of `count` tokens come next: up to a chunk, and not past the next snapshot.
-  private func chunk(of count: Int) -> Int {
-    min(workspace.capacity, count, snapshotInterval - state.position % snapshotInterval)
+  private func count(of count: Int) -> Int {
+    min(chunk, count, snapshotInterval - state.position % snapshotInterval)
   }
 
-  /// A pass of the network. One that fails empties the session.
+  /// A pass with tokens, or, where others share it, with some of them. One that fails or is cancelled empties the session.
+  ///
+  /// - Parameter endsText: whether the logits after the last one are wanted.
+  /// - Returns: how many were computed; nil when it was cancelled.
+  private mutating func pass(
+    _ new: ArraySlice<Int32>, endsText: Bool, _ isCancelled: () -> Bool
+  ) throws(JambaError) -> Int? {
+    try state.makeWritable(new.count)
+    row = nil
+    let part = BatchPart(new, state, logits: endsText ? logits.values : nil)
+    do throws(JambaError) {
+      guard let count = try model.batcher.run(part, isCancelled: isCancelled) else {
+        reset()
+        return nil
+      }
+      tokens += new.prefix(count)
+      if endsText, count == new.count { row = 0 }
+      return count
+    } catch {
+      reset()
+      throw error
+    }
+  }
+
+  /// A pass in the workspace, which nobody shares, for who looks at more of it than the last logits. One that fails or is
+  /// cancelled empties the session.
   private mutating func forward(
-    _ new: ArraySlice<Int32>, engine: Engine? = nil, isCancelled: () -> Bool
-  ) throws(JambaError) -> Bool {
+    _ new: ArraySlice<Int32>, _ engine: Engine, _ w: Workspace, isCancelled: () -> Bool = { false }
+  ) throws(JambaError) {
     try state.makeWritable(new.count)
     row = nil
     do throws(JambaError) {
-      let engine = engine ?? model.engine
-      guard try model.network.forward(new, engine, workspace, state, isCancelled: isCancelled) else {
-        return false
+      guard try model.network.forward([SequenceRows(new, state)], engine, w, isCancelled: isCancelled) else {
+        return reset()
       }
     } catch {
       reset()
       throw error
     }
     tokens += new
-    return true
-  }
-
-  private mutating func computeLogits(of workspaceRow: Int, engine: Engine? = nil) {
-    model.network.logits(rows: workspaceRow, 1, engine ?? model.engine, workspace, into: logits.values)
-    row = 0
   }
 
   /// - Parameter engine: the model's own when nil.
   mutating func append(
     _ new: [Int32], engine: Engine? = nil, eachLogits body: (Int, Span<Float>) -> Void
   ) throws(JambaError) {
+    let (network, engine) = (model.network, engine ?? model.engine)
     try prepare(new)
     var done = 0
     while done < new.count {
-      let count = chunk(of: new.count - done)
-      _ = try forward(new[done..<done + count], engine: engine, isCancelled: { false })
-      for row in 0..<count {
-        computeLogits(of: row, engine: engine)
-        withLogits { body(done + row, $0) }
+      let count = count(of: new.count - done)
+      try model.batcher.withWorkspace { (w) throws(JambaError) in
+        try forward(new[done..<done + count], engine, w)
+        for index in 0..<count {
+          network.logits(rows: index...index, engine, w, into: logits.values)
+          row = 0
+          withLogits { body(done + index, $0) }
+        }
       }
       done += count
     }
@@ -150,30 +170,38 @@ struct SessionCore {
     try prepare(new)
     var done = 0
     while done < new.count {
-      let count = chunk(of: new.count - done)
-      _ = try forward(new[done..<done + count], engine: engine, isCancelled: { false })
-      model.network.showHeadInput(count, engine, workspace)
+      let count = count(of: new.count - done)
+      try model.batcher.withWorkspace { (w) throws(JambaError) in
+        try forward(new[done..<done + count], engine, w)
+        model.network.showHeadInput(count, engine, w)
+      }
       done += count
     }
     reset()
   }
 
   /// The residual stream before each layer and after the last, `[layers + 1][tokens * hidden]`, for comparison with a
-  /// reference. The tokens must fit one chunk. Afterwards the session is empty.
+  /// reference. Afterwards the session is empty.
   ///
   /// - Parameter engine: the model's own when nil.
+  /// - Throws: `invalidOption` for more tokens than a chunk.
   mutating func hiddenStates(_ new: [Int32], engine: Engine? = nil) throws(JambaError) -> [[Float]] {
-    precondition(new.count <= workspace.capacity, "the tokens are more than a chunk")
+    guard new.count <= chunk else {
+      throw .invalidOption("\(new.count) tokens are more than a chunk, which is \(chunk)")
+    }
     try prepare(new)
     var states: [[Float]] = []
-    let (residual, width) = (workspace.residual.values, model.configuration.hiddenSize)
-    func look() { states.append((0..<new.count).flatMap { row in (0..<width).map { residual[row, $0] } }) }
-    // The network asks before each layer whether to stop: a good moment to look.
-    _ = try forward(new[...], engine: engine) {
+    let width = model.configuration.hiddenSize
+    try model.batcher.withWorkspace { (w) throws(JambaError) in
+      let residual = w.residual.values
+      func look() { states.append((0..<new.count).flatMap { row in (0..<width).map { residual[row, $0] } }) }
+      // The network asks before each layer whether to stop: a good moment to look.
+      try forward(new[...], engine ?? model.engine, w) {
+        look()
+        return false
+      }
       look()
-      return false
     }
-    look()
     reset()
     return states
   }
@@ -236,14 +264,11 @@ extension SessionCore {
       try state.makeWritable(pass.count)
     } catch { return false }
     row = nil
-    do throws(JambaError) {
-      _ = try model.network.forward(
-        pass[...], model.engine, workspace, state, trace: lookahead!.trace, isCancelled: { false })
-    } catch {
+    let part = BatchPart(pass[...], state, trace: lookahead!.trace, logits: logits.values)
+    do throws(JambaError) { _ = try model.batcher.run(part, isCancelled: { false }) } catch {
       reset()
       throw error
     }
-    model.network.logits(rows: 0, pass.count, model.engine, workspace, into: logits.values)
     lookahead!.open(pass)
     draftStatistics.passes += 1
     draftStatistics.guessed += pass.count - 1
@@ -257,7 +282,9 @@ extension SessionCore {
     guard let taken = lookahead?.taken, taken > 0 else { return }
     lookahead!.close()
     do throws(JambaError) {
-      try model.network.replay(lookahead!.trace, taken, model.engine, workspace, state)
+      try model.batcher.withWorkspace { (w) throws(JambaError) in
+        try model.network.replay(lookahead!.trace, taken, model.engine, w, state)
+      }
     } catch {
       reset()
       throw error

@@ -6,6 +6,7 @@ import JambaFormat
 @safe
 final class Activations {
   let width: Int
+  let capacity: Int
   private let buffer: AlignedBuffer
   let rows: jk_rows
 
@@ -19,6 +20,7 @@ final class Activations {
 
   init(width: Int, capacity: Int, codes: Bool = true) throws(SystemError) {
     self.width = width
+    self.capacity = capacity
     let stride = Activations.stride(width)
     buffer = try AlignedBuffer(
       byteCount: Activations.byteCount(width: width, capacity: capacity, codes: codes))

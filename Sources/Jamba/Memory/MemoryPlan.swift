@@ -98,11 +98,13 @@ struct MemoryNeeds {
   private let expertSlot: Int
   private let expertCount: Int
   private let chunkByteCount: Int
+  /// Bytes of the states of all sessions.
   private let session: (_ context: Int) -> Int
   private let maximumContext: Int
 
   init(
-    _ file: JambaFile, _ c: ModelConfiguration, _ catalog: WeightCatalog, _ layout: KeyValueLayout, draft: Int
+    _ file: JambaFile, _ c: ModelConfiguration, _ catalog: WeightCatalog, _ layout: KeyValueLayout, draft: Int,
+    sessions: Int
   ) throws(JambaError) {
     let directory = file.directory
     base = [
@@ -125,10 +127,10 @@ struct MemoryNeeds {
     layerCount = catalog.layers.count
     expertSlot = catalog.experts.joined().reduce(0) { max($0, $1.byteCount) }
     expertCount = catalog.experts.reduce(0) { $0 + $1.count }
-    do throws(SystemError) {
-      chunkByteCount = try Workspace.byteCount(c, capacity: layout.chunk) + Lookahead.byteCount(c, draft: draft)
-    } catch { throw .outOfMemory(byteCount: 0) }
-    session = { SequenceState.byteCount(c, layout, context: $0) }
+    chunkByteCount =
+      try Batcher.byteCount(c, capacity: layout.chunk, sessions: sessions)
+      + sessions * Lookahead.byteCount(c, draft: draft)
+    session = { sessions * SequenceState.byteCount(c, layout, context: $0) }
     maximumContext = c.maxPositionEmbeddings
   }
 

@@ -17,19 +17,26 @@ struct AttentionMixer {
     outProjection = try weights.matrix(prefix + "o_proj.weight", c.hiddenSize, queryWidth)
   }
 
-  /// Mixes `count` tokens at positions from `first` on: `workspace.normed` in, `workspace.output` out.
+  /// Mixes the tokens of some sequences, `count` in all: `workspace.normed` in, `workspace.output` out. Each sequence
+  /// keeps the keys and values of its own.
   func forward(
-    _ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ cache: KeyValueCache, at first: Int, _ count: Int
+    _ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ sequences: [SequenceRows], layer: Int, _ count: Int
   ) {
     engine.quantize(w.normed, count, for: queryProjection, keyProjection, valueProjection)
     engine.multiply(queryProjection, w.normed, count, into: w.queries.values)
     engine.multiply(keyProjection, w.normed, count, into: w.keys.values)
     engine.multiply(valueProjection, w.normed, count, into: w.values.values)
 
-    engine.store(keys: w.keys.values, values: w.values.values, into: cache, at: first, count)
-    engine.attend(
-      w.queries.values, heads: c.numAttentionHeads, scale: 1 / Float(c.headDim).squareRoot(), to: cache, at: first,
-      count, into: w.attended.values)
+    let scale = 1 / Float(c.headDim).squareRoot()
+    for sequence in sequences {
+      let (first, count, state) = (sequence.rows.lowerBound, sequence.rows.count, sequence.state)
+      engine.store(
+        keys: w.keys.values.row(first), values: w.values.values.row(first), into: state.attention(layer),
+        at: state.position, count)
+      engine.attend(
+        w.queries.values.row(first), heads: c.numAttentionHeads, scale: scale, to: state.attention(layer),
+        at: state.position, count, into: w.attended.values.row(first))
+    }
 
     engine.quantize(w.attended, count, for: outProjection)
     engine.multiply(outProjection, w.attended, count, into: w.output.values)

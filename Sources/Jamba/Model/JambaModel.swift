@@ -12,8 +12,11 @@ public struct ModelOptions: Sendable {
   /// Tokens of text that memory is kept for; nil takes 8192, or the model's limit where it is smaller. Longer texts work
   /// as long as there is memory left.
   public var context: Int?
-  /// Tokens computed together that memory is kept for.
+  /// The most tokens computed together.
   public var chunk: Int
+  /// Sessions that memory is kept for, each with a text of `context` tokens. More work as long as there is memory left.
+  /// With several, a prompt is computed in parts of about a second, so that the others do not have to wait for it.
+  public var sessions: Int
   /// How sessions keep keys and values when they do not say it themselves: see `SessionOptions`.
   public var window: Int?
   /// See `SessionOptions`.
@@ -29,16 +32,19 @@ public struct ModelOptions: Sendable {
   /// A chat template to use instead of the model's own.
   public var chatTemplate: String?
 
+  static let maximumSessions = 1024
+
   public init(
     threads: Int? = nil, instructionSet: InstructionSet = .automatic, memory: Int? = nil, context: Int? = nil,
-    chunk: Int = SessionOptions().chunk, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil,
-    draft: Int = 0, snapshotByteCount: Int? = nil, access: FileAccess? = nil, chatTemplate: String? = nil
+    chunk: Int = SessionOptions().chunk, sessions: Int = 1, window: Int? = nil, sinks: Int = 0,
+    cacheType: CacheType? = nil, draft: Int = 0, snapshotByteCount: Int? = nil, access: FileAccess? = nil, chatTemplate: String? = nil
   ) {
     self.threads = threads
     self.instructionSet = instructionSet
     self.memory = memory
     self.context = context
     self.chunk = chunk
+    self.sessions = sessions
     self.window = window
     self.sinks = sinks
     self.cacheType = cacheType
@@ -49,7 +55,8 @@ public struct ModelOptions: Sendable {
   }
 }
 
-/// A model in memory: immutable, shared by any number of sessions.
+/// A model in memory: immutable, shared by any number of sessions. Sessions that compute at the same time, each on a thread
+/// of its own, share the passes over the weights.
 ///
 ///     let model = try JambaModel.open("demo.jamba")
 ///     let session = try model.makeSession()
@@ -77,6 +84,7 @@ public final class JambaModel: Sendable {
   public let plan: MemoryPlan
   let engine: Engine
   let network: Network
+  let batcher: Batcher
   let sessionMemory: SessionMemory
   /// How sessions keep keys and values, and how many tokens they compute together, when they do not say it themselves.
   let preferredLayout: KeyValueLayout
@@ -129,8 +137,13 @@ public final class JambaModel: Sendable {
       guard options.snapshotByteCount ?? 0 >= 0 else {
         throw .invalidOption("the memory for snapshots is \(options.snapshotByteCount ?? 0) bytes, which is negative")
       }
+      guard 1...ModelOptions.maximumSessions ~= options.sessions else {
+        throw .invalidOption(
+          "the number of sessions is \(options.sessions), which is not within 1...\(ModelOptions.maximumSessions)")
+      }
       plan = try MemoryPlan(
-        MemoryNeeds(file, configuration, catalog, keyValues, draft: Lookahead.checked(options.draft)),
+        MemoryNeeds(
+          file, configuration, catalog, keyValues, draft: Lookahead.checked(options.draft), sessions: options.sessions),
         limit: options.memory.map { MemoryLimit(byteCount: $0) } ?? .ofProcess, context: context, chunk: options.chunk,
         snapshots: options.snapshotByteCount, access: options.access, fileByteCount: file.byteCount)
     }
@@ -163,7 +176,12 @@ public final class JambaModel: Sendable {
       file, layout.catalog, layout.plan, expertShare: min(share, 0.999), threads: threads, progress: progress)
     network = try Network(weights, configuration)
     sessionMemory = SessionMemory(layout.plan)
+    batcher = try Batcher(
+      network, engine, capacity: options.chunk, sessions: options.sessions, sessionMemory)
   }
+
+  /// What passes over the weights have come to.
+  public var passStatistics: PassStatistics { batcher.statistics }
 
   /// What reading weights has cost so far.
   public var memoryStatistics: MemoryStatistics { weights.cache?.statistics ?? MemoryStatistics() }

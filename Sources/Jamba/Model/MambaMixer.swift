@@ -37,10 +37,10 @@ struct MambaMixer {
     outBias = c.mambaProjBias ? try weights.vector(prefix + "out_proj.bias", c.hiddenSize) : nil
   }
 
-  /// Mixes `count` tokens: `workspace.normed` in, `workspace.output` out. `state` is advanced, or, with a trace, left as
-  /// it is, and the trace holds what `replay` needs to advance it.
+  /// Mixes the tokens of some sequences, `count` in all: `workspace.normed` in, `workspace.output` out. Each sequence's
+  /// state of the layer is advanced, or, with a trace, left as it is, and the trace holds what `replay` needs to advance it.
   func forward(
-    _ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ state: MambaState, trace: MambaTrace? = nil, _ count: Int
+    _ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ sequences: [SequenceRows], layer: Int, _ count: Int
   ) {
     let inner = c.innerSize
 
@@ -50,10 +50,15 @@ struct MambaMixer {
     if let inBias { engine.add(inBias, count, to: w.projected.values) }
     let x = w.projected.values
     let z = w.projected.values.dropping(inner)
-    if let trace { trace.x.copy(x, width: inner, rows: count) }
 
     // u = silu(conv1d(x) + bias)
-    convolve(engine, c, x, state, advances: trace == nil, count, into: w.inner.values)
+    for sequence in sequences {
+      let (first, count) = (sequence.rows.lowerBound, sequence.rows.count)
+      sequence.trace?.mamba(layer).x.copy(x.row(first), width: inner, rows: count)
+      convolve(
+        engine, c, x.row(first), sequence.state.mamba(layer), advances: sequence.trace == nil, count,
+        into: w.inner.values.row(first))
+    }
 
     // dt, B, C = split(x_proj(u)), each normalized
     engine.quantize(w.inner, count, for: parameterProjection)
@@ -68,13 +73,17 @@ struct MambaMixer {
     // dt = softplus(dt_proj(dt) + bias); s = exp(dt A) s + dt B u; y = (C s + D u) silu(z)
     engine.quantize(w.dtNormed, count, for: dtProjection)
     engine.multiply(dtProjection, w.dtNormed, count, into: w.dt.values)
-    if let trace {
-      trace.dt.copy(w.dt.values, width: inner, rows: count)
-      trace.b.copy(w.b.values, width: c.mambaDState, rows: count)
+    for sequence in sequences {
+      let (first, count) = (sequence.rows.lowerBound, sequence.rows.count)
+      let (dt, b) = (w.dt.values.row(first), w.b.values.row(first))
+      if let trace = sequence.trace?.mamba(layer) {
+        trace.dt.copy(dt, width: inner, rows: count)
+        trace.b.copy(b, width: c.mambaDState, rows: count)
+      }
+      scan(
+        engine, c, u: w.inner.values.row(first), dt: dt, b: b, c: w.c.values.row(first), z: z.row(first),
+        sequence.state.mamba(layer), advances: sequence.trace == nil, count, into: w.gated.values.row(first))
     }
-    scan(
-      engine, c, u: w.inner.values, dt: w.dt.values, b: w.b.values, c: w.c.values, z: z, state, advances: trace == nil,
-      count, into: w.gated.values)
 
     engine.quantize(w.gated, count, for: outProjection)
     engine.multiply(outProjection, w.gated, count, into: w.output.values)

@@ -19,23 +19,30 @@ struct Network: Sendable {
     layers = try LayerStack(weights, c)
   }
 
-  /// Runs `tokens` (at most `workspace.capacity`, ids in the vocabulary) through all layers and advances `state`, which
-  /// has room for them. Leaves the residual stream in the workspace for `logits`. Between layers it asks `isCancelled`;
-  /// once that is true, it stops at once, and state and workspace are good for nothing but `reset`.
+  /// Runs the tokens of one or several sequences, in rows that follow each other (at most `workspace.capacity`), through
+  /// all layers and advances the sequences' states, which have room for them. Ids are in the vocabulary. Leaves the
+  /// residual stream in the workspace for `logits`. A sequence's bits do not depend on the others.
   ///
-  /// With a trace, `state` is left as it is, but for keys and values behind its end; `replay` advances it afterwards.
+  /// Between layers it asks `isCancelled`; once that is true, it stops at once, and states and workspace are good for
+  /// nothing but `reset`.
+  ///
+  /// A sequence with a trace has its state left as it is, but for keys and values behind its end; `replay` advances it
+  /// afterwards.
   ///
   /// - Returns: false when it was cancelled.
-  /// - Throws: `format` when weights cannot be read; state and workspace are good for nothing but `reset` then.
+  /// - Throws: `format` when weights cannot be read; states and workspace are good for nothing but `reset` then.
   func forward(
-    _ tokens: ArraySlice<Int32>, _ engine: Engine, _ w: Workspace, _ state: SequenceState, trace: PassTrace? = nil,
-    isCancelled: () -> Bool
+    _ sequences: [SequenceRows], _ engine: Engine, _ w: Workspace, isCancelled: () -> Bool
   ) throws(JambaError) -> Bool {
     let c = configuration
-    let count = tokens.count
+    let count = sequences.last?.rows.upperBound ?? 0
     let residual = w.residual.values
     try weights.resident.check()
-    for (row, token) in tokens.enumerated() { engine.decodeRow(Int(token), of: embedding, into: residual, row: row) }
+    for sequence in sequences {
+      for (row, token) in zip(sequence.rows, sequence.tokens) {
+        engine.decodeRow(Int(token), of: embedding, into: residual, row: row)
+      }
+    }
     layers.foresight?.suggest(engine, c, w, count)
 
     for index in 0..<layers.count {
@@ -45,9 +52,8 @@ struct Network: Sendable {
         // h = x + mixer(input_layernorm(x))
         engine.normalize(residual, by: layer.inputNorm, epsilon: c.rmsNormEps, count, into: w.normed.values)
         switch layer.mixer {
-        case .mamba(let mamba): mamba.forward(engine, c, w, state.mamba(index), trace: trace?.mamba(index), count)
-        case .attention(let attention):
-          attention.forward(engine, c, w, state.attention(index), at: state.position, count)
+        case .mamba(let mamba): mamba.forward(engine, c, w, sequences, layer: index, count)
+        case .attention(let attention): attention.forward(engine, c, w, sequences, layer: index, count)
         }
         engine.add(w.output.values, width: c.hiddenSize, count, to: residual)
         // x = h + feed_forward(pre_ff_layernorm(h))
@@ -57,7 +63,7 @@ struct Network: Sendable {
       }
     }
     try weights.resident.check()
-    if trace == nil { state.advance(by: count) }
+    for sequence in sequences where sequence.trace == nil { sequence.state.advance(by: sequence.rows.count) }
     return true
   }
 
@@ -87,11 +93,30 @@ struct Network: Sendable {
     engine.show(Product(matrix: head, input: w.normed, rows: nil, count: count, output: w.output.values))
   }
 
-  /// Logits of rows `first..<first + count` of the last pass, `[count, vocab]`.
-  func logits(rows first: Int, _ count: Int, _ engine: Engine, _ w: Workspace, into logits: Columns) {
-    engine.normalize(
-      w.residual.values.row(first), by: finalNorm, epsilon: configuration.rmsNormEps, count, into: w.normed.values)
-    engine.quantize(w.normed, count, for: head)
-    engine.multiply(head, w.normed, count, into: logits)
+  /// Logits of some rows of the last pass, `[rows, vocab]`.
+  func logits(rows: some Collection<Int>, _ engine: Engine, _ w: Workspace, into logits: Columns) {
+    for (index, row) in rows.enumerated() {
+      engine.normalize(
+        w.residual.values.row(row), by: finalNorm, epsilon: configuration.rmsNormEps, 1, into: w.normed.values.row(index)
+      )
+    }
+    engine.quantize(w.normed, rows.count, for: head)
+    engine.multiply(head, w.normed, rows.count, into: logits)
+  }
+}
+
+/// The tokens of one sequence in a pass.
+struct SequenceRows {
+  let tokens: ArraySlice<Int32>
+  let state: SequenceState
+  let trace: PassTrace?
+  /// Their rows in the workspace.
+  let rows: Range<Int>
+
+  init(_ tokens: ArraySlice<Int32>, _ state: SequenceState, trace: PassTrace? = nil, firstRow: Int = 0) {
+    self.tokens = tokens
+    self.state = state
+    self.trace = trace
+    rows = firstRow..<firstRow + tokens.count
   }
 }

@@ -70,10 +70,19 @@ package final class Monitor<State>: @unchecked Sendable {
     unsafe mutex = .allocate(capacity: 1)
     unsafe workCondition = .allocate(capacity: 1)
     unsafe resultCondition = .allocate(capacity: 1)
-    // With default attributes these take no resources on Linux and Darwin, and do not fail.
+    // These take no resources on Linux and Darwin, and do not fail.
     _ = unsafe pthread_mutex_init(mutex, nil)
-    _ = unsafe pthread_cond_init(workCondition, nil)
-    _ = unsafe pthread_cond_init(resultCondition, nil)
+    #if canImport(Darwin)
+      _ = unsafe pthread_cond_init(workCondition, nil)
+      _ = unsafe pthread_cond_init(resultCondition, nil)
+    #else
+      var attributes = pthread_condattr_t()
+      _ = unsafe pthread_condattr_init(&attributes)
+      _ = unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+      _ = unsafe pthread_cond_init(workCondition, &attributes)
+      _ = unsafe pthread_cond_init(resultCondition, &attributes)
+      _ = unsafe pthread_condattr_destroy(&attributes)
+    #endif
   }
 
   deinit {
@@ -101,9 +110,46 @@ package final class Monitor<State>: @unchecked Sendable {
     }
   }
 
+  /// The same for `seconds` at most; nil when there is no result by then.
+  package func wait<Result>(
+    for signal: Signal, atMost seconds: Double, _ body: (inout State) -> Result?
+  ) -> Result? {
+    let end = monotonicSeconds() + seconds
+    _ = unsafe pthread_mutex_lock(mutex)
+    defer { _ = unsafe pthread_mutex_unlock(mutex) }
+    while true {
+      if let result = body(&state) { return result }
+      let left = end - monotonicSeconds()
+      guard left > 0 else { return nil }
+      let condition = unsafe signal == .work ? workCondition : resultCondition
+      #if canImport(Darwin)
+        var time = timespec(seconds: left)
+        _ = unsafe pthread_cond_timedwait_relative_np(condition, mutex, &time)
+      #else
+        var time = timespec(seconds: end)
+        _ = unsafe pthread_cond_timedwait(condition, mutex, &time)
+      #endif
+    }
+  }
+
   package func signal(_ signal: Signal) {
     _ = unsafe pthread_cond_broadcast(signal == .work ? workCondition : resultCondition)
   }
+}
+
+extension timespec {
+  fileprivate init(seconds: Double) {
+    self.init(tv_sec: Int(seconds), tv_nsec: Int((seconds - seconds.rounded(.down)) * 1e9))
+  }
+}
+
+/// A number that no other thread has now.
+package var currentThread: Int {
+  #if canImport(Darwin)
+    unsafe Int(bitPattern: pthread_self())
+  #else
+    Int(bitPattern: pthread_self())
+  #endif
 }
 
 /// Seconds of a clock that never goes back.
