@@ -93,8 +93,6 @@ def policy(page):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
     def log_message(self, *arguments):
         pass
 
@@ -158,9 +156,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.refuse(int(said), "Scripted to fail.")
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Connection", "close")
         self.end_headers()
-        self.close_connection = True
         time.sleep(self.server.pause)
         self.piece(role="assistant")
         if said == "drop":
