@@ -48,7 +48,7 @@ AUDIT = r"""
 
   const name = e => e.getAttribute("aria-label") || (e.getAttribute("aria-labelledby") || "").split(" ").map(id => document.getElementById(id)?.textContent).join("")
     || [...(e.labels ?? [])].map(l => l.textContent).join("") || (e.matches("button, a, summary") ? e.textContent : "");
-  for (const e of document.querySelectorAll("button, a, input, textarea, select, summary, dialog, nav, [tabindex], [role=group], [role=region], article")) {
+  for (const e of document.querySelectorAll("button, a, input, textarea, select, summary, dialog, nav, [tabindex='0'], [role=group], [role=region], article")) {
     if (seen(e) && !name(e).trim()) complaints.push(`no name: ${describe(e)}`);
   }
   for (const e of document.querySelectorAll("button, input, select, summary")) {
@@ -68,7 +68,7 @@ AUDIT = r"""
   if (document.querySelectorAll("h1").length !== 1) complaints.push("not one <h1>");
   if (!document.documentElement.lang) complaints.push("no language");
   if (!document.title) complaints.push("no title");
-  if (document.querySelector("[style]:not(textarea), [onclick], [onload], [onerror]")) complaints.push("style attribute or inline handler");
+  if (document.querySelector("body [style]:not(textarea), [onclick], [onload], [onerror]")) complaints.push("style attribute or inline handler");
   const log = document.getElementById("log");
   if (log.closest("[aria-live]") || log.querySelector("[aria-live]")) complaints.push("tokens would be announced one by one");
   if (document.documentElement.scrollWidth > innerWidth) complaints.push(`wider than the window: ${document.documentElement.scrollWidth}`);

@@ -104,7 +104,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
-        self.wfile.write(body)
+        try:
+            self.wfile.write(body)
+        except ConnectionError:
+            pass  # The page has been closed.
 
     def refuse(self, status, message, kind="invalid_request_error", **headers):
         self.reply(status, {"error": {"message": message, "type": kind, "param": None, "code": None}}, **headers)
@@ -144,7 +147,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.running += 1
         try:
             self.chat(request, request["messages"][-1]["content"])
-        except (BrokenPipeError, ConnectionResetError):
+        except ConnectionError:
             self.server.disconnects += 1
         finally:
             self.server.running -= 1
