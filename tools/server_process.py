@@ -20,10 +20,12 @@ class Server:
                 self.port = int(found.group(1))
                 break
         else:
+            self.process.stderr.close()
             raise RuntimeError("the server did not start: " + "".join(self.lines))
         self.url = f"http://127.0.0.1:{self.port}"
         # A full pipe would stop the server.
-        threading.Thread(target=lambda: self.lines.extend(self.process.stderr), daemon=True).start()
+        self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stderr), daemon=True)
+        self.reader.start()
 
     def __enter__(self):
         return self
@@ -36,7 +38,10 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(seconds)
+            status = self.process.wait(seconds)
+            self.reader.join()
+            self.process.stderr.close()
+            return status
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -25,7 +25,12 @@ from server_process import Server
 
 PROGRAM, MODEL = sys.argv[1:3]
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TEMPLATE = REPOSITORY + "/Tests/JambaTemplateTests/Fixtures/chatml_think.jinja"
+THINKING = REPOSITORY + "/Tests/JambaTemplateTests/Fixtures/chatml_think.jinja"
+# The demo's template, with calls.
+CALLING = """{{- bos_token }}{%- if tools %}{{- '<|bom|><|system|>' + tools | tojson + '<|eom|>' }}{%- endif %}
+{%- for message in messages %}{{- '<|bom|><|' + message.role + '|>' + message.content }}
+{%- for call in message.tool_calls or [] %}{{- '<tool_call>' + call.function | tojson + '</tool_call>' }}{%- endfor %}
+{{- '<|eom|>' }}{%- endfor %}{%- if add_generation_prompt %}{{- '<|bom|><|assistant|>' }}{%- endif %}"""
 QUESTION = [{"role": "user", "content": "Tell me a story about a red ball."}]
 # The demo's tokens that end an answer.
 ENDLESS = {"2": -100, "5": -100}
@@ -368,7 +373,18 @@ class Answers(WithServer):
 
 
 class Tools(WithServer):
-    arguments = ("--chat-template", TEMPLATE, "--sessions", "2")
+    @classmethod
+    def setUpClass(cls):
+        cls.file = tempfile.NamedTemporaryFile("w")
+        cls.file.write(CALLING)
+        cls.file.flush()
+        cls.arguments = ("--chat-template", cls.file.name, "--sessions", "2")
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.file.close()
 
     def call(self, **options):
         return self.chat(tools=[WEATHER, CLOCK], max_tokens=400, temperature=1, seed=4, **options)
@@ -385,14 +401,14 @@ class Tools(WithServer):
 
     def test_facts(self):
         facts = self.client.models.list().data[0].model_extra["jamba"]
-        self.assertTrue(facts["supports_tools"] and facts["supports_reasoning"])
+        self.assertEqual((facts["supports_tools"], facts["supports_reasoning"]), (True, False))
 
     def test_named_function(self):
         answer = self.call(tool_choice={"type": "function", "function": {"name": "get_weather"}})
         choice = answer.choices[0]
         self.assertEqual(choice.finish_reason, "tool_calls", choice)
         self.check(choice.message.tool_calls)
-        self.assertEqual(choice.message.tool_calls[0].function.name, "get_weather")
+        self.assertEqual([call.function.name for call in choice.message.tool_calls], ["get_weather"])
         # The call and its result go back.
         turn = QUESTION + [
             choice.message.model_dump(exclude_none=True),
@@ -400,37 +416,57 @@ class Tools(WithServer):
         ]
         self.assertIsNotNone(self.chat(turn, tools=[WEATHER]).choices[0].message)
 
-    def test_streamed_call(self):
-        text, calls, reason = "", {}, None
-        for chunk in self.call(tool_choice="required", stream=True):
-            delta = chunk.choices[0].delta
-            text += delta.content or ""
-            for call in delta.tool_calls or []:
-                self.assertNotIn(call.index, calls)
-                calls[call.index] = call
-            reason = chunk.choices[0].finish_reason or reason
-        whole = self.call(tool_choice="required").choices[0]
-        self.assertEqual(reason, whole.finish_reason)
-        if reason == "tool_calls":
-            self.check(calls.values())
-            self.assertEqual(
-                [calls[index].function.arguments for index in sorted(calls)],
-                [call.function.arguments for call in whole.message.tool_calls])
+    def test_one_call(self):
+        for choice in ["required", "auto"]:
+            answer = self.call(tool_choice=choice, parallel_tool_calls=False).choices[0]
+            self.assertLessEqual(len(answer.message.tool_calls or []), 1)
+            self.assertIn(answer.finish_reason, ["tool_calls"] if choice == "required" else ["tool_calls", "length", "stop"])
 
-    def test_reasoning_is_apart(self):
-        # A grammar holds for what follows the thoughts.
-        answer = self.chat(extra_body={"grammar": 'root ::= "yes"'}, max_tokens=400, temperature=1, seed=1)
-        if answer.choices[0].finish_reason == "stop":
-            self.assertEqual(answer.choices[0].message.content, "yes")
-        self.assertNotIn("<think>", answer.choices[0].message.content)
+    def test_streamed_call(self):
+        whole = self.call(tool_choice="required").choices[0]
+        self.assertEqual(whole.finish_reason, "tool_calls")
+        self.check(whole.message.tool_calls)
+        calls, reason = [], None
+        for chunk in self.call(tool_choice="required", stream=True):
+            for call in chunk.choices[0].delta.tool_calls or []:
+                self.assertEqual(call.index, len(calls))
+                calls.append(call)
+            reason = chunk.choices[0].finish_reason or reason
+        self.assertEqual(reason, "tool_calls")
+        self.assertEqual(
+            [(call.function.name, call.function.arguments) for call in calls],
+            [(call.function.name, call.function.arguments) for call in whole.message.tool_calls])
 
     def test_refusals(self):
         bad = openai.BadRequestError
         self.assertRefused(bad, "invalid_value", "tool_choice", tool_choice="required")
         self.assertRefused(bad, "invalid_value", "tool_choice", tools=[CLOCK], tool_choice={"type": "function", "function": {"name": "x"}})
-        self.assertRefused(bad, "unsupported_parameter", "parallel_tool_calls", tools=[CLOCK], parallel_tool_calls=False)
         self.assertRefused(bad, "invalid_value", "tools[1].function.name", tools=[CLOCK, CLOCK])
         self.assertRefused(bad, "unsupported_parameter", "response_format", tools=[CLOCK], response_format={"type": "json_object"})
+
+
+class Thoughts(WithServer):
+    arguments = ("--chat-template", THINKING)
+
+    def test_thoughts_are_apart(self):
+        """A grammar holds for what follows the thoughts; the demo thinks now and then, and seldom comes to an end."""
+        self.assertTrue(self.client.models.list().data[0].model_extra["jamba"]["supports_reasoning"])
+        thoughts = 0
+        for seed in range(8):
+            options = {"extra_body": {"grammar": 'root ::= "yes"'}, "max_tokens": 60, "temperature": 1, "seed": seed}
+            answer = self.chat(**options)
+            message = answer.choices[0].message
+            reasoning = getattr(message, "reasoning_content", "") or ""
+            thoughts += reasoning != ""
+            self.assertEqual(message.content, "yes" if answer.choices[0].finish_reason == "stop" else "")
+            self.assertEqual(answer.usage.completion_tokens_details.reasoning_tokens > 0, reasoning != "")
+            streamed = ["", ""]
+            for chunk in self.chat(stream=True, **options):
+                delta = chunk.choices[0].delta
+                streamed[0] += getattr(delta, "reasoning_content", "") or ""
+                streamed[1] += delta.content or ""
+            self.assertEqual(streamed, [reasoning, message.content])
+        self.assertGreater(thoughts, 0)
 
 
 class Crowd(WithServer):

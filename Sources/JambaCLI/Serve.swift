@@ -32,7 +32,9 @@ struct Serve: ParsableCommand {
   @Option(name: [.customShort("n"), .long], help: "The most tokens of an answer whose request does not say.")
   var maxTokens = 4096
 
-  @Option(help: ArgumentHelp("Memory for the states of earlier conversations, at most a sixteenth of all.", valueName: "size"))
+  @Option(
+    help: ArgumentHelp("Memory for the states of earlier conversations, at most a sixteenth of all.", valueName: "size")
+  )
   var cache: ByteSize?
 
   @Option(help: ArgumentHelp("A file of API keys, one a line: requests must bring one.", valueName: "file"))
@@ -80,6 +82,7 @@ struct Serve: ParsableCommand {
     options.apiKeys = try keys()
     var modelOptions = loading.options(
       context: contextOption.context, attention: attention, draft: speculation.draft, chatTemplate: template)
+    modelOptions.sessions = sessions
     modelOptions.snapshotByteCount = cache?.byteCount ?? Serve.usualCacheByteCount
     let server = JambaServer(try JambaModel.open(self.model, options: modelOptions), options: options)
     let outcome = Monitor<Result<Void, any Error>?>(nil)

@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 
 /// Which requests are listened to at all: by the name the server is called by, the page they come from, and their key.
-struct Admission: Sendable {
+package struct Admission: Sendable {
   private let hosts: Set<String>
   private let origins: Set<String>
   private let keys: [[UInt8]]
@@ -22,7 +22,8 @@ struct Admission: Sendable {
     let host = Admission.host(of: authority)
     guard hosts.contains(host) || Admission.isAddress(host) else {
       throw Failure(
-        .forbidden, "the server is not called \"\(host.prefix(100))\"; jamba serve --allowed-host lets it be", code: "unknown_host")
+        .forbidden, "the server is not called \"\(host.prefix(100))\"; jamba serve --allowed-host lets it be",
+        code: "unknown_host")
     }
   }
 
@@ -54,14 +55,14 @@ struct Admission: Sendable {
   }
 
   /// Takes a time that depends on the sizes alone.
-  static func areEqual(_ key: [UInt8], _ given: [UInt8]) -> Bool {
+  package static func areEqual(_ key: [UInt8], _ given: [UInt8]) -> Bool {
     var difference = UInt8(key.count == given.count ? 0 : 1)
     for index in key.indices { difference |= key[index] ^ (index < given.count ? given[index] : 0) }
     return difference == 0
   }
 
   /// Without the port, in lower case; of an IPv6 address without its brackets.
-  static func host(of authority: String) -> String {
+  package static func host(of authority: String) -> String {
     let text = authority.lowercased()
     if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
       return String(text[text.index(after: text.startIndex)..<end])
@@ -69,12 +70,15 @@ struct Admission: Sendable {
     return text.firstIndex(of: ":").map { String(text[..<$0]) } ?? text
   }
 
-  static func isAddress(_ host: String) -> Bool {
-    if host.contains(":") { return host.utf8.allSatisfy { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") || isHexadecimal($0) } }
-    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-    return parts.count == 4 && parts.allSatisfy { part in
-      !part.isEmpty && part.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } && UInt8(part) != nil
+  package static func isAddress(_ host: String) -> Bool {
+    if host.contains(":") {
+      return host.utf8.allSatisfy { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") || isHexadecimal($0) }
     }
+    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 4
+      && parts.allSatisfy { part in
+        !part.isEmpty && part.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } && UInt8(part) != nil
+      }
   }
 
   private static func isHexadecimal(_ byte: UInt8) -> Bool {

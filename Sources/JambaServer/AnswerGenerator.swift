@@ -138,7 +138,7 @@ struct AnswerGenerator {
   }
 
   /// Sparser than a lone session's: the conversations of all clients share the memory for snapshots.
-  private static let snapshotInterval = 1024
+  private static let snapshotInterval = 2048
 }
 
 extension JambaModel {

@@ -2,15 +2,22 @@ import Jamba
 import JambaFormat
 
 /// What a client wants generated: both endpoints' common form.
-struct AnswerRequest: Sendable {
+package struct AnswerRequest: Sendable {
   /// What is gone on from.
-  enum Source: Sendable {
+  package enum Source: Sendable {
     case chat([ChatMessage], ChatOptions)
     /// One or several prompts, each with answers of its own.
     case texts([CompletionPrompt])
+
+    var promptCount: Int {
+      switch self {
+      case .chat: 1
+      case .texts(let prompts): prompts.count
+      }
+    }
   }
 
-  enum CompletionPrompt: Sendable, Equatable {
+  package enum CompletionPrompt: Sendable, Equatable {
     case text(String)
     case tokens([Int32])
   }
@@ -22,17 +29,17 @@ struct AnswerRequest: Sendable {
     case grammar(String)
   }
 
-  var source: Source
-  var sampling: Sampling
+  package var source: Source
+  package var sampling: Sampling
   /// nil for the server's own limit.
-  var maxTokens: Int?
-  var stop: [String]
+  package var maxTokens: Int?
+  package var stop: [String]
   var form = Form.free
-  var topLogProbabilities: Int?
+  package var topLogProbabilities: Int?
   /// Answers to each prompt.
-  var choiceCount: Int
-  var streams: Bool
-  var includesUsage: Bool
+  package var choiceCount: Int
+  package var streams: Bool
+  package var includesUsage: Bool
 
   /// The answer's parameters that both endpoints know; `source`, form and log-probabilities are the endpoint's.
   init(_ parameters: inout Parameters, source: Source, modelName: String, vocabularyCount: Int) throws(Failure) {
@@ -75,7 +82,8 @@ struct AnswerRequest: Sendable {
       throw .invalid("stop", "\"stop\" is neither a string nor a list of strings")
     }
     guard texts.count <= Limits.stops, texts.allSatisfy({ 1...Limits.stopBytes ~= $0.utf8.count }) else {
-      throw .invalid("stop", "\"stop\" holds more than \(Limits.stops) texts, or one of none or over \(Limits.stopBytes) bytes")
+      throw .invalid(
+        "stop", "\"stop\" holds more than \(Limits.stops) texts, or one of none or over \(Limits.stopBytes) bytes")
     }
     return texts
   }
@@ -109,7 +117,8 @@ struct AnswerRequest: Sendable {
       else {
         throw .invalid(
           "logit_bias",
-          "\"logit_bias\" holds \"\(name.prefix(20))\": it takes ids of the vocabulary of \(vocabularyCount) and numbers within -100...100")
+          "\"logit_bias\" holds \"\(name.prefix(20))\": it takes ids of the vocabulary of \(vocabularyCount) and numbers within -100...100"
+        )
       }
       biases[token] = Float(bias)
     }

@@ -2,8 +2,8 @@ import Jamba
 import JambaFormat
 
 /// Reads the messages of a chat request.
-enum ChatMessages {
-  static func read(_ list: [JSON]) throws(Failure) -> [ChatMessage] {
+package enum ChatMessages {
+  package static func read(_ list: [JSON]) throws(Failure) -> [ChatMessage] {
     guard list.count <= Limits.messages else {
       throw .invalid("messages", "there are more than \(Limits.messages) messages")
     }
@@ -70,7 +70,9 @@ enum ChatMessages {
     for call in try members.array("tool_calls") ?? [] {
       guard let function = call["function"], let name = function["name"]?.string,
         let arguments = function["arguments"]
-      else { throw .invalid(place + ".tool_calls", "\(place) holds a tool call without a function's name and arguments") }
+      else {
+        throw .invalid(place + ".tool_calls", "\(place) holds a tool call without a function's name and arguments")
+      }
       if let id = call["id"]?.string { names[id] = name }
       calls.append(ToolCall(name: name, arguments: parsed(arguments)))
     }

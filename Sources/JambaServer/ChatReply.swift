@@ -20,7 +20,9 @@ struct ChatReply: Reply {
     choices = Array(repeating: Choice(), count: request.choiceCount)
   }
 
-  private func chunk(_ choice: Int, _ delta: JSONObject, _ probabilities: [JSON] = [], _ reason: FinishReason? = nil) -> JSON {
+  private func chunk(_ choice: Int, _ delta: JSONObject, _ probabilities: [JSON] = [], _ reason: FinishReason? = nil)
+    -> JSON
+  {
     head.chunk(
       "chat.completion.chunk",
       [
@@ -73,7 +75,8 @@ struct ChatReply: Reply {
       message["refusal"] = .null
       if let reasoning = choice.message.reasoning { message["reasoning_content"] = .string(reasoning) }
       if !calls.isEmpty {
-        message["tool_calls"] = .array(calls.map { ChatReply.json($0, id: "call_" + ReplyHead.randomText(), index: nil) })
+        message["tool_calls"] = .array(
+          calls.map { ChatReply.json($0, id: "call_" + ReplyHead.randomText(), index: nil) })
       }
       return .object([
         "index": .integer(index), "message": .object(message),

@@ -3,10 +3,11 @@ import JambaFormat
 
 extension AnswerRequest {
   /// Reads the body of /v1/chat/completions.
-  static func chat(_ body: JSONObject, _ model: JambaModel, name: String) throws(Failure) -> AnswerRequest {
+  package static func chat(_ body: JSONObject, _ model: JambaModel, name: String) throws(Failure) -> AnswerRequest {
     var parameters = Parameters(body)
     guard let list = try parameters.array("messages"), !list.isEmpty else {
-      throw Failure(.badRequest, "\"messages\" is missing or empty", code: "missing_required_parameter", parameter: "messages")
+      throw Failure(
+        .badRequest, "\"messages\" is missing or empty", code: "missing_required_parameter", parameter: "messages")
     }
     let messages = try ChatMessages.read(list)
     var options = ChatOptions()
@@ -24,7 +25,6 @@ extension AnswerRequest {
     guard top == nil || wantsLogProbabilities else {
       throw .invalid("top_logprobs", "\"top_logprobs\" goes with \"logprobs\": true")
     }
-    try parameters.fixed("parallel_tool_calls") { $0.bool == true }
     try parameters.fixed("modalities") { $0 == .array([.string("text")]) }
     try parameters.finish()
     return request
@@ -61,11 +61,13 @@ extension AnswerRequest {
     }
   }
 
-  /// Reads `tool_choice`. Calls are held to the tools' parameters where a call is asked for, and where a tool says `strict`.
+  /// Reads `tool_choice`. Calls are held to the tools' parameters where a call is asked for or only one may come, and where
+  /// a tool says `strict`.
   private static func choose(
     _ parameters: inout Parameters, _ tools: [JSON], into options: inout ChatOptions, _ model: JambaModel
   ) throws(Failure) {
     let choice = parameters.value("tool_choice")
+    options.allowsSeveralCalls = try parameters.bool("parallel_tool_calls") ?? true
     func invalid() -> Failure {
       .invalid("tool_choice", "\"tool_choice\" is not none, auto, required or one of the functions in \"tools\"")
     }
@@ -76,7 +78,7 @@ extension AnswerRequest {
     switch choice {
     case .string("none"): return
     case nil, .string("auto"):
-      let isStrict = tools.contains { $0["function"]?["strict"]?.bool == true }
+      let isStrict = !options.allowsSeveralCalls || tools.contains { $0["function"]?["strict"]?.bool == true }
       options.toolUse = isStrict ? .constrained : .free
       options.tools = tools
     case .string("required"):
@@ -87,6 +89,7 @@ extension AnswerRequest {
         let tool = tools.first(where: { $0["function"]?["name"]?.string == name })
       else { throw invalid() }
       options.toolUse = .required
+      options.allowsSeveralCalls = false
       options.tools = [tool]
     default: throw invalid()
     }

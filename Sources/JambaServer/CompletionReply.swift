@@ -31,10 +31,10 @@ struct CompletionReply: Reply {
     }
   }
 
-  init(_ request: AnswerRequest, promptCount: Int, modelName: String, tokenizer: Tokenizer?) {
+  init(_ request: AnswerRequest, modelName: String, tokenizer: Tokenizer?) {
     head = ReplyHead(prefix: "cmpl-", modelName: modelName, includesUsage: request.includesUsage)
     self.tokenizer = tokenizer
-    choices = Array(repeating: Choice(), count: promptCount * request.choiceCount)
+    choices = Array(repeating: Choice(), count: request.source.promptCount * request.choiceCount)
   }
 
   private func json(_ choice: Int, _ text: String, _ probabilities: Probabilities, _ reason: FinishReason?) -> JSON {

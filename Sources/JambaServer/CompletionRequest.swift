@@ -3,7 +3,7 @@ import JambaFormat
 
 extension AnswerRequest {
   /// Reads the body of /v1/completions.
-  static func completion(_ body: JSONObject, _ model: JambaModel, name: String) throws(Failure) -> AnswerRequest {
+  package static func completion(_ body: JSONObject, _ model: JambaModel, name: String) throws(Failure) -> AnswerRequest {
     var parameters = Parameters(body)
     guard let value = parameters.value("prompt") else {
       throw Failure(.badRequest, "\"prompt\" is missing", code: "missing_required_parameter", parameter: "prompt")
@@ -14,7 +14,8 @@ extension AnswerRequest {
     // The endpoint's own default, which is OpenAI's, too.
     request.maxTokens = request.maxTokens ?? 16
     guard prompts.count * request.choiceCount <= Limits.choices else {
-      throw .invalid("n", "\(prompts.count) prompts with \(request.choiceCount) answers each are more than \(Limits.choices)")
+      throw .invalid(
+        "n", "\(prompts.count) prompts with \(request.choiceCount) answers each are more than \(Limits.choices)")
     }
     request.topLogProbabilities = try parameters.integer("logprobs", in: 0...LogProbabilities.limit)
     try parameters.fixed("echo") { $0.bool == false }
@@ -27,7 +28,8 @@ extension AnswerRequest {
   /// A text, a list of texts, tokens, or a list of lists of tokens.
   private static func prompts(_ value: JSON) throws(Failure) -> [CompletionPrompt] {
     func invalid() -> Failure {
-      .invalid("prompt", "\"prompt\" is not a text, a list of token ids, or a list of at most \(Limits.choices) of these")
+      .invalid(
+        "prompt", "\"prompt\" is not a text, a list of token ids, or a list of at most \(Limits.choices) of these")
     }
     func prompt(_ value: JSON) -> CompletionPrompt? {
       if let text = value.string { return .text(text) }

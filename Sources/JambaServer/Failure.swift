@@ -3,13 +3,13 @@ import Jamba
 import JambaFormat
 
 /// Why a request is not answered, told in the shape of OpenAI's errors.
-struct Failure: Error, Sendable {
+package struct Failure: Error, Sendable {
   let status: HTTPResponse.Status
   let message: String
   let type: String
-  let code: String?
+  package let code: String?
   /// The parameter that is to blame.
-  var parameter: String?
+  package private(set) var parameter: String?
   var headers = HTTPFields()
 
   init(
@@ -58,7 +58,8 @@ struct Failure: Error, Sendable {
     case .template: self.init(.badRequest, "\(error)", code: "template", parameter: "messages")
     case .grammar: self.init(.badRequest, "\(error)", code: "invalid_schema", parameter: "response_format")
     case .contextFull: self.init(.badRequest, "\(error)", code: "context_length_exceeded")
-    case .invalidOption, .invalidToken, .emptyPrompt, .missing: self.init(.badRequest, "\(error)", code: "invalid_value")
+    case .invalidOption, .invalidToken, .emptyPrompt, .missing:
+      self.init(.badRequest, "\(error)", code: "invalid_value")
     case .outOfMemory, .memoryLimitReached:
       self.init(.serviceUnavailable, "\(error)", code: "out_of_memory", retryAfterSeconds: 5)
     case .cancelled: self = .stopping

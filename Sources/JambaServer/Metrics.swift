@@ -70,7 +70,8 @@ final class Metrics: Sendable {
       text += "jamba_\(name)_sum \(histogram.sum)\njamba_\(name)_count \(sum)\n"
     }
     text += "# HELP jamba_requests_total Requests answered.\n# TYPE jamba_requests_total counter\n"
-    for (outcome, count) in state.requests.sorted(by: { ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status) }) {
+    for (outcome, count) in state.requests.sorted(by: { ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status) })
+    {
       text += "jamba_requests_total{route=\"\(outcome.route)\",status=\"\(outcome.status)\"} \(count)\n"
     }
     metric("requests_running", "gauge", "Requests whose answers are being generated.", answers.runningCount)
@@ -79,6 +80,10 @@ final class Metrics: Sendable {
     metric("prompt_tokens_total", "counter", "Tokens of prompts.", state.usage.promptTokens)
     metric("cached_tokens_total", "counter", "Tokens of prompts taken from snapshots.", state.usage.cachedTokens)
     metric("generated_tokens_total", "counter", "Tokens generated.", state.usage.completionTokens)
+    let passes = model.passStatistics
+    metric("passes_total", "counter", "Passes over the weights.", passes.passes)
+    metric("pass_sequences_total", "counter", "Answers in those passes.", passes.sequences)
+    metric("pass_tokens_total", "counter", "Tokens in those passes.", passes.tokens)
     histogram("time_to_first_token_seconds", "From a request's arrival to its first token.", state.firstToken)
     histogram("time_between_tokens_seconds", "From a token of an answer to its next.", state.gap)
     if let resident = Metrics.residentByteCount {

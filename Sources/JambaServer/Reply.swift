@@ -109,7 +109,9 @@ struct TokenText {
     self.text = text
     // A byte that is no character by itself.
     let piece = tokenizer.piece(of: token) ?? ""
-    if text == "\u{FFFD}", piece.utf8.count == 6, piece.hasPrefix("<0x"), let byte = UInt8(piece.dropFirst(3).prefix(2), radix: 16) {
+    if text == "\u{FFFD}", piece.utf8.count == 6, piece.hasPrefix("<0x"),
+      let byte = UInt8(piece.dropFirst(3).prefix(2), radix: 16)
+    {
       bytes = [byte]
     } else {
       bytes = Array(text.utf8)

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Reads requests' bodies within limits: of one, of all together, of time, and of what a body makes of itself when it is
 /// parsed.
-final class RequestBodies: Sendable {
+package final class RequestBodies: Sendable {
   private let byteCount = Atomic<Int>(0)
 
   /// Lets a body that nobody wants go by, as far as one may go.
@@ -60,7 +60,7 @@ final class RequestBodies: Sendable {
   }
 
   /// How many brackets and separators stand outside of strings: no tree of the text has more values.
-  static func partCount(of bytes: [UInt8]) -> Int {
+  package static func partCount(of bytes: [UInt8]) -> Int {
     var count = 0
     var isInString = false
     var isEscaped = false

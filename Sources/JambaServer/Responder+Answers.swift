@@ -6,7 +6,9 @@ import NIOCore
 
 extension Responder {
   /// Has an answer generated and hands it on, as a whole or as it comes.
-  func answer(_ request: AnswerRequest, _ reply: some Reply & Sendable, _ connection: Connection) async throws -> Response {
+  func answer(_ request: AnswerRequest, _ reply: some Reply & Sendable, _ connection: Connection) async throws
+    -> Response
+  {
     let job = Job(request)
     connections.begin(job, on: connection)
     do {

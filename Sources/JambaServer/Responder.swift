@@ -160,7 +160,8 @@ struct Responder: HTTPResponder {
 
   private var description: JSON {
     .object([
-      "id": .string(options.modelName), "object": .string("model"), "created": .integer(0), "owned_by": .string("jamba"),
+      "id": .string(options.modelName), "object": .string("model"), "created": .integer(0),
+      "owned_by": .string("jamba"),
       "jamba": .object([
         "context": model.textLimit.map { .integer($0) } ?? .null,
         "parameters_bytes": .integer(model.file.byteCount), "memory_limit": .integer(model.plan.limit.byteCount),

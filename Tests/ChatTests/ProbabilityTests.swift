@@ -74,7 +74,8 @@ import Testing
     #expect(first.promptTokens == prompt.count)
     #expect(first.cachedTokens == 0)
     #expect(try pieces(GenerationOptions(maxTokens: 2)).last!.usage!.cachedTokens == prompt.count)
-    let longer = try model.makeSession().generate(tokens: prompt + [500, 501], options: GenerationOptions(maxTokens: 1))
+    let longer = try model.makeSession().generate(
+      tokens: prompt + [500, 501], options: GenerationOptions(maxTokens: 1))
     #expect(longer.usage.promptTokens == prompt.count + 2)
     #expect(longer.usage.cachedTokens == prompt.count)
   }

@@ -1,6 +1,5 @@
+import JambaServer
 import Testing
-
-@testable import JambaServer
 
 struct AdmissionTests {
   @Test(arguments: [
@@ -14,7 +13,9 @@ struct AdmissionTests {
   @Test(arguments: ["127.0.0.1", "192.168.1.255", "::1", "fe80::1:2", "::ffff:1.2.3.4"])
   func addressesInDigits(_ host: String) { #expect(Admission.isAddress(host)) }
 
-  @Test(arguments: ["1.2.3.4.evil.example", "1.2.3", "256.1.1.1", "1.2.3.4.", "0x7f.0.0.1", "", "+1.2.3.4", "evil:example"])
+  @Test(arguments: [
+    "1.2.3.4.evil.example", "1.2.3", "256.1.1.1", "1.2.3.4.", "0x7f.0.0.1", "", "+1.2.3.4", "evil:example",
+  ])
   func namesThatMayLeadAnywhere(_ host: String) { #expect(!Admission.isAddress(host)) }
 
   @Test func keysAreEqualOnlyToThemselves() {
@@ -28,7 +29,8 @@ struct AdmissionTests {
 
 struct BodyTests {
   @Test(arguments: [
-    ("", 0), ("1", 0), ("[1,2]", 2), (#"{"a":1,"b":[2]}"#, 5), (#"["a,b[{:","\",\""]"#, 2), (#"["\\",1]"#, 2), ("[[[[", 4),
+    ("", 0), ("1", 0), ("[1,2]", 2), (#"{"a":1,"b":[2]}"#, 5), (#"["a,b[{:","\",\""]"#, 2), (#"["\\",1]"#, 2),
+    ("[[[[", 4),
   ])
   func partsOutsideOfStrings(_ text: String, _ count: Int) {
     #expect(RequestBodies.partCount(of: Array(text.utf8)) == count)

@@ -1,10 +1,9 @@
 import Jamba
 import JambaConvert
 import JambaFormat
+import JambaServer
 import TestSupport
 import Testing
-
-@testable import JambaServer
 
 /// Requests as a model without a tokenizer and without tools sees them.
 struct RequestTests {
@@ -69,12 +68,14 @@ struct RequestTests {
     (#""logprobs": true, "top_logprobs": 21"#, "top_logprobs", "invalid_value"),
     (#""model": "other""#, "model", "model_not_found"),
     (#""response_format": {"type": "xml"}"#, "response_format.type", "unsupported_parameter"),
-    (#""response_format": {"type": "json_schema"}"#, "response_format.json_schema.schema", "missing_required_parameter"),
+    (
+      #""response_format": {"type": "json_schema"}"#, "response_format.json_schema.schema", "missing_required_parameter"
+    ),
     (#""tools": [{"type": "function"}]"#, "tools[0]", "unsupported_parameter"),
     (#""tools": [{"type": "function", "function": {"name": "a b"}}]"#, "tools[0].function.name", "invalid_value"),
     (#""tools": [{"type": "function", "function": {"name": "a"}}]"#, "tools", "unsupported_parameter"),
     (#""tool_choice": "required""#, "tool_choice", "invalid_value"),
-    (#""parallel_tool_calls": false"#, "parallel_tool_calls", "unsupported_parameter"),
+    (#""parallel_tool_calls": 0"#, "parallel_tool_calls", "invalid_value"),
   ])
   func refusals(_ member: String, _ parameter: String, _ code: String) throws {
     let failure = #expect(throws: Failure.self) { _ = try chat(", " + member) }

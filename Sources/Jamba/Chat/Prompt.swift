@@ -60,7 +60,8 @@ extension JambaModel {
     if options.toolUse != .free {
       guard !options.tools.isEmpty else { throw .invalidOption("calls are to fit the tools, but there are no tools") }
       guard chatFormat.toolStyle != nil else {
-        throw .invalidOption("calls are to fit the tools, but the chat template shows no way of calling them that is known")
+        throw .invalidOption(
+          "calls are to fit the tools, but the chat template shows no way of calling them that is known")
       }
     }
     var context = options.variables

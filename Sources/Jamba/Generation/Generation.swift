@@ -100,7 +100,8 @@ public final class Generation {
       throw .invalidOption("the number of tokens is \(options.maxTokens), which is negative")
     }
     if let count = options.topLogProbabilities, !(0...LogProbabilities.limit ~= count) {
-      throw .invalidOption("\(count) most probable tokens are asked for, which is not within 0...\(LogProbabilities.limit)")
+      throw .invalidOption(
+        "\(count) most probable tokens are asked for, which is not within 0...\(LogProbabilities.limit)")
     }
     self.session = session
     self.options = options
@@ -268,7 +269,9 @@ extension Session {
   /// - Throws: `emptyPrompt` when nothing was generated since the session's last other token; `invalidOption` for a
   ///   grammar, which cannot be taken up in the middle.
   public func continueGenerating(options: GenerationOptions = GenerationOptions()) throws(JambaError) -> Generation {
-    guard options.grammar == nil else { throw .invalidOption("a grammar cannot be taken up in the middle of an answer") }
+    guard options.grammar == nil else {
+      throw .invalidOption("a grammar cannot be taken up in the middle of an answer")
+    }
     let generation = try Generation(self, options, promptTokenCount: 0, afterText: true)
     let continuation = try withCore { (core) throws(JambaError) in core.continuation }
     guard let continuation else { throw .emptyPrompt }
