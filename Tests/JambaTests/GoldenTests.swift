@@ -22,7 +22,8 @@ import Testing
         options: ConversionOptions(recipe: .uniform(.f32), packing: .automatic, threads: 2), tool: "test",
         progress: { _, _ in true })
     }
-    return try JambaModel.open(path, options: ModelOptions(threads: threads, instructionSet: instructionSet))
+    return try JambaModel.open(
+      path, options: ModelOptions(threads: threads, instructionSet: instructionSet, chunk: 512))
   }
 
   /// Logits of every position, `[tokens * vocab]`.

@@ -16,7 +16,7 @@ import Testing
       checkpoint: Fixtures.checkpoint("demo"), to: path,
       options: ConversionOptions(recipe: recipe, threads: 2, importance: importance), tool: "test",
       progress: { _, _ in true })
-    return try JambaModel.open(path)
+    return try JambaModel.open(path, options: ModelOptions(chunk: 512))
   }
 
   /// The model's first token and the stories, in windows of 512.

@@ -12,7 +12,7 @@ public struct LayerMeasure {
   private var choices: [Int]
   private var agreements: [Int]
 
-  /// - Parameter capacity: the most tokens in a window.
+  /// - Parameter capacity: the most tokens in a window, which both models must have been opened to compute together.
   /// - Throws: `invalidOption` for models of different shapes; `outOfMemory`.
   public init(_ model: JambaModel, reference: JambaModel, capacity: Int) throws(JambaError) {
     let (a, b) = (model.configuration, reference.configuration)
