@@ -3,7 +3,8 @@ import JambaFormat
 
 extension AnswerRequest {
   /// Reads the body of /v1/completions.
-  package static func completion(_ body: JSONObject, _ model: JambaModel, name: String) throws(Failure) -> AnswerRequest {
+  package static func completion(_ body: JSONObject, _ model: JambaModel, name: String) throws(Failure) -> AnswerRequest
+  {
     var parameters = Parameters(body)
     guard let value = parameters.value("prompt") else {
       throw Failure(.badRequest, "\"prompt\" is missing", code: "missing_required_parameter", parameter: "prompt")

@@ -50,6 +50,10 @@ package struct Failure: Error, Sendable {
       parameter: parameter)
   }
 
+  /// The last events found no room any more.
+  static let tooSlow = Failure(
+    .serviceUnavailable, "the answer has been cut off, since its client did not keep up", code: "too_slow")
+
   static let stopping = Failure(.serviceUnavailable, "the server is stopping", code: "stopping")
 
   /// What the runtime refused, or could not do.

@@ -56,6 +56,7 @@ extension Responder {
       var events = start.events
       var reply = reply
       var openedCount = 0
+      var isEnded = false
       func send(_ data: [String]) async throws {
         guard !data.isEmpty else { return }
         let text = data.map { "data: \($0)\n\n" }.joined()
@@ -73,11 +74,15 @@ extension Responder {
           chunks += reply.chunks(piece, choice: choice)
           try await send(chunks.map { $0.text() })
         case .ended(let usage):
+          isEnded = true
           let last = job.request.includesUsage ? [reply.closing(usage).text()] : []
           try await send(last + ["[DONE]"])
-        case .failed(let failure): try await send([failure.json.text()])
+        case .failed(let failure):
+          isEnded = true
+          try await send([failure.json.text()])
         }
       }
+      if !isEnded { try await send([Failure.tooSlow.json.text()]) }
       try await writer.finish(nil)
     }
     var response = Response(status: .ok, body: body)
