@@ -33,7 +33,9 @@ struct Serve: ParsableCommand {
   var maxTokens = 4096
 
   @Option(
-    help: ArgumentHelp("Memory for the states of earlier conversations, at most a sixteenth of all.", valueName: "size")
+    help: ArgumentHelp(
+      "Memory for the states of earlier conversations, 1GiB when not given; at most a sixteenth of all.",
+      valueName: "size")
   )
   var cache: ByteSize?
 
