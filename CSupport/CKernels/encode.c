@@ -5,7 +5,8 @@ const uint8_t jk_nl4_grid[16] = {0, 12, 22, 31, 39, 46, 53, 59, 65, 71, 77, 83, 
 
 size_t jk_scale_group(jk_type type, size_t columns) {
     switch (type) {
-        case JK_I8: return columns % 64 == 0 ? 64 : 32;
+        case JK_I8:
+        case JK_I6: return columns % 64 == 0 ? 64 : 32;
         case JK_NL4: return 32;
         default: return 0;
     }
@@ -17,7 +18,7 @@ size_t jk_strip_size(jk_type type, size_t columns) {
         case JK_BF16: return columns * JK_LANES * 2;
         default: {
             const size_t header = jk_header_size(jk_parts(columns, jk_scale_group(type, columns)));
-            return header + jk_parts(columns, JK_GROUP) * (type == JK_I8 ? JK_I8_TILE : JK_NL4_TILE);
+            return header + jk_parts(columns, JK_GROUP) * jk_tile_size(type);
         }
     }
 }
@@ -50,6 +51,7 @@ void jk_encode_strip_by(const struct jk_kernels *kernels, jk_type type, const fl
                         size_t row_count, size_t columns, const float *importance, void *strip, double error[2]) {
     double found[2] = {0, 0};
     if (type == JK_I8) kernels->encode_i8(rows, stride, row_count, columns, importance, strip, found);
+    else if (type == JK_I6) kernels->encode_i6(rows, stride, row_count, columns, importance, strip, found);
     else if (type == JK_NL4) kernels->encode_nl4(rows, stride, row_count, columns, importance, strip, found);
     else encode_floats(type, rows, stride, row_count, columns, strip, found);
     error[0] += found[0];
@@ -66,6 +68,7 @@ void jk_refine_strip_by(const struct jk_kernels *kernels, jk_type type, const fl
                         size_t row_count, size_t columns, const float *moments, size_t size, void *strip,
                         double error[2]) {
     if (type == JK_I8) kernels->refine_i8(rows, stride, row_count, columns, moments, size, strip, error);
+    if (type == JK_I6) kernels->refine_i6(rows, stride, row_count, columns, moments, size, strip, error);
     if (type == JK_NL4) kernels->refine_nl4(rows, stride, row_count, columns, moments, size, strip, error);
 }
 
@@ -93,14 +96,8 @@ void jk_decode_row(const jk_matrix *matrix, size_t row, float *out) {
     memcpy(&row_scale, strip + 4 * lane, sizeof row_scale);
     for (size_t c = 0; c < columns; c++) {
         const float scale = row_scale * (float)(int8_t)strip[32 + c / group * 8 + lane];
-        const size_t i = c % JK_GROUP;
-        int code;
-        if (matrix->type == JK_I8) {
-            code = (int8_t)tiles[c / JK_GROUP * JK_I8_TILE + i / 4 * 32 + 4 * lane + i % 4];
-        } else {
-            const uint8_t byte = tiles[c / JK_GROUP * JK_NL4_TILE + i % 16 / 4 * 32 + 4 * lane + i % 4];
-            code = jk_nl4_grid[i < 16 ? byte & 15 : byte >> 4] - 64;
-        }
-        out[c] = scale * (float)code;
+        const uint8_t *tile = tiles + c / JK_GROUP * jk_tile_size(matrix->type);
+        const int32_t stored = jk_tile_stored(matrix->type, tile, lane, c % JK_GROUP);
+        out[c] = scale * (float)(matrix->type == JK_NL4 ? jk_nl4_grid[stored] - 64 : stored);
     }
 }

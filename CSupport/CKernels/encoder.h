@@ -26,7 +26,8 @@ JK_INLINE void encoder_load(v8 *x, const float *rows, size_t stride, size_t row_
 // The code nearest to x / scale.
 JK_INLINE v8 encoder_nearest(jk_type type, v8 x, v8i *stored) {
     if (type == JK_NL4) return v8_nl4_nearest(x, stored);
-    v8 clamped = v8_max(v8_min(x, v8_set(127.0f)), v8_set(-127.0f));
+    const float most = type == JK_I8 ? 127.0f : 31.0f, least = type == JK_I8 ? -127.0f : -32.0f;
+    v8 clamped = v8_max(v8_min(x, v8_set(most)), v8_set(least));
     *stored = v8_round(clamped);
     return v8i_float(*stored);
 }
@@ -49,14 +50,16 @@ JK_INLINE void encoder_try(jk_type type, const encoder_group *g, size_t count, v
     *best_gain = v8_select(better, gain, *best_gain);
 }
 
-// The best scale of a group: the largest weight is mapped to an end of the grid times a ratio. NL4's ends differ, so
+// The best scale of a group: the largest weight is mapped to an end of the grid times a ratio. Where the ends differ,
 // both signs are tried; the last step starts from the best scale found.
 JK_INLINE v8 encoder_search(jk_type type, const encoder_group *g, size_t count) {
     static const float nl4_targets[] = {-47, -52, -56, -60, -64, -68, -73, -80, 42, 46, 50, 53, 57, 61, 66, 72};
     static const float i8_targets[] = {126.5f, 127, 127.5f};
-    const float *targets = type == JK_NL4 ? nl4_targets : i8_targets;
-    const size_t target_count = type == JK_NL4 ? sizeof nl4_targets / sizeof *nl4_targets
-                                               : sizeof i8_targets / sizeof *i8_targets;
+    static const float i6_targets[] = {-30, -31, -32, -33, -34, 29, 30, 31, 32, 33};
+    const float *targets = type == JK_NL4 ? nl4_targets : type == JK_I6 ? i6_targets : i8_targets;
+    const size_t target_count = type == JK_NL4  ? sizeof nl4_targets / sizeof *nl4_targets
+                                : type == JK_I6 ? sizeof i6_targets / sizeof *i6_targets
+                                                : sizeof i8_targets / sizeof *i8_targets;
     const v8 zero = v8_set(0.0f);
     v8 largest = zero, signed_largest = zero;
     for (size_t i = 0; i < count; i++) {
@@ -75,11 +78,18 @@ JK_INLINE v8 encoder_search(jk_type type, const encoder_group *g, size_t count) 
 
 // Writes the codes of 32 columns as one tile.
 JK_INLINE void encoder_write_tile(jk_type type, uint8_t *tile, const int32_t codes[32][8]) {
-    for (int j = 0; j < (type == JK_NL4 ? 4 : 8); j++)
-        for (int r = 0; r < 8; r++)
-            for (int k = 0; k < 4; k++)
-                tile[32 * j + 4 * r + k] = type == JK_NL4 ? (uint8_t)(codes[4 * j + k][r] | codes[16 + 4 * j + k][r] << 4)
-                                                          : (uint8_t)(int8_t)codes[4 * j + k][r];
+    memset(tile, 0, jk_tile_size(type));
+    for (int c = 0; c < 32; c++)
+        for (int r = 0; r < 8; r++) {
+            const int byte = 4 * r + c % 4;
+            if (type == JK_I8) {
+                tile[c / 4 * 32 + byte] = (uint8_t)(int8_t)codes[c][r];
+                continue;
+            }
+            const int32_t index = type == JK_I6 ? codes[c][r] + 32 : codes[c][r];
+            tile[c % 16 / 4 * 32 + byte] |= (uint8_t)((index & 15) << (c < 16 ? 0 : 4));
+            if (type == JK_I6) tile[JK_NL4_TILE + c / 16 * 32 + byte] |= (uint8_t)(index >> 4 << c % 16 / 4 * 2);
+        }
 }
 
 // The power of two of each row, its inverse, and twice the mean square of the scaled row.
@@ -106,10 +116,22 @@ JK_INLINE void encoder_powers(const float *rows, size_t stride, size_t row_count
     }
 }
 
+// Adds the rows' sums of squared errors and of squares, in the rows' own units.
+JK_INLINE void encoder_add_errors(v8 errors, v8 squares, const float unpower[8], size_t row_count, double error[2]) {
+    float error_lanes[8], square_lanes[8];
+    v8_store(error_lanes, errors);
+    v8_store(square_lanes, squares);
+    for (size_t r = 0; r < row_count; r++) {
+        const double unit = (double)unpower[r] * (double)unpower[r];
+        error[0] += (double)error_lanes[r] * unit;
+        error[1] += (double)square_lanes[r] * unit;
+    }
+}
+
 JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
                               const float *importance, uint8_t *strip, double error[2]) {
     const size_t group = jk_scale_group(type, columns), groups = jk_parts(columns, group);
-    const size_t tile = type == JK_NL4 ? JK_NL4_TILE : JK_I8_TILE;
+    const size_t tile = jk_tile_size(type);
     uint8_t *tiles = strip + jk_header_size(groups);
     memset(strip, 0, jk_header_size(groups));
 
@@ -168,19 +190,16 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
         }
         for (size_t i = 0; i < group / JK_GROUP; i++)
             encoder_write_tile(type, first_tile + i * tile, (const int32_t(*)[8])(codes + i * JK_GROUP));
-        float error_lanes[8], square_lanes[8];
-        v8_store(error_lanes, errors);
-        v8_store(square_lanes, squares);
-        for (size_t r = 0; r < row_count; r++) {
-            const double unit = (double)unpower[r] * (double)unpower[r];
-            error[0] += (double)error_lanes[r] * unit;
-            error[1] += (double)square_lanes[r] * unit;
-        }
+        encoder_add_errors(errors, squares, unpower, row_count, error);
     }
 }
 
 static void encode_i8 JK_ENCODE_ARGUMENTS {
     encoder_encode(JK_I8, rows, stride, row_count, columns, importance, strip, error);
+}
+
+static void encode_i6 JK_ENCODE_ARGUMENTS {
+    encoder_encode(JK_I6, rows, stride, row_count, columns, importance, strip, error);
 }
 
 static void encode_nl4 JK_ENCODE_ARGUMENTS {

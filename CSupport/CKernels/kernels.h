@@ -47,6 +47,7 @@
     KERNEL(matmul_f32, JK_MATMUL_ARGUMENTS)                                                                            \
     KERNEL(matmul_bf16, JK_MATMUL_ARGUMENTS)                                                                           \
     KERNEL(matmul_i8, JK_MATMUL_ARGUMENTS)                                                                             \
+    KERNEL(matmul_i6, JK_MATMUL_ARGUMENTS)                                                                             \
     KERNEL(matmul_nl4, JK_MATMUL_ARGUMENTS)                                                                            \
     KERNEL(quantize, (const float *x, int8_t *codes, float *scales, int32_t *offsets, size_t groups))                  \
     /* One row. */                                                                                                     \
@@ -65,8 +66,10 @@
     KERNEL(kv_store, (const jk_kv *kv, const float *k, const float *v, size_t position))                               \
     KERNEL(attend, (const jk_kv *kv, size_t kv_head, const float *q, float scale, size_t position, float *y))         \
     KERNEL(encode_i8, JK_ENCODE_ARGUMENTS)                                                                             \
+    KERNEL(encode_i6, JK_ENCODE_ARGUMENTS)                                                                             \
     KERNEL(encode_nl4, JK_ENCODE_ARGUMENTS)                                                                            \
     KERNEL(refine_i8, JK_REFINE_ARGUMENTS)                                                                             \
+    KERNEL(refine_i6, JK_REFINE_ARGUMENTS)                                                                             \
     KERNEL(refine_nl4, JK_REFINE_ARGUMENTS)                                                                            \
     /* JK_PEAK_PRODUCTS products of int8 a round, by the instructions of matmul_i8 and matmul_nl4, from registers. */  \
     KERNEL(multiply_peak, (size_t rounds, int32_t sink[8]))
@@ -118,6 +121,7 @@ extern const struct jk_exp_constants jk_exp_constants;
 enum {
     JK_SCAN_BLOCK = 64,      // channels that the scan takes through all tokens at once
     JK_I8_TILE = 256,        // bytes
+    JK_I6_TILE = 192,
     JK_NL4_TILE = 128,
     JK_PEAK_PRODUCTS = 1024  // of one round of multiply_peak
 };
@@ -151,6 +155,19 @@ JK_INLINE uint32_t jk_bits(float value) {
 
 // Bytes before the first tile of a quantized strip with `groups` groups a row.
 JK_INLINE size_t jk_header_size(size_t groups) { return jk_parts(32 + 8 * groups, 64) * 64; }
+
+JK_INLINE size_t jk_tile_size(jk_type type) {
+    return type == JK_I8 ? JK_I8_TILE : type == JK_I6 ? JK_I6_TILE : JK_NL4_TILE;
+}
+
+// What a tile stores for row r and column c (0 ..< 32): the code, or for JK_NL4 its index in the grid.
+JK_INLINE int32_t jk_tile_stored(jk_type type, const uint8_t *tile, size_t r, size_t c) {
+    if (type == JK_I8) return (int8_t)tile[c / 4 * 32 + 4 * r + c % 4];
+    const size_t byte = 4 * r + c % 4;
+    const int32_t low = tile[c % 16 / 4 * 32 + byte] >> (c < 16 ? 0 : 4) & 15;
+    if (type == JK_NL4) return low;
+    return (low | (tile[JK_NL4_TILE + c / 16 * 32 + byte] >> c % 16 / 4 * 2 & 3) << 4) - 32;
+}
 
 // The row of activations that token i of a product reads.
 JK_INLINE size_t jk_source(const uint32_t *index, size_t i) { return index ? index[i] : i; }

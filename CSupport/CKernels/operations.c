@@ -46,6 +46,7 @@ void jk_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, co
         case JK_F32: run.kernel = kernels->matmul_f32; break;
         case JK_BF16: run.kernel = kernels->matmul_bf16; break;
         case JK_I8: run.kernel = kernels->matmul_i8; break;
+        case JK_I6: run.kernel = kernels->matmul_i6; break;
         default: run.kernel = kernels->matmul_nl4; break;
     }
     // A matrix with few strips occupies all threads only if the tokens are divided, too.

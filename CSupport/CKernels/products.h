@@ -47,6 +47,18 @@ JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, con
 
 JK_INLINE void expand_tile(const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]);
 
+// int6 tiles are made int8 tiles on the way, those of a vector's strips one behind the other. Compilers turn these loops into
+// the instructions that one would choose.
+JK_INLINE void widen_tile(const uint8_t *tile, size_t beside, uint8_t wide[EXPANDED_TILE]) {
+    JK_UNROLL for (size_t k = 0; k < VR_STRIPS; k++, tile += beside, wide += JK_I8_TILE)
+        JK_UNROLL for (size_t j = 0; j < 8; j++) {
+            const uint8_t *low = tile + j % 4 * 32, *high = tile + JK_NL4_TILE + j / 4 * 32;
+            for (size_t i = 0; i < 32; i++)
+                wide[32 * j + i] =
+                    (uint8_t)(((low[i] >> (j < 4 ? 0 : 4) & 15) | (high[i] >> j % 4 * 2 & 3) << 4) - 32);
+        }
+}
+
 // Element k of row i becomes element i of row k, for 4 rows of 8 that become 8 of 4: two such rows a vector.
 JK_INLINE void v8_transpose(v8 x[4]);
 
@@ -68,7 +80,7 @@ JK_INLINE strip_view view_strips(jk_type type, const jk_matrix *w, size_t strip,
     const uint8_t *header = (const uint8_t *)w->strips + strip * size;
     const size_t lanes = 8 * (VR_STRIPS == 1 ? 1 : jk_least(VR_STRIPS, last - strip));
     const strip_view view = {header, header + jk_header_size(jk_parts(w->columns, group)),
-                             type == JK_NL4 ? JK_NL4_TILE : JK_I8_TILE, lanes > 8 ? size : 0, lanes,
+                             jk_tile_size(type), lanes > 8 ? size : 0, lanes,
                              jk_least(lanes, w->rows - strip * JK_LANES), group == 64};
     return view;
 }
@@ -86,7 +98,7 @@ JK_INLINE void prefetch_tile(jk_type type, const uint8_t *tile) {
     __builtin_prefetch(tile + 64);
     if (type == JK_NL4) return;
     __builtin_prefetch(tile + 128);
-    __builtin_prefetch(tile + 192);
+    if (type == JK_I8) __builtin_prefetch(tile + 192);
 }
 
 // ---------------------------------------------------------------------------------------------- one token
@@ -104,7 +116,14 @@ JK_INLINE void multiply_alone(jk_type type, const jk_matrix *w, const jk_rows *x
     for (size_t g = 0; g < tiles; g++, tile += view.tile_size) {
         prefetch_tile(type, tile + PREFETCH_BYTES);
         if (VR_STRIPS == 2) prefetch_tile(type, tile + PREFETCH_BYTES + view.beside);
-        add_tile(type == JK_NL4 ? FORM_NL4 : FORM_I8, 1, ALONE, tile, view.beside, group_scales(&view, g), &now, &sum);
+        if (type == JK_I6) {
+            uint8_t wide[EXPANDED_TILE];
+            widen_tile(tile, view.beside, wide);
+            add_tile(FORM_I8, 1, ALONE, wide, JK_I8_TILE, group_scales(&view, g), &now, &sum);
+        } else {
+            add_tile(type == JK_NL4 ? FORM_NL4 : FORM_I8, 1, ALONE, tile, view.beside, group_scales(&view, g), &now,
+                     &sum);
+        }
         now.codes[0] += JK_GROUP;
         now.scales[0]++;
         now.offsets[0]++;
@@ -166,10 +185,12 @@ JK_INLINE void multiply_packed(jk_type type, tile_form form, const int tokens, c
                                const uint8_t *tile, const uint8_t *next, const packed_tokens *x, float *y,
                                size_t y_stride) {
     const strip_view *strip = &block->strip;
+    const bool copied = form == FORM_EXPANDED || type == JK_I6;
+    const size_t tile_size = copied ? EXPANDED_TILE : strip->tile_size, beside = copied ? JK_I8_TILE : strip->beside;
     vr s[4];
     JK_UNROLL for (int t = 0; t < tokens; t++)
         s[t] = block->begins ? vr_zero() : vr_load_first(y + (size_t)t * y_stride, strip->lanes);
-    for (size_t g = 0; g < block->count; g++, tile += form == FORM_EXPANDED ? EXPANDED_TILE : strip->tile_size) {
+    for (size_t g = 0; g < block->count; g++, tile += tile_size) {
         tile_tokens now;
         JK_UNROLL for (int t = 0; t < tokens; t++) {
             now.codes[t] = (const int8_t *)&x->codes[g][0][t];
@@ -183,7 +204,7 @@ JK_INLINE void multiply_packed(jk_type type, tile_form form, const int tokens, c
             prefetch_tile(type, far);
             if (VR_STRIPS == 2) prefetch_tile(type, far + strip->beside);
         }
-        add_tile(form, tokens, PACKED, tile, strip->beside, group_scales(strip, block->first_tile + g), &now, s);
+        add_tile(form, tokens, PACKED, tile, beside, group_scales(strip, block->first_tile + g), &now, s);
     }
     const vr scales = row_scales(strip);
     JK_UNROLL for (int t = 0; t < tokens; t++) {
@@ -214,6 +235,15 @@ JK_INLINE void multiply_block(jk_type type, const strip_block *block, const uint
         for (size_t t = 0; t < tokens; t += 4)
             multiply_up_to_four(type, FORM_EXPANDED, tokens - t, block, expanded[0], NULL, packed + t / 4,
                                 y + t * y_stride, y_stride);
+    } else if (type == JK_I6) {
+        uint8_t wide[PACKED_TILES][EXPANDED_TILE];
+        for (size_t g = 0; g < block->count; g++) {
+            prefetch_tile(type, tiles + g * JK_I6_TILE + PREFETCH_BYTES);
+            if (VR_STRIPS == 2) prefetch_tile(type, tiles + g * JK_I6_TILE + PREFETCH_BYTES + block->strip.beside);
+            widen_tile(tiles + g * JK_I6_TILE, block->strip.beside, wide[g]);
+        }
+        for (size_t t = 0; t < tokens; t += 4)
+            multiply_up_to_four(type, FORM_I8, tokens - t, block, wide[0], NULL, packed + t / 4, y + t * y_stride, y_stride);
     } else {
         for (size_t t = 0; t < tokens; t += 4)
             multiply_up_to_four(type, type == JK_NL4 ? FORM_NL4 : FORM_I8, tokens - t, block, tiles,
@@ -258,6 +288,10 @@ JK_INLINE void matmul(jk_type type, const jk_matrix *w, const jk_rows *x, const 
 
 static void matmul_i8 JK_MATMUL_ARGUMENTS {
     matmul(JK_I8, w, x, index, first_token, last_token, y, y_stride, first, last);
+}
+
+static void matmul_i6 JK_MATMUL_ARGUMENTS {
+    matmul(JK_I6, w, x, index, first_token, last_token, y, y_stride, first, last);
 }
 
 static void matmul_nl4 JK_MATMUL_ARGUMENTS {

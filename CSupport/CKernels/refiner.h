@@ -13,19 +13,19 @@ typedef struct {
     v8 scales[JK_REFINE_BLOCK / JK_GROUP];
 } refiner_block;
 
+// What a visit to a group changes of its weights: `count` of its columns, `by` how much.
+typedef struct {
+    size_t count, column[64];
+    v8 by[64];
+} refiner_change;
+
 // Reads the codes of 32 columns.
 JK_INLINE void refiner_read_tile(jk_type type, const uint8_t *tile, int32_t stored[32][8], v8 codes[32]) {
-    for (int c = 0; c < 32; c++) {
+    for (size_t c = 0; c < 32; c++) {
         float lanes[8];
-        for (int r = 0; r < 8; r++) {
-            if (type == JK_NL4) {
-                const uint8_t byte = tile[c % 16 / 4 * 32 + 4 * r + c % 4];
-                stored[c][r] = c < 16 ? byte & 15 : byte >> 4;
-                lanes[r] = nl4_codes[stored[c][r]];
-            } else {
-                stored[c][r] = (int8_t)tile[c / 4 * 32 + 4 * r + c % 4];
-                lanes[r] = (float)stored[c][r];
-            }
+        for (size_t r = 0; r < 8; r++) {
+            stored[c][r] = jk_tile_stored(type, tile, r, c);
+            lanes[r] = type == JK_NL4 ? nl4_codes[stored[c][r]] : (float)stored[c][r];
         }
         codes[c] = v8_load(lanes);
     }
@@ -33,15 +33,27 @@ JK_INLINE void refiner_read_tile(jk_type type, const uint8_t *tile, int32_t stor
 
 JK_INLINE bool refiner_is_zero(v8 x) { return v8_maximum(v8_abs(x)) == 0.0f; }
 
-// gradient += change x row `column` of the moments
-JK_INLINE void refiner_move(refiner_block *b, const float *moments, size_t size, size_t column, v8 change) {
-    const float *row = moments + column * size;
-    for (size_t j = 0; j < size; j++) b->gradient[j] = v8_fma(v8_set(row[j]), change, b->gradient[j]);
+// gradient[j] += change x M[..][j] for columns first ..< last, which are multiples of 8: eight sums stay in registers while
+// all that has changed passes by.
+JK_INLINE void refiner_move(refiner_block *b, const float *moments, size_t size, const refiner_change *change,
+                            size_t first, size_t last) {
+    for (size_t j = first; j < last; j += 8) {
+        v8 g[8];
+        JK_UNROLL for (size_t k = 0; k < 8; k++) g[k] = b->gradient[j + k];
+        for (size_t i = 0; i < change->count; i++) {
+            const float *row = moments + change->column[i] * size + j;
+            const v8 by = change->by[i];
+            JK_UNROLL for (size_t k = 0; k < 8; k++) g[k] = v8_fma(v8_set(row[k]), by, g[k]);
+        }
+        JK_UNROLL for (size_t k = 0; k < 8; k++) b->gradient[j + k] = g[k];
+    }
 }
 
-// Each code of a group to its best value: where the gradient would vanish, rounded.
+// Each code of a group to its best value: where the gradient would vanish, rounded. Keeps the gradient of the group alone.
 JK_INLINE void refiner_improve_codes(jk_type type, refiner_block *b, const float *moments, size_t size, size_t first,
-                                     size_t count, v8 scale, v8 inverse) {
+                                     size_t count, v8 scale) {
+    const v8 zero = v8_set(0.0f);
+    const v8 inverse = v8_select(v8_less(zero, v8_abs(scale)), v8_div(v8_set(1.0f), scale), zero);
     for (size_t i = first; i < first + count; i++) {
         const v8 step = v8_mul(b->gradient[i], v8_set(1.0f / moments[i * size + i]));
         v8i stored;
@@ -50,21 +62,28 @@ JK_INLINE void refiner_improve_codes(jk_type type, refiner_block *b, const float
         if (refiner_is_zero(change)) continue;
         b->codes[i] = code;
         v8i_store(b->stored[i], stored);
-        refiner_move(b, moments, size, i, change);
+        const float *row = moments + i * size;
+        for (size_t j = first; j < first + count; j++)
+            b->gradient[j] = v8_fma(v8_set(row[j]), change, b->gradient[j]);
     }
 }
 
-// A group's scale to its best multiple of the row's; one that would become 0 stays.
+// A group's scale to its best multiple of the row's; one that would become 0 stays. Keeps the gradient of the group alone.
 JK_INLINE v8 refiner_improve_scale(refiner_block *b, const float *moments, size_t size, size_t first, size_t count,
                                    v8 scale, v8 row_scale, v8 inverse_row) {
     const v8 zero = v8_set(0.0f);
-    v8 slope = zero, curvature = zero;
-    for (size_t i = first; i < first + count; i++) {
-        v8 product = zero;
-        for (size_t j = first; j < first + count; j++)
-            product = v8_fma(v8_set(moments[i * size + j]), b->codes[j], product);
-        slope = v8_fma(b->codes[i], b->gradient[i], slope);
-        curvature = v8_fma(b->codes[i], product, curvature);
+    v8 slope = zero, curvature = zero, products[64];
+    for (size_t j = 0; j < count; j += 8) {
+        v8 sums[8];
+        JK_UNROLL for (size_t k = 0; k < 8; k++) sums[k] = zero;
+        for (size_t i = first; i < first + count; i++)
+            JK_UNROLL for (size_t k = 0; k < 8; k++)
+                sums[k] = v8_fma(v8_set(moments[i * size + first + j + k]), b->codes[i], sums[k]);
+        JK_UNROLL for (size_t k = 0; k < 8; k++) products[j + k] = sums[k];
+    }
+    for (size_t i = 0; i < count; i++) {
+        slope = v8_fma(b->codes[first + i], b->gradient[first + i], slope);
+        curvature = v8_fma(b->codes[first + i], products[i], curvature);
     }
     const v8 best = v8_sub(scale, v8_select(v8_less(zero, curvature), v8_div(slope, curvature), zero));
     const v8 limited = v8_max(v8_min(v8_mul(best, inverse_row), v8_set(127.0f)), v8_set(-127.0f));
@@ -72,15 +91,40 @@ JK_INLINE v8 refiner_improve_scale(refiner_block *b, const float *moments, size_
     const v8 found = v8_select(v8_less(zero, v8_abs(code)), v8_mul(row_scale, code), scale);
     const v8 change = v8_sub(found, scale);
     if (refiner_is_zero(change)) return scale;
-    for (size_t i = first; i < first + count; i++)
-        refiner_move(b, moments, size, i, v8_mul(change, b->codes[i]));
+    for (size_t i = 0; i < count; i++) b->gradient[first + i] = v8_fma(products[i], change, b->gradient[first + i]);
     return found;
+}
+
+// All groups of a block in turn.
+//
+// - Returns: whether anything has changed.
+JK_INLINE bool refiner_sweep(jk_type type, refiner_block *b, const float *moments, size_t size, size_t group,
+                             size_t count, v8 row_scale, v8 inverse_row) {
+    bool changed = false;
+    for (size_t first = 0; first < count; first += group) {
+        v8 *scale = &b->scales[first / group], before[64];
+        for (size_t i = 0; i < group; i++) before[i] = v8_mul(*scale, b->codes[first + i]);
+        refiner_improve_codes(type, b, moments, size, first, group, *scale);
+        *scale = refiner_improve_scale(b, moments, size, first, group, *scale, row_scale, inverse_row);
+        refiner_change change = {.count = 0};
+        for (size_t i = 0; i < group; i++) {
+            const v8 by = v8_sub(v8_mul(*scale, b->codes[first + i]), before[i]);
+            if (refiner_is_zero(by)) continue;
+            change.column[change.count] = first + i;
+            change.by[change.count++] = by;
+        }
+        if (change.count == 0) continue;
+        changed = true;
+        refiner_move(b, moments, size, &change, 0, first);
+        refiner_move(b, moments, size, &change, first + group, count);
+    }
+    return changed;
 }
 
 JK_INLINE void refiner_refine(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
                               const float *moments, size_t size, uint8_t *strip, double error[2]) {
     const size_t group = jk_scale_group(type, columns), groups = jk_parts(columns, group);
-    const size_t tile = type == JK_NL4 ? JK_NL4_TILE : JK_I8_TILE;
+    const size_t tile = jk_tile_size(type);
     uint8_t *tiles = strip + jk_header_size(groups);
     const v8 zero = v8_set(0.0f);
 
@@ -104,18 +148,17 @@ JK_INLINE void refiner_refine(jk_type type, const float *rows, size_t stride, si
             for (int r = 0; r < 8; r++) lanes[r] = (float)(int8_t)strip[32 + 8 * (start / group + k) + (size_t)r];
             b.scales[k] = v8_mul(row_scale, v8_load(lanes));
         }
-        for (size_t i = 0; i < count; i++)
-            refiner_move(&b, moments, size, i, v8_sub(v8_mul(b.scales[i / group], b.codes[i]), b.weights[i]));
-
-        for (int sweep = 0; sweep < JK_REFINE_SWEEPS; sweep++) {
-            for (size_t k = 0; k < count / group; k++) {
-                v8 scale = b.scales[k];
-                const v8 inverse = v8_select(v8_less(zero, v8_abs(scale)), v8_div(v8_set(1.0f), scale), zero);
-                refiner_improve_codes(type, &b, moments, size, k * group, group, scale, inverse);
-                b.scales[k] =
-                    refiner_improve_scale(&b, moments, size, k * group, group, scale, row_scale, inverse_row);
+        for (size_t first = 0; first < count; first += group) {
+            refiner_change error;
+            error.count = group;
+            for (size_t i = 0; i < group; i++) {
+                error.column[i] = first + i;
+                error.by[i] = v8_sub(v8_mul(b.scales[first / group], b.codes[first + i]), b.weights[first + i]);
             }
+            refiner_move(&b, moments, size, &error, 0, count);
         }
+        for (int sweep = 0; sweep < JK_REFINE_SWEEPS; sweep++)
+            if (!refiner_sweep(type, &b, moments, size, group, count, row_scale, inverse_row)) break;
 
         v8 errors = zero, squares = zero;
         for (size_t i = 0; i < count; i++) {
@@ -131,19 +174,16 @@ JK_INLINE void refiner_refine(jk_type type, const float *rows, size_t stride, si
             v8i_store(stored, v8_round(v8_mul(b.scales[k], inverse_row)));
             for (int r = 0; r < 8; r++) strip[32 + 8 * (start / group + k) + (size_t)r] = (uint8_t)(int8_t)stored[r];
         }
-        float error_lanes[8], square_lanes[8];
-        v8_store(error_lanes, errors);
-        v8_store(square_lanes, squares);
-        for (size_t r = 0; r < row_count; r++) {
-            const double unit = (double)unpower[r] * (double)unpower[r];
-            error[0] += (double)error_lanes[r] * unit;
-            error[1] += (double)square_lanes[r] * unit;
-        }
+        encoder_add_errors(errors, squares, unpower, row_count, error);
     }
 }
 
 static void refine_i8 JK_REFINE_ARGUMENTS {
     refiner_refine(JK_I8, rows, stride, row_count, columns, moments, size, strip, error);
+}
+
+static void refine_i6 JK_REFINE_ARGUMENTS {
+    refiner_refine(JK_I6, rows, stride, row_count, columns, moments, size, strip, error);
 }
 
 static void refine_nl4 JK_REFINE_ARGUMENTS {

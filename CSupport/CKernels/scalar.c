@@ -155,9 +155,8 @@ DEFINE_MATMUL_FLOAT(matmul_bf16, uint16_t, bf16_to_float)
 
 // The code of row r, column c (0 ..< 32) of a tile.
 JK_INLINE int32_t tile_code(jk_type type, const uint8_t *tile, int r, int c) {
-    if (type == JK_I8) return (int8_t)tile[c / 4 * 32 + 4 * r + c % 4];
-    const uint8_t byte = tile[c % 16 / 4 * 32 + 4 * r + c % 4];
-    return (int32_t)jk_nl4_grid[c < 16 ? byte & 15 : byte >> 4] - 64;
+    const int32_t stored = jk_tile_stored(type, tile, (size_t)r, (size_t)c);
+    return type == JK_NL4 ? (int32_t)jk_nl4_grid[stored] - 64 : stored;
 }
 
 // For each 32 columns, ascending: s = fma((float)dot, (float)group_scale * x_scale, s); at the end y = s * row_scale.
@@ -165,7 +164,7 @@ JK_INLINE int32_t tile_code(jk_type type, const uint8_t *tile, int r, int c) {
 JK_INLINE void matmul_tiles(jk_type type, const jk_matrix *w, const jk_rows *x, const uint32_t *index,
                             size_t first_token, size_t last_token, float *y, size_t y_stride, size_t first, size_t last) {
     const size_t group = jk_scale_group(type, w->columns), tiles = jk_parts(w->columns, JK_GROUP);
-    const size_t tile_size = type == JK_I8 ? JK_I8_TILE : JK_NL4_TILE, strip_size = jk_strip_size(type, w->columns);
+    const size_t tile_size = jk_tile_size(type), strip_size = jk_strip_size(type, w->columns);
     for (size_t strip = first; strip < last; strip++) {
         const uint8_t *header = (const uint8_t *)w->strips + strip * strip_size;
         const uint8_t *tile = header + jk_header_size(jk_parts(w->columns, group));
@@ -194,6 +193,10 @@ JK_INLINE void matmul_tiles(jk_type type, const jk_matrix *w, const jk_rows *x, 
 
 static void matmul_i8 JK_MATMUL_ARGUMENTS {
     matmul_tiles(JK_I8, w, x, index, first_token, last_token, y, y_stride, first, last);
+}
+
+static void matmul_i6 JK_MATMUL_ARGUMENTS {
+    matmul_tiles(JK_I6, w, x, index, first_token, last_token, y, y_stride, first, last);
 }
 
 static void matmul_nl4 JK_MATMUL_ARGUMENTS {

@@ -18,11 +18,12 @@ struct Convert: ParsableCommand {
   var output: String
 
   enum WeightType: String, ExpressibleByArgument, CaseIterable {
-    case int4, int8, bf16, f32
+    case int4, int6, int8, bf16, f32
 
     var storage: StorageType {
       switch self {
       case .int4: .int4
+      case .int6: .int6
       case .int8: .int8
       case .bf16: .bf16
       case .f32: .f32
@@ -37,6 +38,12 @@ struct Convert: ParsableCommand {
 
   @Option(help: "For int4: balanced keeps the sensitive matrices in 8 bits, small fewer of them.")
   var recipe: RecipeName?
+
+  @Option(
+    help: ArgumentHelp(
+      "For int4, in place of a recipe: the bits a weight may take on average, such as 4.7; 6 and 8 bits go where they gain most.",
+      valueName: "number"))
+  var bits: Double?
 
   @Option(
     help: ArgumentHelp(
@@ -56,17 +63,23 @@ struct Convert: ParsableCommand {
   @OptionGroup var threadOption: ThreadOption
 
   func validate() throws {
-    guard importance == nil || ([type.storage] + rule.map(\.rule.type)).contains(where: { $0 == .int4 || $0 == .int8 })
+    guard importance == nil || ([type.storage] + rule.map(\.rule.type)).contains(where: { $0.scaleGroup(columns: 32) != nil })
     else {
-      throw ValidationError("--importance goes with int4 and int8 only.")
+      throw ValidationError("--importance goes with int4, int6 and int8 only.")
     }
     guard recipe == nil || type == .int4 else { throw ValidationError("--recipe goes with --type int4 only.") }
+    guard bits == nil || (type == .int4 && recipe == nil) else {
+      throw ValidationError("--bits goes with --type int4 only, in place of a recipe.")
+    }
+    guard 1...16 ~= bits ?? 8 else { throw ValidationError("--bits takes a number from 1 to 16.") }
   }
 
   func run() throws {
     Interrupt.catchSignals()
     let base: Recipe =
-      type == .int4 ? (self.recipe == .small ? .small : .balanced) : .uniform(type.storage)
+      if let bits { try .meeting(bits: bits, checkpoint: source) } else if type == .int4 {
+        self.recipe == .small ? .small : .balanced
+      } else { .uniform(type.storage) }
     let recipe = base.preceded(by: rule.map(\.rule))
     let packing: JambaFileWriter.Packing =
       switch pack {

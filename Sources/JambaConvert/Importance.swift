@@ -7,7 +7,6 @@ struct Importance {
   /// Of the whole file.
   let checksum: UInt32
 
-  static let blockSize = ModelTensors.momentBlock
   /// What is added to a diagonal, in units of its mean: moments of a text are not those of all texts, and a text of few
   /// tokens leaves directions unseen.
   private static let damping: Float = 0.02
@@ -30,6 +29,7 @@ struct Importance {
   struct Moments: Sendable {
     /// `[blocks][size][size]`, diagonals positive; beyond the matrix zeros but for a small diagonal.
     let blocks: [Float]
+    let blockSize: Int
     /// The diagonals, `[columns]`.
     let columns: [Float]
   }
@@ -41,21 +41,23 @@ struct Importance {
       tensor.name != ModelTensors.embedding || isTied
     else { return nil }
     let name = ModelTensors.inputName(of: tensor.name)
-    let (size, columns) = (Importance.blockSize, tensor.shape[1])
-    let blockCount = (columns + size - 1) / size
-    guard let stored = file[name], stored.type == "F32", stored.shape == [blockCount, size, size] else {
+    let columns = tensor.shape[1]
+    guard let stored = file[name], stored.type == "F32", let size = stored.shape.last,
+      ModelTensors.momentBlocks.contains(size), size % 64 == 0, stored.shape == [(columns + size - 1) / size, size, size]
+    else {
       throw .unusable(
         path: file.path, reason: "\(name) is missing or of the wrong shape; calibrate the model that is converted")
     }
     let buffer: AlignedBuffer
     do { buffer = try AlignedBuffer(byteCount: stored.range.count) } catch { throw .outOfMemory }
     try unsafe file.read(stored.range, into: buffer.bytes)
-    var blocks = [Float](repeating: 0, count: blockCount * size * size)
+    var blocks = [Float](repeating: 0, count: stored.shape[0] * size * size)
     let isFinite = unsafe blocks.withUnsafeMutableBufferPointer { blocks in
       unsafe SourceTensor.convert(
         .f32, UnsafeRawPointer(buffer.base!), count: blocks.count, into: blocks.baseAddress!)
     }
-    var diagonal = (0..<columns).map { blocks[Importance.diagonal($0)] }
+    func place(_ column: Int) -> Int { column / size * size * size + column % size * (size + 1) }
+    var diagonal = (0..<columns).map { blocks[place($0)] }
     guard isFinite, diagonal.allSatisfy({ $0 >= 0 }) else {
       throw .damaged(path: file.path, reason: "\(name) holds numbers that are no moments")
     }
@@ -63,13 +65,9 @@ struct Importance {
     let added = mean > 0 ? Importance.damping * mean : 1
     guard added.isFinite else { throw .damaged(path: file.path, reason: "\(name) holds numbers that are no moments") }
     for column in diagonal.indices { diagonal[column] += added }
-    for column in 0..<blockCount * size {
-      blocks[Importance.diagonal(column)] = column < columns ? diagonal[column] : 1e-3 * added
+    for column in 0..<stored.shape[0] * size {
+      blocks[place(column)] = column < columns ? diagonal[column] : 1e-3 * added
     }
-    return Moments(blocks: blocks, columns: diagonal)
-  }
-
-  private static func diagonal(_ column: Int) -> Int {
-    column / blockSize * blockSize * blockSize + column % blockSize * (blockSize + 1)
+    return Moments(blocks: blocks, blockSize: size, columns: diagonal)
   }
 }

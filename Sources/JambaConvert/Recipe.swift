@@ -47,7 +47,7 @@ public struct Recipe: Sendable {
     self.init(name: name, rules: rules.map { Rule(pattern: $0.0, type: $0.1) })
   }
 
-  private init(name: String, rules: [Rule]) {
+  init(name: String, rules: [Rule]) {
     self.name = name
     self.rules = rules
   }

@@ -48,7 +48,7 @@ package struct SyntheticModel {
         position = tensor.offset + tensor.byteCount
         if tensor.type == .vector {
           try writer.append(vector(tensor.specification, &random))
-        } else if tensor.type == .int4 || tensor.type == .int8 {
+        } else if tensor.type.scaleGroup(columns: 32) != nil {
           let deviation = deviation(tensor.specification)
           let columns = tensor.specification.shape[1]
           try strips.write(

@@ -92,7 +92,7 @@ struct TensorEncoder {
           if let moments {
             unsafe sum.update(repeating: 0)
             unsafe jk_refine_strip(
-              type, floats, columns, count, columns, moments.blocks, Importance.blockSize, output, sum.baseAddress)
+              type, floats, columns, count, columns, moments.blocks, moments.blockSize, output, sum.baseAddress)
           }
           return unsafe (sum[0], sum[1])
         }
@@ -161,6 +161,7 @@ extension StorageType {
   var kernelType: jk_type {
     switch self {
     case .int4: JK_NL4
+    case .int6: JK_I6
     case .int8: JK_I8
     case .bf16: JK_BF16
     case .f32, .vector, .document: JK_F32

@@ -60,6 +60,7 @@ public func verify(
     let bound: Double =
       switch entry.type {
       case .int4: 0.5
+      case .int6: 0.1
       case .int8: 0.05
       case .bf16: 0.005
       case .f32, .vector, .document: 0

@@ -64,22 +64,37 @@ import Testing
     #expect(try #require(error).description.contains("x_proj"))
   }
 
-  @Test(arguments: ["moe", "dense", "long", "odd", "demo"], ["f32", "bf16", "int8", "balanced", "small"])
+  @Test(arguments: [4.7, 5.5, 7.5]) func aNumberOfBitsIsMet(bits: Double) throws {
+    let recipe = try Recipe.meeting(bits: bits, checkpoint: Fixtures.checkpoint("demo"))
+    let path = try convert(Fixtures.checkpoint("demo"), "m.jamba", recipe: recipe)
+    let found = try JambaFile(path: path).directory.bitsPerWeight
+    // What is left is less than the smallest step, which every class of matrices but the largest can take.
+    #expect(found <= bits && found > bits - 0.1)
+  }
+
+  @Test func tooFewBitsAreRefused() throws {
+    let error = #expect(throws: ConversionError.self) {
+      try Recipe.meeting(bits: 4.2, checkpoint: Fixtures.checkpoint("demo"))
+    }
+    #expect(try #require(error).description.contains("at least 4.5"))
+  }
+
+  @Test(arguments: ["moe", "dense", "long", "odd", "demo"], ["f32", "bf16", "int8", "int6", "balanced", "small"])
   func everyTypeVerifiesAgainstItsSource(fixture: String, recipe: String) throws {
-    let recipes = ["balanced": Recipe.balanced, "small": .small, "f32": .uniform(.f32), "bf16": .uniform(.bf16)]
+    let recipes = ["balanced": Recipe.balanced, "small": .small, "f32": .uniform(.f32), "bf16": .uniform(.bf16), "int6": .uniform(.int6)]
     let path = try convert(
       Fixtures.checkpoint(fixture), "model.jamba", recipe: recipes[recipe] ?? .uniform(.int8), packing: .automatic)
     let report = try verify(path, against: Fixtures.checkpoint(fixture), threads: 2) { _, _ in true }
     let worst = report.tensors[0].relativeError
-    // 20 dB for four bits, 40 dB for eight, half a unit of the eighth bit for bf16 (nothing where the source is bf16).
-    let bounds: [String: Double] = ["f32": 0, "bf16": 0.004, "int8": 0.01]
+    // 20 dB for four bits, 30 dB for six, 40 dB for eight, half a unit of the eighth bit for bf16 (nothing where the source is bf16).
+    let bounds: [String: Double] = ["f32": 0, "bf16": 0.004, "int8": 0.01, "int6": 0.032]
     let bound = bounds[recipe] ?? 0.1
     #expect(worst <= bound)
   }
 
   @Test func strideOfTheFormatIsThatOfTheKernels() {
     for columns in [1, 7, 31, 32, 33, 63, 64, 65, 96, 128, 1000, 2560] {
-      for (type, kernel) in [(StorageType.f32, JK_F32), (.bf16, JK_BF16), (.int8, JK_I8), (.int4, JK_NL4)] {
+      for (type, kernel) in [(StorageType.f32, JK_F32), (.bf16, JK_BF16), (.int8, JK_I8), (.int6, JK_I6), (.int4, JK_NL4)] {
         #expect(type.stripByteCount(columns: columns) == jk_strip_size(kernel, columns))
       }
     }

@@ -84,7 +84,7 @@ import Testing
   @Test func uselessImportance() throws {
     let config = try JSON.parse(bytes(of: checkpoint + "/config.json"))
     let configuration = try ModelConfiguration(config, generation: nil)
-    let size = ModelTensors.momentBlock
+    let size = 128
     var sound = TensorFile()
     for tensor in ModelTensors(configuration).all where tensor.kind == .matrix {
       let blocks = (tensor.shape[1] + size - 1) / size

@@ -104,7 +104,7 @@ import Testing
   }
 
   /// The same for quantized weights, which take other kernels.
-  @Test(arguments: [StorageType.int8, .int4, .bf16])
+  @Test(arguments: [StorageType.int8, .int6, .int4, .bf16])
   func quantizedBitsDependOnNothingElse(type: StorageType) throws {
     let path = folder.file("demo-\(type.name).jamba")
     let packed = folder.file("demo-\(type.name)-packed.jamba")

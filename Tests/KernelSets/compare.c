@@ -136,6 +136,7 @@ static matmul_kernel *matmul_of(const struct jk_kernels *kernels, jk_type type) 
     return type == JK_F32    ? kernels->matmul_f32
            : type == JK_BF16 ? kernels->matmul_bf16
            : type == JK_I8   ? kernels->matmul_i8
+           : type == JK_I6   ? kernels->matmul_i6
                              : kernels->matmul_nl4;
 }
 
@@ -149,7 +150,7 @@ static jk_matrix make_matrix(jk_type type, size_t rows, size_t columns, int byte
         uint16_t *stored = (uint16_t *)(void *)bytes;
         for (size_t i = 0; i < strips * columns * 8; i++) stored[i] = (uint16_t)(jk_bits(weights[i]) >> 16);
     }
-    if (type == JK_I8 || type == JK_NL4) {
+    if (jk_scale_group(type, columns)) {
         if (byte < 0) for (size_t i = 0; i < strips * size; i++) bytes[i] = (uint8_t)next();
         const float *scales = numbers(strips * 8, pattern);
         for (size_t i = 0; i < strips; i++) memcpy(bytes + i * size, scales + 8 * i, 32);
@@ -170,7 +171,7 @@ static jk_rows make_rows(size_t count, size_t columns, pattern pattern) {
 
 // Tokens 1 ..< 1 + count of a batch; once all strips, once those between the first and the last, and with an index.
 static void compare_product(jk_type type, size_t rows, size_t columns, size_t count, int byte, pattern pattern) {
-    static const char *names[] = {"matmul_f32", "matmul_bf16", "matmul_i8", "matmul_nl4"};
+    static const char *names[] = {"matmul_f32", "matmul_bf16", "matmul_i8", "matmul_nl4", "matmul_i6"};
     begin_case("%zu rows, %zu columns, %zu tokens, %s", rows, columns, count, pattern_names[pattern]);
     const jk_matrix w = make_matrix(type, rows, columns, byte, byte < 0 ? pattern : NORMAL);
     const jk_rows x = make_rows(count + 1, columns, pattern);
@@ -194,7 +195,7 @@ static void compare_products(void) {
     static const size_t rows[] = {1, 7, 8, 9, 15, 16, 17, 24, 40};
     static const size_t tokens[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 31, 33, 46};
     static const int extremes[] = {0x00, 0x7F, 0x80, 0x81, 0xFF, 0xF0, 0x0F};
-    for (size_t type = JK_F32; type <= JK_NL4; type++) {
+    for (size_t type = JK_F32; type <= JK_I6; type++) {
         size_t turn = 0;
         for (size_t c = 0; c < COUNT(columns); c++)
             for (size_t r = 0; r < COUNT(rows); r++) {
@@ -391,8 +392,8 @@ static void compare_encoders(size_t columns, size_t rows, size_t important, patt
     const float *weights = numbers(rows * columns, pattern);
     float *importance = numbers(columns, NORMAL);
     for (size_t i = 0; i < columns; i++) importance[i] = fabsf(importance[i]) + 1e-3f;
-    for (jk_type type = JK_I8; type <= JK_NL4; type++) {
-        const char *name = type == JK_I8 ? "encode_i8" : "encode_nl4";
+    for (jk_type type = JK_I8; type <= JK_I6; type++) {
+        const char *name = type == JK_I8 ? "encode_i8" : type == JK_I6 ? "encode_i6" : "encode_nl4";
         const size_t size = jk_strip_size(type, columns);
         uint8_t *strips[2];
         double errors[2][2] = {{0}};
@@ -427,7 +428,8 @@ static void compare_refiners(size_t columns, size_t rows, pattern pattern) {
             block[i * BLOCK + i] += 0.5f;
         }
     }
-    for (jk_type type = JK_I8; type <= JK_NL4; type++) {
+    for (jk_type type = JK_I8; type <= JK_I6; type++) {
+        const char *name = type == JK_I8 ? "refine_i8" : type == JK_I6 ? "refine_i6" : "refine_nl4";
         const size_t size = jk_strip_size(type, columns);
         uint8_t *strips[2];
         double errors[2][2] = {{0}};
@@ -437,8 +439,8 @@ static void compare_refiners(size_t columns, size_t rows, pattern pattern) {
             jk_refine_strip_by(i ? set : scalar, type, weights, columns, rows, columns, moments[0], BLOCK, strips[i],
                                errors[i]);
         }
-        same_bytes(type == JK_I8 ? "refine_i8" : "refine_nl4", strips[0], strips[1], size);
-        same_bytes(type == JK_I8 ? "refine_i8" : "refine_nl4", errors[0], errors[1], sizeof errors[0]);
+        same_bytes(name, strips[0], strips[1], size);
+        same_bytes(name, errors[0], errors[1], sizeof errors[0]);
     }
 }
 

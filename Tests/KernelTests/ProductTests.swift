@@ -111,7 +111,7 @@ import Testing
   }
 
   /// Reads the strips by the description in CKernels.h, not by the code that wrote them.
-  @Test(arguments: [JK_I8, JK_NL4], [32, 64, 192, 200]) func quantizedProductsAgreeWithTheLayout(
+  @Test(arguments: [JK_I8, JK_I6, JK_NL4], [32, 64, 192, 200]) func quantizedProductsAgreeWithTheLayout(
     type: jk_type, width: Int
   ) {
     var random = Random(4)
@@ -121,7 +121,7 @@ import Testing
     x.quantize(Engine(JK_SCALAR))
     let y = matrix.multiply(Engine(JK_SCALAR), x, count: 1)
     let grid: [Int] = [0, 12, 22, 31, 39, 46, 53, 59, 65, 71, 77, 83, 91, 99, 109, 121]
-    let group = type == JK_I8 && width % 64 == 0 ? 64 : 32
+    let group = type != JK_NL4 && width % 64 == 0 ? 64 : 32
     let groups = (width + group - 1) / group
     let header = (32 + 8 * groups + 63) / 64 * 64
     for row in 0..<rows {
@@ -139,6 +139,11 @@ import Testing
         if type == JK_I8 {
           let byte = matrix.bytes[strip + header + tile * 256 + c / 4 * 32 + 4 * r + c % 4]
           code = Int(Int8(bitPattern: byte))
+        } else if type == JK_I6 {
+          let start = strip + header + tile * 192
+          let low = matrix.bytes[start + c % 16 / 4 * 32 + 4 * r + c % 4]
+          let high = matrix.bytes[start + 128 + c / 16 * 32 + 4 * r + c % 4]
+          code = Int(c < 16 ? low & 15 : low >> 4) + 16 * Int(high >> (2 * (c % 16 / 4)) & 3) - 32
         } else {
           let byte = matrix.bytes[strip + header + tile * 128 + c % 16 / 4 * 32 + 4 * r + c % 4]
           code = grid[Int(c < 16 ? byte & 15 : byte >> 4)] - 64

@@ -40,14 +40,17 @@ import Testing
     // less 0.3 dB for scales of 8 bits.
     let i8 = quality(JK_I8, rows: 16, columns: 512, weights)
     #expect(i8.1 > 44)
+    // In the same way 31.5 levels to a side of it: 10 log10(12 (31.5 / 2.6)^2) = 32.5 dB.
+    let i6 = quality(JK_I6, rows: 16, columns: 512, weights)
+    #expect(i6.1 > 32.2)
     // 8 bits of fraction: an error of at most 2^-9, uniform: 10 log10(3) + 54 = 59 dB at worst of the binade, more
     // than 10 log10(3 x 4^8) = 52.9 dB.
     #expect(quality(JK_BF16, rows: 16, columns: 512, weights).1 > 52.9)
-    for (reported, found) in [nl4, i8] { #expect(abs(reported - found) < 0.01) }
+    for (reported, found) in [nl4, i6, i8] { #expect(abs(reported - found) < 0.01) }
   }
 
   /// The search does no worse than the scale that maps the largest weight to the grid's end, with exact scales.
-  @Test(arguments: [JK_NL4, JK_I8]) func heavyTails(type: jk_type) {
+  @Test(arguments: [JK_NL4, JK_I6, JK_I8]) func heavyTails(type: jk_type) {
     var random = Random(42)
     let (rows, columns) = (8, 512)
     // A ratio of normal numbers has Cauchy's tails; the bound keeps the sums meaningful.
@@ -55,7 +58,7 @@ import Testing
       max(-20, min(20, random.normal() / max(0.2, abs(random.normal()))))
     }
     let group = jk_scale_group(type, columns)
-    let codes = type == JK_NL4 ? jk_nl4_codes : (-127...127).map(Float.init)
+    let codes = type == JK_NL4 ? jk_nl4_codes : type == JK_I6 ? (-32...31).map(Float.init) : (-127...127).map(Float.init)
     var noise = 0.0
     var signal = 0.0
     for first in stride(from: 0, to: weights.count, by: group) {
@@ -105,7 +108,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [JK_I8, JK_NL4]) func unusualRows(type: jk_type) {
+  @Test(arguments: [JK_I8, JK_I6, JK_NL4]) func unusualRows(type: jk_type) {
     let columns = 64
     // Zeros, the smallest numbers, the largest, and one weight alone.
     var weights = [Float](repeating: 0, count: 8 * columns)
@@ -117,16 +120,18 @@ import Testing
     weights[3 * columns + 5] = 0.25
     let matrix = Matrix(type, rows: 8, columns: columns, weights: weights)
     let decoded = Buffer(columns)
+    let group = jk_scale_group(type, columns)
     var value = matrix.value
     // Half of the largest step: 13 between the codes of NL4 near the larger end, 57; 1 of 127 for I8. Scales of 8
     // bits are off by less than 1 %, as no group here is far below another of its row.
-    let bound: Float = type == JK_NL4 ? 6.5 / 57 + 0.01 : 0.5 / 127 + 0.01
+    let bound: Float = type == JK_NL4 ? 6.5 / 57 + 0.01 : type == JK_I6 ? 0.5 / 31 + 0.01 : 0.5 / 127 + 0.01
     for row in 0..<8 {
       jk_decode_row(&value, row, decoded.pointer)
-      for first in stride(from: 0, to: columns, by: 32) {
-        let part = weights[row * columns + first..<row * columns + first + 32]
+      // Steps are those of the weights that share a scale.
+      for first in stride(from: 0, to: columns, by: group) {
+        let part = weights[row * columns + first..<row * columns + first + group]
         let largest = part.map(abs).max()!
-        for column in first..<first + 32 {
+        for column in first..<first + group {
           let error = abs(decoded[column] - weights[row * columns + column])
           // Rows below 2^-100 are stored as zeros.
           #expect(error <= (largest < 0x1p-100 ? largest : largest * bound))

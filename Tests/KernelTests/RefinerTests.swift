@@ -64,7 +64,7 @@ import Testing
   }
 
   /// The error of products with real inputs, before and after.
-  @Test(arguments: [JK_I8, JK_NL4], [96, 128, 256]) func refinementLowersTheErrorOfProducts(type: jk_type, columns: Int) {
+  @Test(arguments: [JK_I8, JK_I6, JK_NL4], [96, 128, 256]) func refinementLowersTheErrorOfProducts(type: jk_type, columns: Int) {
     var random = Random(52)
     let (count, size) = (600, 128)
     let weights = random.normals(8 * columns)
@@ -113,7 +113,7 @@ import Testing
     #expect(abs(sums[1] / power - 1) < 1e-4)
   }
 
-  @Test(arguments: [JK_I8, JK_NL4]) func everyInstructionSetRefinesTheSame(type: jk_type) {
+  @Test(arguments: [JK_I8, JK_I6, JK_NL4]) func everyInstructionSetRefinesTheSame(type: jk_type) {
     var random = Random(53)
     for columns in [1, 31, 64, 100, 192] {
       for rows in [1, 8] {

@@ -193,4 +193,4 @@ final class Matrix {
   }
 }
 
-let types = [JK_F32, JK_BF16, JK_I8, JK_NL4]
+let types = [JK_F32, JK_BF16, JK_I8, JK_I6, JK_NL4]

@@ -36,10 +36,13 @@ enum {
 //   JK_NL4   strip = header, then C'/32 tiles of 128 bytes: 4 dword planes of 32 bytes; byte 4r+k of plane j holds
 //            row r, column 4j+k in its low nibble and column 16+4j+k in its high nibble: an index into jk_nl4_grid,
 //            whose entry minus 64 is the weight's code. Group: 32 columns.
+//   JK_I6    strip = header, then C'/32 tiles of 192 bytes: 4 planes with the low 4 bits of code + 32, placed as in JK_NL4,
+//            then 2 planes with the upper 2 bits: bits 2i and 2i+1 of byte 4r+k of plane j are those of row r, column
+//            16j+4i+k. Codes: -32...31. Group: as JK_I8.
 //   header = 8 floats (scale of each row), then 8 signed bytes per group ([group][row]), zeros up to a multiple of 64.
 //
 // weight = row scale x group scale x code.
-typedef enum { JK_F32 = 0, JK_BF16 = 1, JK_I8 = 2, JK_NL4 = 3 } jk_type;
+typedef enum { JK_F32 = 0, JK_BF16 = 1, JK_I8 = 2, JK_NL4 = 3, JK_I6 = 4 } jk_type;
 
 extern const uint8_t jk_nl4_grid[16];
 
@@ -49,7 +52,7 @@ typedef struct {
     uint32_t rows, columns;
 } jk_matrix;
 
-// Columns that share a scale: 64 or 32 for JK_I8, 32 for JK_NL4, 0 for the others.
+// Columns that share a scale: 64 or 32 for JK_I8 and JK_I6, 32 for JK_NL4, 0 for the others.
 size_t jk_scale_group(jk_type type, size_t columns);
 
 // Bytes of one strip. The caller has checked `columns` <= 2^31.
@@ -75,7 +78,7 @@ void jk_encode_strip_by(const struct jk_kernels *kernels, jk_type type, const fl
 // best value given all others (coordinate descent), in JK_REFINE_SWEEPS sweeps: e' M e never grows, but for rounding.
 // Adds to `error` as jk_encode_strip, which should have been called without counting its own.
 // The result does not depend on the instruction set.
-enum { JK_REFINE_BLOCK = 512, JK_REFINE_SWEEPS = 6 };
+enum { JK_REFINE_BLOCK = 512, JK_REFINE_SWEEPS = 2 };
 void jk_refine_strip(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
                      const float *moments, size_t size, void *strip, double error[2]);
 void jk_refine_strip_by(const struct jk_kernels *kernels, jk_type type, const float *rows, size_t stride,
@@ -129,8 +132,8 @@ typedef struct {
 // ---------------------------------------------------------------------------------------------- activations
 
 // A batch of activation rows: one row a token. `stride` is a multiple of 32; columns from the logical width to the
-// stride are zero in `values`. The quantized copy is written by jk_quantize and read by products with JK_I8 and JK_NL4
-// matrices: int8 codes and, for each 32 columns, a scale and an offset, -64 x the sum of the codes: what products with
+// stride are zero in `values`. The quantized copy is written by jk_quantize and read by products with JK_I8, JK_I6 and
+// JK_NL4 matrices: int8 codes and, for each 32 columns, a scale and an offset, -64 x the sum of the codes: what products with
 // the int4 grid's entries, which exceed the weights' codes by 64, have to begin with.
 typedef struct {
     float *values;     // [rows][stride]
@@ -149,7 +152,7 @@ void jk_quantize(const jk_engine *engine, const jk_rows *x, size_t count);
 // JK_F32, JK_BF16: read x->values; in double precision, where every product is exact, two partial sums over the even and
 // the odd columns, ascending; y = (float)(s0 + s1). These types are the reference that others are measured against, and
 // some models magnify the rounding of float sums a thousandfold.
-// JK_I8, JK_NL4: read the quantized copy; the dot product of 32 columns is exact in int32; then, groups ascending,
+// JK_I8, JK_I6, JK_NL4: read the quantized copy; the dot product of 32 columns is exact in int32; then, groups ascending,
 // s = fma((float)dot, (float)group_scale * x_scale, s); at the end y = s * row_scale.
 void jk_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, const uint32_t *index, size_t count,
                float *y, size_t y_stride);

@@ -5,19 +5,21 @@ import JambaFormat
 public final class Calibration {
   private let session: Session
   private let bos: Int32?
+  /// The most columns of a block.
+  private let blockLimit: Int
   /// By `ModelTensors.inputName`.
   private var inputs: [String: Moments] = [:]
   private var failure: JambaError?
 
   /// A sum over `tokenCount` tokens, `[blocks][size][size]`.
   private final class Moments {
-    let columns: Int
+    let blockSize: Int
     let sums: AlignedBuffer
     var tokenCount = 0
 
-    init(columns: Int) throws(JambaError) {
-      self.columns = columns
-      let byteCount = Calibration.valueCount(columns) * 4
+    init(columns: Int, blockLimit: Int) throws(JambaError) {
+      blockSize = ModelTensors.momentBlock(columns: columns, limit: blockLimit)
+      let byteCount = Calibration.valueCount(columns, blockSize) * 4
       do throws(SystemError) { sums = try AlignedBuffer(byteCount: byteCount) } catch {
         throw .outOfMemory(byteCount: byteCount)
       }
@@ -29,14 +31,22 @@ public final class Calibration {
     }
   }
 
-  private static let blockSize = ModelTensors.momentBlock
-  private static func blockCount(_ columns: Int) -> Int { (columns + blockSize - 1) / blockSize }
-  private static func valueCount(_ columns: Int) -> Int { blockCount(columns) * blockSize * blockSize }
+  /// As many tokens of its layer's experts an expert's mean is mixed with.
+  private static let sharedTokenCount: Float = 128
 
-  /// The session is the calibration's own from now on. Memory for the moments comes on top of the model's plan: 512 bytes
-  /// for each column of each input.
-  public init(_ session: Session) {
+  private static func blockCount(_ columns: Int, _ blockSize: Int) -> Int { (columns + blockSize - 1) / blockSize }
+  private static func valueCount(_ columns: Int, _ blockSize: Int) -> Int {
+    blockCount(columns, blockSize) * blockSize * blockSize
+  }
+
+  /// The session is the calibration's own from now on. Memory for the moments comes on top of the model's plan: up to
+  /// `4 blockLimit` bytes for each column of each input.
+  ///
+  /// - Parameter blockLimit: The most columns of a block, a multiple of 64 from 64 to 512.
+  public init(_ session: Session, blockLimit: Int) {
+    precondition(ModelTensors.momentBlocks.contains(blockLimit) && blockLimit % 64 == 0, "no size of a block")
     self.session = session
+    self.blockLimit = blockLimit
     bos = session.model.configuration.bosTokenID.map { Int32($0) }
   }
 
@@ -61,17 +71,28 @@ public final class Calibration {
       if let known = inputs[name] {
         moments = known
       } else {
-        moments = try Moments(columns: product.matrix.columns)
+        moments = try Moments(columns: product.matrix.columns, blockLimit: blockLimit)
         inputs[name] = moments
       }
-      engine.addMoments(of: product, blockSize: Calibration.blockSize, to: moments.sums)
+      engine.addMoments(of: product, blockSize: moments.blockSize, to: moments.sums)
       moments.tokenCount += product.count
     } catch { failure = error }
   }
 
+  /// Whether the moments can be written to a path, to be asked before hours of work.
+  ///
+  /// - Throws: `format` when they cannot.
+  public static func checkOutput(_ path: String) throws(JambaError) {
+    do throws(SystemError) {
+      guard !FileSystem.isDirectory(path) else { throw SystemError.isFolder }
+      _ = try FileDescriptor.create(path + ".partial")
+      FileSystem.remove(path + ".partial")
+    } catch { throw .format(.system(action: "write", path: path, error)) }
+  }
+
   /// Writes the means as safetensors: for every input a float32 tensor `[blocks, size, size]`. An expert's mean is drawn
-  /// towards that of its layer's experts, as if it had seen as many tokens of it as a block has columns: experts seen rarely or
-  /// never are judged by the others.
+  /// towards that of its layer's experts, as if it had seen 128 tokens of it: experts seen rarely or never are judged by the
+  /// others.
   ///
   /// - Throws: `format` when the file cannot be written; then there is none.
   public func write(to path: String) throws(JambaError) {
@@ -83,10 +104,11 @@ public final class Calibration {
     var offset = 0
     for specification in specifications {
       let columns = specification.shape[1]
-      let (size, end) = (Calibration.blockSize, offset + Calibration.valueCount(columns) * 4)
+      let size = ModelTensors.momentBlock(columns: columns, limit: blockLimit)
+      let end = offset + Calibration.valueCount(columns, size) * 4
       header += offset == 0 ? "" : ","
       header +=
-        "\"\(specification.name)\":{\"dtype\":\"F32\",\"shape\":[\(Calibration.blockCount(columns)),\(size),\(size)],"
+        "\"\(specification.name)\":{\"dtype\":\"F32\",\"shape\":[\(Calibration.blockCount(columns, size)),\(size),\(size)],"
       header += "\"data_offsets\":[\(offset),\(end)]}"
       offset = end
     }
@@ -129,7 +151,7 @@ public final class Calibration {
       guard let group = Calibration.group(of: specification.name), let moments = inputs[specification.name] else {
         continue
       }
-      var total = result[group] ?? ([Float](repeating: 0, count: Calibration.valueCount(moments.columns)), 0)
+      var total = result[group] ?? ([Float](repeating: 0, count: moments.sums.byteCount / 4), 0)
       result[group] = nil
       moments.add(to: &total.sums)
       total.tokenCount += moments.tokenCount
@@ -141,17 +163,17 @@ public final class Calibration {
   private func mean(
     of specification: TensorSpecification, _ layers: [String: (sums: [Float], tokenCount: Int)]
   ) -> [Float] {
-    let size = Calibration.blockSize
-    var values = [Float](repeating: 0, count: Calibration.valueCount(specification.shape[1]))
+    let size = ModelTensors.momentBlock(columns: specification.shape[1], limit: blockLimit)
+    var values = [Float](repeating: 0, count: Calibration.valueCount(specification.shape[1], size))
     var weight: Float = 0
     if let moments = inputs[specification.name] {
       moments.add(to: &values)
       weight = Float(moments.tokenCount)
     }
     if let layer = Calibration.group(of: specification.name).flatMap({ layers[$0] }) {
-      let share = Float(size) / Float(layer.tokenCount)
+      let share = Calibration.sharedTokenCount / Float(layer.tokenCount)
       for index in values.indices { values[index] += share * layer.sums[index] }
-      weight += Float(size)
+      weight += Calibration.sharedTokenCount
     }
     for index in values.indices { values[index] /= max(weight, 1) }
     // What was not summed is symmetric.

@@ -127,6 +127,7 @@ struct WeightView {
     case .f32: type = JK_F32
     case .bf16: type = JK_BF16
     case .int8: type = JK_I8
+    case .int6: type = JK_I6
     case .int4: type = JK_NL4
     case .document, .vector:
       throw .format(.invalidModel(path: file.path, reason: "\(name) is stored as \(entry.type.name), not as a matrix"))

@@ -14,7 +14,7 @@ struct Matrix: @unchecked Sendable {  // weights are never written
   var columns: Int { unsafe Int(raw.columns) }
 
   /// Whether products with it read the int8 copy of the activations.
-  var readsCodes: Bool { unsafe raw.type == JK_I8 || raw.type == JK_NL4 }
+  var readsCodes: Bool { unsafe raw.type != JK_F32 && raw.type != JK_BF16 }
 
   var storesFullPrecision: Bool { unsafe raw.type == JK_F32 }
 

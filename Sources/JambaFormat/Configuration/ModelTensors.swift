@@ -38,8 +38,14 @@ public struct ModelTensors: Sendable {
     return matrix
   }
 
-  /// Columns of a block of moments.
-  package static let momentBlock = 128
+  /// How many columns a block of moments may have: multiples of 64.
+  package static let momentBlocks = 64...512
+
+  /// Blocks as equal as may be, of at most `limit` columns.
+  package static func momentBlock(columns: Int, limit: Int) -> Int {
+    let count = (columns + limit - 1) / limit
+    return ((columns + count - 1) / count + 63) / 64 * 64
+  }
 
   /// The three matrices of expert `expert` of a layer, in the order of its segment.
   public func expert(_ expert: Int, ofLayer layer: Int) -> [TensorSpecification] {

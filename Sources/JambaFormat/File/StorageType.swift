@@ -11,6 +11,8 @@ public enum StorageType: UInt8, Sendable, CaseIterable {
   case int8 = 4
   /// 4 bit non-uniform (NL4), a scale per 32 columns.
   case int4 = 5
+  /// 6 bit, a scale per 64 (or 32) columns.
+  case int6 = 6
 
   public var name: String {
     switch self {
@@ -20,6 +22,7 @@ public enum StorageType: UInt8, Sendable, CaseIterable {
     case .bf16: "bf16"
     case .int8: "int8"
     case .int4: "int4"
+    case .int6: "int6"
     }
   }
 
@@ -31,7 +34,7 @@ public enum StorageType: UInt8, Sendable, CaseIterable {
   /// Columns that share a scale; nil for types without scales.
   public func scaleGroup(columns: Int) -> Int? {
     switch self {
-    case .int8: columns % 64 == 0 ? 64 : 32
+    case .int8, .int6: columns % 64 == 0 ? 64 : 32
     case .int4: 32
     default: nil
     }
@@ -45,10 +48,10 @@ public enum StorageType: UInt8, Sendable, CaseIterable {
     case .document, .vector: return nil
     case .f32: return columns * 32
     case .bf16: return columns * 16
-    case .int8, .int4:
+    case .int8, .int6, .int4:
       let groups = (columns + scaleGroup(columns: columns)! - 1) / scaleGroup(columns: columns)!
       let header = (32 + 8 * groups + 63) / 64 * 64
-      return header + tiles * (self == .int8 ? 256 : 128)
+      return header + tiles * (self == .int8 ? 256 : self == .int6 ? 192 : 128)
     }
   }
 
@@ -68,7 +71,7 @@ public enum StorageType: UInt8, Sendable, CaseIterable {
         total = product
       }
       return total
-    case .f32, .bf16, .int8, .int4:
+    case .f32, .bf16, .int8, .int6, .int4:
       guard shape.count == 2, shape[0] <= StorageType.maximumExtent,
         let strip = stripByteCount(columns: shape[1])
       else { return nil }

@@ -14,6 +14,7 @@ public struct SystemError: Error, Equatable, CustomStringConvertible, Sendable {
 
   package static var last: SystemError { SystemError(code: errno) }
   package static let outOfMemory = SystemError(code: ENOMEM)
+  package static let isFolder = SystemError(code: EISDIR)
   package static let noSpace = SystemError(code: ENOSPC)
 
   public init(code: Int32) { self.code = code }
