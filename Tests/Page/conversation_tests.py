@@ -140,6 +140,27 @@ class ConversationTests(PageTest):
         if self.server:
             self.assertEqual(messages[1]["content"], answer)
 
+    def test_two_tabs(self):
+        self.ask("From the first tab")
+        other = self.page.context.new_page()
+        other.goto(self.url)
+        self.answered(2, other)
+        self.ask("Once more")
+        self.answered(4, other)
+        self.assertEqual(self.texts(other), self.texts())
+        other.click("#new-chat")
+        self.ask("From the second tab", other)
+        self.page.wait_for_function("() => document.querySelectorAll('#list li').length === 2")
+        self.assertEqual(self.page.locator("article").count(), 4)
+
+    def test_full_storage(self):
+        self.page.evaluate("() => { Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }; }")
+        self.ask("Hello")
+        self.assertIn("not kept", self.page.inner_text("#notice"))
+        self.ask("It goes on")
+        self.page.click("#new-chat")
+        self.assertEqual(self.page.locator("article").count(), 0)
+
     def test_damaged_storage(self):
         self.page.evaluate("""() => {
             localStorage["jamba.chat.a"] = "{";
