@@ -184,8 +184,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pieces = re.findall(r"\s*\S{1,3}", answer)
         for piece in pieces:
             self.piece(content=piece)
-            if said == "slow":
-                time.sleep(0.03)
+            time.sleep(0.03 if said == "slow" else 0.002)
         self.end(request, "length" if request.get("max_tokens") else "stop", len(pieces))
 
     def piece(self, **delta):
