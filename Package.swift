@@ -11,10 +11,18 @@ let package = Package(
     .library(name: "Jamba", targets: ["Jamba"]),
     .library(name: "JambaConvert", targets: ["JambaConvert"]),
     .library(name: "JambaC", type: .dynamic, targets: ["JambaC"]),
+    .library(name: "JambaServer", targets: ["JambaServer"]),
     .executable(name: "jamba", targets: ["JambaCLI"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    // The server alone. Without its traits it leaves out the configuration library and the whole of Foundation.
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+    // What its interface speaks of.
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
+    .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.0.0"),
   ],
   targets: [
     .systemLibrary(
@@ -30,11 +38,20 @@ let package = Package(
     .target(
       name: "Jamba", dependencies: ["JambaFormat", "JambaTemplate", "CKernels"],
       swiftSettings: library),
+    .target(
+      name: "JambaServer",
+      dependencies: [
+        "Jamba", "JambaFormat", .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"), .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      resources: [.embedInCode("Page/index.html")], swiftSettings: [.strictMemorySafety()]),
     .target(name: "JambaC", dependencies: ["CJamba", "Jamba", "JambaFormat"], swiftSettings: library),
     .executableTarget(
       name: "JambaCLI",
       dependencies: [
-        "CLineEditor", "Jamba", "JambaConvert", "JambaFormat", "JambaTemplate",
+        "CLineEditor", "Jamba", "JambaConvert", "JambaFormat", "JambaServer", "JambaTemplate",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -61,6 +78,8 @@ let package = Package(
     .testTarget(name: "JambaConvertTests", dependencies: ["JambaConvert", "JambaFormat", "CKernels", "TestSupport"]),
     .testTarget(name: "JambaTests", dependencies: ["Jamba", "JambaConvert", "JambaFormat", "TestSupport"]),
     .testTarget(name: "ChatTests", dependencies: ["Jamba", "JambaConvert", "JambaFormat", "TestSupport"]),
+    .testTarget(
+      name: "JambaServerTests", dependencies: ["JambaServer", "Jamba", "JambaConvert", "JambaFormat", "TestSupport"]),
     .testTarget(
       name: "JambaCLITests", dependencies: ["JambaCLI", "JambaFormat", "TestSupport"], exclude: ["Fixtures"]),
   ]

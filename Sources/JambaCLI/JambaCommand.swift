@@ -20,7 +20,7 @@ struct JambaCommand: ParsableCommand {
     version: toolVersion,
     subcommands: [
       Convert.self, Calibrate.self, Inspect.self, Plan.self, Verify.self, Unpack.self, Chat.self, Generate.self, Tokenize.self,
-      Render.self, Logits.self, Perplexity.self, Bench.self,
+      Render.self, Logits.self, Perplexity.self, Bench.self, Serve.self,
     ])
 }
 

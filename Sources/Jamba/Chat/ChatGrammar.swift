@@ -35,17 +35,24 @@ enum ChatGrammar {
       case .single: .sequence([newline, call, newline, .text(tools.closing)])
       case .list:
         .sequence([
-          .text("["), newline, call, .any(.sequence([.text(","), .optional(.scalars(ScalarSet(of: " \n"))), call])),
+          .text("["), newline, call,
+          options.allowsSeveralCalls
+            ? .any(.sequence([.text(","), .optional(.scalars(ScalarSet(of: " \n"))), call])) : .empty,
           newline, .text("]" + tools.closing),
         ])
       }
     let body: Expression
     if options.toolUse == .required {
       let once = Expression.sequence([.text(tools.opening), block])
-      body = tools == .list ? once : .sequence([once, .any(.sequence([newline, once]))])
+      body =
+        tools == .list || !options.allowsSeveralCalls ? once : .sequence([once, .any(.sequence([newline, once]))])
     } else {
       let text = try rules.number(of: "#text")
-      rules.define(text, try search(tools.opening, &rules, mayEnd: true, then: .sequence([block, .rule(text)])))
+      rules.define(
+        text,
+        try search(
+          tools.opening, &rules, mayEnd: true,
+          then: options.allowsSeveralCalls ? .sequence([block, .rule(text)]) : block))
       body = .rule(text)
     }
     try finish(&rules, body, style)

@@ -84,6 +84,8 @@ public struct ChatOptions: Sendable {
   public var tools: [JSON]
   /// Whether the model is held to them.
   public var toolUse: ToolUse
+  /// Whether an answer that is held to the tools may hold several calls; with false it ends with the first one.
+  public var allowsSeveralCalls = true
   /// Texts the model may refer to, as the template wants them (`title`, `text` …).
   public var documents: [JSON]
   /// More variables of the template, such as `knobs` or `enable_thinking`. They are the program's word: names of control

@@ -2,11 +2,14 @@ import JambaFormat
 import JambaTemplate
 
 /// A rendered conversation, ready to be encoded.
-struct Prompt {
+package struct Prompt {
   let text: MarkedText
   let marker: Marker?
   /// How the answer is read.
   let parsing: AnswerParser.Style
+
+  /// The tokens, in which names of control tokens in messages stay text.
+  package func tokens(_ tokenizer: Tokenizer) -> [Int32] { tokenizer.encode(text) }
 
   /// The text with the answer, as a later rendering should begin.
   func continued(by answer: String) -> String {
@@ -15,6 +18,15 @@ struct Prompt {
 }
 
 extension JambaModel {
+  /// Whether the chat template knows thoughts.
+  package var thinksAloud: Bool { chatFormat.thinks }
+
+  /// Whether the chat template shows a way of calling tools that is known.
+  package var callsTools: Bool { chatFormat.toolStyle != nil }
+
+  /// Whether sessions see a window of the text, unless they are told otherwise: then a text has no end.
+  package var hasWindow: Bool { preferredLayout.window != nil }
+
   /// The conversation as the model's chat template prints it. Without a template the messages' texts follow one another.
   public func render(
     _ messages: [ChatMessage], options: ChatOptions = ChatOptions(), addGenerationPrompt: Bool = true
@@ -28,10 +40,10 @@ extension JambaModel {
   public func promptTokens(
     _ messages: [ChatMessage], options: ChatOptions = ChatOptions(), addGenerationPrompt: Bool = true
   ) throws(JambaError) -> [Int32] {
-    try requireTokenizer().encode(prompt(messages, options, addGenerationPrompt: addGenerationPrompt).text)
+    try prompt(messages, options, addGenerationPrompt: addGenerationPrompt).tokens(requireTokenizer())
   }
 
-  func prompt(
+  package func prompt(
     _ messages: [ChatMessage], _ options: ChatOptions, addGenerationPrompt: Bool = true
   ) throws(JambaError) -> Prompt {
     let untrusted: [JSON] = messages.map { json($0) } + options.tools + options.documents
@@ -48,7 +60,8 @@ extension JambaModel {
     if options.toolUse != .free {
       guard !options.tools.isEmpty else { throw .invalidOption("calls are to fit the tools, but there are no tools") }
       guard chatFormat.toolStyle != nil else {
-        throw .invalidOption("calls are to fit the tools, but the chat template shows no way of calling them that is known")
+        throw .invalidOption(
+          "calls are to fit the tools, but the chat template shows no way of calling them that is known")
       }
     }
     var context = options.variables

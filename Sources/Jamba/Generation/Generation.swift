@@ -12,16 +12,19 @@ public struct GenerationOptions: Sendable {
   public var stopsAtEnd: Bool
   /// What the answer may look like; in a chat without the thoughts before it.
   public var grammar: Grammar?
+  /// Whether pieces say how probable their token was, and how many of the most probable ones they name; nil for no.
+  public var topLogProbabilities: Int?
 
   public init(
     sampling: Sampling = Sampling(), maxTokens: Int = 512, stop: [String] = [], stopsAtEnd: Bool = true,
-    grammar: Grammar? = nil
+    grammar: Grammar? = nil, topLogProbabilities: Int? = nil
   ) {
     self.sampling = sampling
     self.maxTokens = maxTokens
     self.stop = stop
     self.stopsAtEnd = stopsAtEnd
     self.grammar = grammar
+    self.topLogProbabilities = topLogProbabilities
   }
 }
 
@@ -41,6 +44,8 @@ public enum FinishReason: String, Sendable {
 public struct Usage: Sendable, Equatable {
   /// Tokens of the prompt as given, whether computed or taken from a snapshot.
   public let promptTokens: Int
+  /// Those of the prompt that were not computed, but taken from a snapshot.
+  public let cachedTokens: Int
   /// Tokens generated.
   public let completionTokens: Int
 }
@@ -55,6 +60,8 @@ public struct Piece: Sendable, Equatable {
   public var reasoning = ""
   /// In a chat with tools: the calls that are complete with this token.
   public var toolCalls: [ToolCall] = []
+  /// How probable the token was, where that was asked for.
+  public var logProbabilities: LogProbabilities?
   /// Set on the last piece.
   public let finishReason: FinishReason?
   /// Set on the last piece.
@@ -72,6 +79,7 @@ public final class Generation {
   private var detokenizer: StreamingDetokenizer?
   private var stops: StopMatcher
   private let promptTokenCount: Int
+  private var cachedTokenCount = 0
   private var generated = 0
   private var pendingToken: Int32?
   private var isFinished = false
@@ -90,6 +98,10 @@ public final class Generation {
   ) throws(JambaError) {
     guard options.maxTokens >= 0 else {
       throw .invalidOption("the number of tokens is \(options.maxTokens), which is negative")
+    }
+    if let count = options.topLogProbabilities, !(0...LogProbabilities.limit ~= count) {
+      throw .invalidOption(
+        "\(count) most probable tokens are asked for, which is not within 0...\(LogProbabilities.limit)")
     }
     self.session = session
     self.options = options
@@ -113,7 +125,23 @@ public final class Generation {
   }
 
   /// Tokens so far.
-  public var usage: Usage { Usage(promptTokens: promptTokenCount, completionTokens: generated) }
+  public var usage: Usage {
+    Usage(promptTokens: promptTokenCount, cachedTokens: cachedTokenCount, completionTokens: generated)
+  }
+
+  /// Begins after a prompt.
+  fileprivate func read(
+    _ tokens: [Int32], _ progress: (Int) -> Bool, _ isCancelled: () -> Bool
+  ) throws(JambaError) {
+    cachedTokenCount = try session.withCore { (core) throws(JambaError) in
+      var prompt = tokens
+      if prompt.isEmpty, core.tokens.isEmpty {
+        guard let bos = core.model.configuration.bosTokenID else { throw .emptyPrompt }
+        prompt = [Int32(bos)]
+      }
+      return min(try core.read(prompt, progress: progress, isCancelled: isCancelled), tokens.count)
+    }
+  }
 
   /// The next piece; nil after the last one. Computes one step of the model.
   ///
@@ -130,20 +158,23 @@ public final class Generation {
     let pending = pendingToken
     pendingToken = nil
     var sampler = self.sampler
-    let token = try session.withCore { (core) throws(JambaError) in
+    let (token, probabilities) = try session.withCore { (core) throws(JambaError) in
       if let pending { try core.step(pending, limit: options.maxTokens - generated) }
       let token = core.sample(&sampler, allowed: allowed)
       core.continuation = Continuation(generator: sampler.generator, token: token)
-      return token
+      let probabilities = options.topLogProbabilities.map { count in
+        core.withLogits { LogProbabilities(of: token, $0, top: count) }
+      }
+      return (token, probabilities)
     }
     self.sampler = sampler
     generated += 1
-    if endTokens.contains(token) { return finish(.stop, token: token) }
+    if endTokens.contains(token) { return finish(.stop, token: token, probabilities) }
     pendingToken = token
     do throws(GrammarError) { try constraint?.advance(token) } catch { throw .grammar(error) }
     let text = stops.push(detokenizer?.push(token) ?? "")
-    if stops.hasMatched { return finish(.stop, token: token, text: text) }
-    return piece(token, text, nil)
+    if stops.hasMatched { return finish(.stop, token: token, text: text, probabilities) }
+    return piece(token, text, probabilities, nil)
   }
 
   /// The prompt and the answer as the session's tokens spell them, marks included; nil after a stop text, which is cut from
@@ -151,7 +182,9 @@ public final class Generation {
   var promptAndAnswer: String? { stops.hasMatched ? nil : prompt?.continued(by: answer) }
 
   /// Takes text apart and records it.
-  private func piece(_ token: Int32?, _ text: String, _ reason: FinishReason?) -> Piece {
+  private func piece(
+    _ token: Int32?, _ text: String, _ probabilities: LogProbabilities?, _ reason: FinishReason?
+  ) -> Piece {
     answer += text
     var parts = parser.push(text)
     if reason != nil {
@@ -164,8 +197,8 @@ public final class Generation {
     message.toolCalls += parts.toolCalls
     let reason = reason == .stop && !message.toolCalls.isEmpty ? .toolCalls : reason
     return Piece(
-      token: token, text: parts.text, reasoning: parts.reasoning, toolCalls: parts.toolCalls, finishReason: reason,
-      usage: reason == nil ? nil : usage)
+      token: token, text: parts.text, reasoning: parts.reasoning, toolCalls: parts.toolCalls,
+      logProbabilities: probabilities, finishReason: reason, usage: reason == nil ? nil : usage)
   }
 
   /// Puts the last piece's token into the session, where it is part of the text.
@@ -184,14 +217,16 @@ public final class Generation {
     pendingToken = continuation.token
   }
 
-  private func finish(_ reason: FinishReason, token: Int32? = nil, text: String = "") -> Piece {
+  private func finish(
+    _ reason: FinishReason, token: Int32? = nil, text: String = "", _ probabilities: LogProbabilities? = nil
+  ) -> Piece {
     isFinished = true
     var text = text
     if !stops.hasMatched {
       text += stops.push(detokenizer?.finish() ?? "")
       if !stops.hasMatched { text += stops.finish() }
     }
-    return piece(token, text, reason)
+    return piece(token, text, probabilities, reason)
   }
 }
 
@@ -212,7 +247,7 @@ extension Session {
   }
 
   /// Appends what is left of a chat's prompt and generates the answer.
-  func generate(
+  package func generate(
     tokens: [Int32], options: GenerationOptions, answering prompt: Prompt, _ chat: ChatOptions,
     progress: (Int) -> Bool, isCancelled: () -> Bool
   ) throws(JambaError) -> Generation {
@@ -224,14 +259,7 @@ extension Session {
   private func generate(
     _ tokens: [Int32], _ generation: Generation, _ progress: (Int) -> Bool, _ isCancelled: () -> Bool
   ) throws(JambaError) -> Generation {
-    try withCore { (core) throws(JambaError) in
-      var prompt = tokens
-      if prompt.isEmpty, core.tokens.isEmpty {
-        guard let bos = core.model.configuration.bosTokenID else { throw .emptyPrompt }
-        prompt = [Int32(bos)]
-      }
-      try core.read(prompt, progress: progress, isCancelled: isCancelled)
-    }
+    try generation.read(tokens, progress, isCancelled)
     return generation
   }
 
@@ -241,7 +269,9 @@ extension Session {
   /// - Throws: `emptyPrompt` when nothing was generated since the session's last other token; `invalidOption` for a
   ///   grammar, which cannot be taken up in the middle.
   public func continueGenerating(options: GenerationOptions = GenerationOptions()) throws(JambaError) -> Generation {
-    guard options.grammar == nil else { throw .invalidOption("a grammar cannot be taken up in the middle of an answer") }
+    guard options.grammar == nil else {
+      throw .invalidOption("a grammar cannot be taken up in the middle of an answer")
+    }
     let generation = try Generation(self, options, promptTokenCount: 0, afterText: true)
     let continuation = try withCore { (core) throws(JambaError) in core.continuation }
     guard let continuation else { throw .emptyPrompt }

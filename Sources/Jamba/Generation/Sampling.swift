@@ -3,7 +3,7 @@ import JambaFormat
 
 /// How the next token is chosen from the logits.
 ///
-/// Applied in this order: repetition penalty, temperature, top-k, min-p, top-p, then a draw with the seeded generator.
+/// Applied in this order: bias, repetition penalty, temperature, top-k, min-p, top-p, then a draw with the seeded generator.
 public struct Sampling: Sendable, Equatable {
   /// 0 takes the most probable token every time.
   public var temperature: Float
@@ -18,6 +18,8 @@ public struct Sampling: Sendable, Equatable {
   public var repetitionPenalty: Float
   /// How many of the last tokens the penalty looks at.
   public var repetitionWindow: Int
+  /// What is added to the logits of tokens; none as a rule. Tokens outside the vocabulary are passed over.
+  public var logitBias: [Int32: Float] = [:]
   /// Where the draws begin; the same seed and the same logits give the same tokens.
   public var seed: UInt64
 
@@ -48,6 +50,9 @@ public struct Sampling: Sendable, Equatable {
     }
     guard repetitionWindow >= 0 else {
       throw .invalidOption("the repetition window is \(repetitionWindow), which is negative")
+    }
+    for (token, bias) in logitBias where !bias.isFinite {
+      throw .invalidOption("the bias of token \(token) is \(bias), which is not a finite number")
     }
   }
 }
@@ -94,8 +99,10 @@ public struct Sampler: Sendable {
   mutating func sample(_ logits: Span<Float>, history: [Int32], allowed: TokenMask?) -> Int32 {
     var penalized: Set<Int32> = []
     if sampling.repetitionPenalty != 1 { penalized = Set(history.suffix(sampling.repetitionWindow)) }
+    let hasBias = !sampling.logitBias.isEmpty
     func logit(_ index: Int) -> Float {
-      let value = logits[index]
+      var value = logits[index]
+      if hasBias { value += sampling.logitBias[Int32(index)] ?? 0 }
       guard penalized.contains(Int32(index)) else { return value }
       return value > 0 ? value / sampling.repetitionPenalty : value * sampling.repetitionPenalty
     }

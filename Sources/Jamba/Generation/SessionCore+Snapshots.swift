@@ -18,10 +18,12 @@ extension SessionCore {
   }
 
   /// Appends tokens to the text, from a snapshot as far as one has been kept of what text and tokens make together.
+  ///
+  /// - Returns: how many of the tokens came from the snapshot.
   mutating func read(
     _ new: [Int32], progress: (Int) -> Bool, isCancelled: () -> Bool
-  ) throws(JambaError) {
-    guard !new.isEmpty else { return }
+  ) throws(JambaError) -> Int {
+    guard !new.isEmpty else { return 0 }
     let (before, text) = (tokens.count, tokens + new)
     if let snapshot = model.sessionMemory.snapshots.longestPrefix(of: text[...], state.layout),
       snapshot.tokenCount > before
@@ -32,6 +34,7 @@ extension SessionCore {
     try append(
       Array(text[tokens.count...]), progress: { progress(reused + $0) }, isCancelled: isCancelled)
     keepSnapshot(withLogits: true)
+    return reused
   }
 
   mutating func rewind(to count: Int, progress: (Int) -> Bool) throws(JambaError) {

@@ -1,0 +1,130 @@
+import ArgumentParser
+import Jamba
+import JambaFormat
+import JambaServer
+
+struct Serve: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Serves a model to OpenAI clients and browsers.",
+    discussion: """
+      The page is at http://127.0.0.1:8080/, the API at http://127.0.0.1:8080/v1. Only this machine can reach them unless \
+      --host says otherwise; then give --api-key-file, too. Ctrl-C and SIGTERM let running answers finish.
+      """)
+
+  @Argument(help: "A .jamba file.")
+  var model: String
+
+  @Option(help: "The address to listen on.")
+  var host = "127.0.0.1"
+
+  @Option(help: "The port to listen on; 0 takes a free one.")
+  var port = 8080
+
+  @Option(help: ArgumentHelp("Answers that are generated at the same time.", valueName: "n"))
+  var sessions = 4
+
+  @Option(help: ArgumentHelp("Requests that may wait for one of them; more are refused.", valueName: "n"))
+  var queue = 32
+
+  @Option(help: ArgumentHelp("The model's name to clients; the file's when not given.", valueName: "name"))
+  var name: String?
+
+  @Option(name: [.customShort("n"), .long], help: "The most tokens of an answer whose request does not say.")
+  var maxTokens = 4096
+
+  @Option(
+    help: ArgumentHelp(
+      "Memory for the states of earlier conversations, 1GiB when not given; at most a sixteenth of all.",
+      valueName: "size")
+  )
+  var cache: ByteSize?
+
+  @Option(help: ArgumentHelp("A file of API keys, one a line: requests must bring one.", valueName: "file"))
+  var apiKeyFile: String?
+
+  @Option(help: ArgumentHelp("A name that the server may be called by; may be given several times.", valueName: "name"))
+  var allowedHost: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "An origin whose pages may call the server, such as https://chat.example; may be given several times.",
+      valueName: "origin"))
+  var corsOrigin: [String] = []
+
+  @Option(help: ArgumentHelp("How long running answers may go on when the server stops.", valueName: "seconds"))
+  var grace = 30
+
+  @Option(help: ArgumentHelp("A chat template to use instead of the model's.", valueName: "file"))
+  var chatTemplate: String?
+
+  @OptionGroup var contextOption: ContextOption
+  @OptionGroup var speculation: SpeculationOption
+  @OptionGroup var attention: AttentionOptions
+  @OptionGroup var loading: LoadingOptions
+
+  func validate() throws {
+    guard 0...65535 ~= port else { throw ValidationError("--port takes a number from 0 to 65535.") }
+    guard 1...256 ~= sessions else { throw ValidationError("--sessions takes a number from 1 to 256.") }
+    guard 0...10_000 ~= queue else { throw ValidationError("--queue takes a number from 0 to 10000.") }
+    guard maxTokens > 0 else { throw ValidationError("-n takes a number from 1 on.") }
+    guard 0...3600 ~= grace else { throw ValidationError("--grace takes a number from 0 to 3600.") }
+  }
+
+  func run() throws {
+    let template = try chatTemplate.map { String(decoding: try contents(of: $0), as: UTF8.self) }
+    var options = ServerOptions(modelName: name ?? Serve.name(of: self.model))
+    options.host = host
+    options.port = port
+    options.sessions = sessions
+    options.queueLimit = queue
+    options.defaultMaxTokens = maxTokens
+    options.allowedHosts = allowedHost
+    options.corsOrigins = corsOrigin
+    options.graceSeconds = grace
+    options.apiKeys = try keys()
+    var modelOptions = loading.options(
+      context: contextOption.context, attention: attention, draft: speculation.draft, chatTemplate: template)
+    modelOptions.sessions = sessions
+    modelOptions.snapshotByteCount = cache?.byteCount ?? Serve.usualCacheByteCount
+    let server = JambaServer(try JambaModel.open(self.model, options: modelOptions), options: options)
+    let outcome = Monitor<Result<Void, any Error>?>(nil)
+    let address = host.contains(":") ? "[\(host)]" : host
+    Task {
+      let result: Result<Void, any Error>
+      do {
+        try await server.run { Terminal.report("Listening on http://\(address):\($0)/") }
+        result = .success(())
+      } catch { result = .failure(error) }
+      outcome.withLock { $0 = result }
+      outcome.signal(.result)
+    }
+    do { try outcome.wait(for: .result, { $0 }).get() } catch let error as ServerError {
+      throw CommandFailure("\(error)")
+    }
+  }
+
+  /// A server has the conversations of many to remember.
+  private static let usualCacheByteCount = 1 << 30
+
+  private static func name(of path: String) -> String {
+    let file = path.split(separator: "/").last.map(String.init) ?? path
+    return file.hasSuffix(".jamba") ? String(file.dropLast(".jamba".count)) : file
+  }
+
+  private func keys() throws -> [String] {
+    guard let apiKeyFile else { return [] }
+    let keys = String(decoding: try contents(of: apiKeyFile), as: UTF8.self).split(whereSeparator: \.isNewline)
+      .map { $0.trimmed }.filter { !$0.isEmpty }
+    guard !keys.isEmpty else { throw CommandFailure("\(apiKeyFile) holds no API key") }
+    return keys
+  }
+}
+
+extension Substring {
+  /// Without white space at its ends.
+  fileprivate var trimmed: String {
+    var text = drop { $0.isWhitespace }
+    while text.last?.isWhitespace ?? false { text.removeLast() }
+    return String(text)
+  }
+}

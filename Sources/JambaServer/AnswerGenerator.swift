@@ -1,0 +1,147 @@
+import Jamba
+import JambaFormat
+
+/// Generates an answer, on the thread that calls `run`, and tells its job what comes.
+struct AnswerGenerator {
+  private let model: JambaModel
+  private let options: ServerOptions
+  private let metrics: Metrics
+  private let job: Job
+  private let isAborted: () -> Bool
+
+  init(_ model: JambaModel, _ options: ServerOptions, _ metrics: Metrics, _ job: Job, isAborted: @escaping () -> Bool) {
+    self.model = model
+    self.options = options
+    self.metrics = metrics
+    self.job = job
+    self.isAborted = isAborted
+  }
+
+  private var isCancelled: Bool { job.isCancelled || isAborted() }
+
+  func run() {
+    var usage = AnswerUsage()
+    do throws(JambaError) {
+      guard !isCancelled else { throw .cancelled }
+      var options = GenerationOptions(
+        sampling: job.request.sampling, stop: job.request.stop, grammar: try grammar(),
+        topLogProbabilities: job.request.topLogProbabilities)
+      let prompts = try prompts()
+      for (place, prompt) in prompts.enumerated() {
+        options.maxTokens = try room(after: prompt.tokens.count)
+        for attempt in 0..<job.request.choiceCount {
+          options.sampling.seed = job.request.sampling.seed &+ UInt64(attempt)
+          let choice = place * job.request.choiceCount + attempt
+          try answer(prompt, options, choice: choice, isFirst: attempt == 0, &usage)
+        }
+      }
+      metrics.countTokens(usage)
+      job.finish(.ended(usage))
+    } catch {
+      job.finish(.failed(Failure(error)))
+    }
+  }
+
+  /// A prompt's tokens; of a chat also how its answer is read.
+  private struct Reading {
+    let tokens: [Int32]
+    var chat: (prompt: Prompt, options: ChatOptions)?
+  }
+
+  private func prompts() throws(JambaError) -> [Reading] {
+    switch job.request.source {
+    case .chat(let messages, let options):
+      let prompt = try model.prompt(messages, options)
+      return [Reading(tokens: prompt.tokens(try model.requireTokenizer()), chat: (prompt, options))]
+    case .texts(let prompts):
+      var readings: [Reading] = []
+      for prompt in prompts {
+        switch prompt {
+        case .tokens(let tokens): readings.append(Reading(tokens: tokens))
+        case .text(let text): readings.append(Reading(tokens: try model.requireTokenizer().encode(text)))
+        }
+      }
+      return readings
+    }
+  }
+
+  private func grammar() throws(JambaError) -> Grammar? {
+    do throws(GrammarError) {
+      switch job.request.form {
+      case .free: return nil
+      case .schema(let schema): return try Grammar(jsonSchema: schema)
+      case .grammar(let text): return try Grammar(gbnf: text)
+      }
+    } catch { throw .grammar(error) }
+  }
+
+  /// The most tokens that an answer may have: what the request asks for, within the context.
+  private func room(after promptTokenCount: Int) throws(JambaError) -> Int {
+    let wanted = job.request.maxTokens ?? options.defaultMaxTokens
+    guard let context = model.textLimit else { return wanted }
+    guard promptTokenCount < context else { throw .contextFull(limit: context) }
+    return min(wanted, context - promptTokenCount)
+  }
+
+  private func answer(
+    _ prompt: Reading, _ options: GenerationOptions, choice: Int, isFirst: Bool, _ usage: inout AnswerUsage
+  ) throws(JambaError) {
+    let start = monotonicSeconds()
+    let session = try model.makeSession(options: SessionOptions(snapshotInterval: AnswerGenerator.snapshotInterval))
+    var hasBegun = choice > 0
+    // The first chunk is in, or all of it: what could be refused has been.
+    func begin() {
+      if !hasBegun { job.tell(.began) }
+      hasBegun = true
+    }
+    func progress(_ done: Int) -> Bool {
+      begin()
+      return !isCancelled
+    }
+    let generation =
+      if let chat = prompt.chat {
+        try session.generate(
+          tokens: prompt.tokens, options: options, answering: chat.prompt, chat.options, progress: progress,
+          isCancelled: { isCancelled })
+      } else {
+        try session.generate(
+          tokens: prompt.tokens, options: options, progress: progress, isCancelled: { isCancelled })
+      }
+    begin()
+    let read = monotonicSeconds()
+    var last: Double?
+    while let piece = try generation.next(isCancelled: { isCancelled }) {
+      let now = monotonicSeconds()
+      if let before = last {
+        metrics.observeGap(now - before)
+        usage.decodeSeconds += now - before
+        usage.decodedTokens += 1
+      } else if choice == 0 {
+        metrics.observeFirstToken(now - job.arrivalSeconds)
+      }
+      last = now
+      if !piece.reasoning.isEmpty { usage.reasoningTokens += 1 }
+      if piece.finishReason == .cancelled {
+        try session.checkpoint()
+        throw .cancelled
+      }
+      job.tell(.piece(piece, choice: choice))
+    }
+    // The next turn of the conversation begins here.
+    try session.checkpoint()
+    if isFirst {
+      usage.promptTokens += generation.usage.promptTokens
+      usage.cachedTokens += generation.usage.cachedTokens
+      usage.promptSeconds += read - start
+    }
+    usage.completionTokens += generation.usage.completionTokens
+  }
+
+  /// Sparser than a lone session's: the conversations of all clients share the memory for snapshots.
+  private static let snapshotInterval = 2048
+}
+
+extension JambaModel {
+  /// Tokens that a text may have, prompt and answer: what memory is kept for. nil with a window, where texts have no end.
+  var textLimit: Int? { hasWindow ? nil : plan.context }
+}

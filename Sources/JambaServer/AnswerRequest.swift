@@ -1,0 +1,127 @@
+import Jamba
+import JambaFormat
+
+/// What a client wants generated: both endpoints' common form.
+package struct AnswerRequest: Sendable {
+  /// What is gone on from.
+  package enum Source: Sendable {
+    case chat([ChatMessage], ChatOptions)
+    /// One or several prompts, each with answers of its own.
+    case texts([CompletionPrompt])
+
+    var promptCount: Int {
+      switch self {
+      case .chat: 1
+      case .texts(let prompts): prompts.count
+      }
+    }
+  }
+
+  package enum CompletionPrompt: Sendable, Equatable {
+    case text(String)
+    case tokens([Int32])
+  }
+
+  /// What an answer may look like. Compiled where it is used: it is work.
+  enum Form: Sendable {
+    case free
+    case schema(JSON)
+    case grammar(String)
+  }
+
+  package var source: Source
+  package var sampling: Sampling
+  /// nil for the server's own limit.
+  package var maxTokens: Int?
+  package var stop: [String]
+  var form = Form.free
+  package var topLogProbabilities: Int?
+  /// Answers to each prompt.
+  package var choiceCount: Int
+  package var streams: Bool
+  package var includesUsage: Bool
+
+  /// The answer's parameters that both endpoints know; `source`, form and log-probabilities are the endpoint's.
+  init(_ parameters: inout Parameters, source: Source, modelName: String, vocabularyCount: Int) throws(Failure) {
+    self.source = source
+    if let name = try parameters.string("model"), name != modelName {
+      throw Failure(
+        .notFound, "there is no model \"\(name)\" here, only \"\(modelName)\"", code: "model_not_found",
+        parameter: "model")
+    }
+    streams = try parameters.bool("stream") ?? false
+    includesUsage = try AnswerRequest.includesUsage(&parameters, streams: streams)
+    let limits = [
+      try parameters.integer("max_tokens", in: 0...Int.max),
+      try parameters.integer("max_completion_tokens", in: 0...Int.max),
+    ].compactMap { $0 }
+    maxTokens = limits.min()
+    choiceCount = try parameters.integer("n", in: 1...Limits.choices) ?? 1
+    stop = try AnswerRequest.stops(&parameters)
+    sampling = try AnswerRequest.sampling(&parameters, vocabularyCount: vocabularyCount)
+    for name in ["frequency_penalty", "presence_penalty"] { try parameters.fixed(name) { $0.double == 0 } }
+    try parameters.fixed("store") { $0.bool == false }
+    parameters.ignore(["user", "metadata", "service_tier", "prompt_cache_key", "safety_identifier"])
+    if let grammar = try parameters.string("grammar") { form = .grammar(grammar) }
+  }
+
+  private static func includesUsage(_ parameters: inout Parameters, streams: Bool) throws(Failure) -> Bool {
+    guard let options = try parameters.object("stream_options") else { return false }
+    guard streams else { throw .invalid("stream_options", "\"stream_options\" goes with \"stream\": true") }
+    var members = Parameters(options, path: "stream_options.")
+    let includesUsage = try members.bool("include_usage") ?? false
+    members.ignore(["include_obfuscation"])
+    try members.finish()
+    return includesUsage
+  }
+
+  private static func stops(_ parameters: inout Parameters) throws(Failure) -> [String] {
+    guard let value = parameters.value("stop") else { return [] }
+    let texts = value.string.map { [$0] } ?? value.array?.compactMap(\.string)
+    guard let texts, texts.count == value.array?.count ?? 1 else {
+      throw .invalid("stop", "\"stop\" is neither a string nor a list of strings")
+    }
+    guard texts.count <= Limits.stops, texts.allSatisfy({ 1...Limits.stopBytes ~= $0.utf8.count }) else {
+      throw .invalid(
+        "stop", "\"stop\" holds more than \(Limits.stops) texts, or one of none or over \(Limits.stopBytes) bytes")
+    }
+    return texts
+  }
+
+  private static func sampling(_ parameters: inout Parameters, vocabularyCount: Int) throws(Failure) -> Sampling {
+    var sampling = Sampling(temperature: 1)
+    if let value = try parameters.float("temperature") { sampling.temperature = value }
+    if let value = try parameters.float("top_p") { sampling.topP = value }
+    if let value = try parameters.integer("top_k", in: 0...Int.max) { sampling.topK = value }
+    if let value = try parameters.float("min_p") { sampling.minP = value }
+    for name in ["repeat_penalty", "repetition_penalty"] {
+      if let value = try parameters.float(name) { sampling.repetitionPenalty = value }
+    }
+    if let value = try parameters.integer("repeat_last_n", in: 0...65536) { sampling.repetitionWindow = value }
+    // Without a seed every answer is another one.
+    let seed = try parameters.integer("seed", in: Int.min...Int.max)
+    sampling.seed = seed.map { UInt64(bitPattern: Int64($0)) } ?? UInt64.random(in: 0 ... .max)
+    sampling.logitBias = try biases(&parameters, vocabularyCount: vocabularyCount)
+    do throws(JambaError) { try sampling.validate() } catch { throw Failure(error) }
+    return sampling
+  }
+
+  private static func biases(_ parameters: inout Parameters, vocabularyCount: Int) throws(Failure) -> [Int32: Float] {
+    let object = try parameters.object("logit_bias") ?? [:]
+    guard object.count <= Limits.biases else {
+      throw .invalid("logit_bias", "\"logit_bias\" names more than \(Limits.biases) tokens")
+    }
+    var biases: [Int32: Float] = [:]
+    for (name, value) in object.members {
+      guard let token = Int32(name), 0..<vocabularyCount ~= Int(token), let bias = value.double, -100...100 ~= bias
+      else {
+        throw .invalid(
+          "logit_bias",
+          "\"logit_bias\" holds \"\(name.prefix(20))\": it takes ids of the vocabulary of \(vocabularyCount) and numbers within -100...100"
+        )
+      }
+      biases[token] = Float(bias)
+    }
+    return biases
+  }
+}

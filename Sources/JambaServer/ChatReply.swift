@@ -1,0 +1,117 @@
+import Jamba
+import JambaFormat
+
+/// The wording of /v1/chat/completions.
+struct ChatReply: Reply {
+  private let head: ReplyHead
+  private let tokenizer: Tokenizer?
+  private var choices: [Choice]
+
+  private struct Choice {
+    var message = ChatMessage.assistant("")
+    var callIDs: [String] = []
+    var probabilities: [JSON] = []
+    var finishReason: FinishReason?
+  }
+
+  init(_ request: AnswerRequest, modelName: String, tokenizer: Tokenizer?) {
+    head = ReplyHead(prefix: "chatcmpl-", modelName: modelName, includesUsage: request.includesUsage)
+    self.tokenizer = tokenizer
+    choices = Array(repeating: Choice(), count: request.choiceCount)
+  }
+
+  private func chunk(_ choice: Int, _ delta: JSONObject, _ probabilities: [JSON] = [], _ reason: FinishReason? = nil)
+    -> JSON
+  {
+    head.chunk(
+      "chat.completion.chunk",
+      [
+        .object([
+          "index": .integer(choice), "delta": .object(delta),
+          "logprobs": probabilities.isEmpty ? .null : .object(["content": .array(probabilities)]),
+          "finish_reason": reason?.json ?? .null,
+        ])
+      ])
+  }
+
+  func opening(choice: Int) -> [JSON] { [chunk(choice, ["role": .string("assistant"), "content": .string("")])] }
+
+  mutating func chunks(_ piece: Piece, choice: Int) -> [JSON] {
+    var delta: JSONObject = [:]
+    if !piece.reasoning.isEmpty { delta["reasoning_content"] = .string(piece.reasoning) }
+    if !piece.text.isEmpty { delta["content"] = .string(piece.text) }
+    if !piece.toolCalls.isEmpty {
+      delta["tool_calls"] = .array(
+        piece.toolCalls.map { call in
+          let id = "call_" + ReplyHead.randomText()
+          defer { choices[choice].callIDs.append(id) }
+          return ChatReply.json(call, id: id, index: choices[choice].callIDs.count)
+        })
+    }
+    let probabilities = probabilities(of: piece)
+    var chunks: [JSON] = []
+    if delta.count > 0 || !probabilities.isEmpty { chunks.append(chunk(choice, delta, probabilities)) }
+    if let reason = piece.finishReason { chunks.append(chunk(choice, [:], [], reason)) }
+    return chunks
+  }
+
+  func closing(_ usage: AnswerUsage) -> JSON { head.closing("chat.completion.chunk", usage) }
+
+  mutating func add(_ piece: Piece, choice: Int) {
+    choices[choice].message.content += piece.text
+    if !piece.reasoning.isEmpty {
+      choices[choice].message.reasoning = (choices[choice].message.reasoning ?? "") + piece.reasoning
+    }
+    choices[choice].message.toolCalls += piece.toolCalls
+    choices[choice].probabilities += probabilities(of: piece)
+    choices[choice].finishReason = piece.finishReason ?? choices[choice].finishReason
+  }
+
+  func whole(_ usage: AnswerUsage) -> JSON {
+    let list = choices.enumerated().map { index, choice -> JSON in
+      var message: JSONObject = ["role": .string("assistant")]
+      let calls = choice.message.toolCalls
+      message["content"] = calls.isEmpty || !choice.message.content.isEmpty ? .string(choice.message.content) : .null
+      message["refusal"] = .null
+      if let reasoning = choice.message.reasoning { message["reasoning_content"] = .string(reasoning) }
+      if !calls.isEmpty {
+        message["tool_calls"] = .array(
+          calls.map { ChatReply.json($0, id: "call_" + ReplyHead.randomText(), index: nil) })
+      }
+      return .object([
+        "index": .integer(index), "message": .object(message),
+        "logprobs": choice.probabilities.isEmpty ? .null : .object(["content": .array(choice.probabilities)]),
+        "finish_reason": choice.finishReason?.json ?? .null,
+      ])
+    }
+    return head.whole("chat.completion", list, usage)
+  }
+
+  private static func json(_ call: ToolCall, id: String, index: Int?) -> JSON {
+    var object: JSONObject = [:]
+    if let index { object["index"] = .integer(index) }
+    object["id"] = .string(id)
+    object["type"] = .string("function")
+    object["function"] = .object(["name": .string(call.name), "arguments": .string(call.arguments.text())])
+    return .object(object)
+  }
+
+  private func probabilities(of piece: Piece) -> [JSON] {
+    guard let found = piece.logProbabilities else { return [] }
+    func entry(_ entry: LogProbabilities.Entry) -> JSONObject {
+      let text = TokenText(entry.token, tokenizer)
+      return [
+        "token": .string(text.text), "logprob": .number(ReplyNumbers.finite(entry.value)),
+        "bytes": .array(text.bytes.map { .integer(Int($0)) }),
+      ]
+    }
+    var object = entry(found.chosen)
+    object["top_logprobs"] = .array(found.top.map { .object(entry($0)) })
+    return [.object(object)]
+  }
+}
+
+enum ReplyNumbers {
+  /// JSON has no infinities: what is impossible is as good as e to the power of -9999, as in OpenAI's answers.
+  static func finite(_ value: Float) -> Double { max(Double(value), -9999) }
+}

@@ -1,0 +1,85 @@
+import Jamba
+import JambaFormat
+
+/// The wording of /v1/completions.
+struct CompletionReply: Reply {
+  private let head: ReplyHead
+  private let tokenizer: Tokenizer?
+  private var choices: [Choice]
+
+  private struct Choice {
+    var text = ""
+    var probabilities = Probabilities()
+    var finishReason: FinishReason?
+    /// Characters that tokens with probabilities have had so far.
+    var offset = 0
+  }
+
+  private struct Probabilities {
+    var tokens: [JSON] = []
+    var values: [JSON] = []
+    var top: [JSON] = []
+    var offsets: [JSON] = []
+
+    var json: JSON {
+      tokens.isEmpty
+        ? .null
+        : .object([
+          "tokens": .array(tokens), "token_logprobs": .array(values), "top_logprobs": .array(top),
+          "text_offset": .array(offsets),
+        ])
+    }
+  }
+
+  init(_ request: AnswerRequest, modelName: String, tokenizer: Tokenizer?) {
+    head = ReplyHead(prefix: "cmpl-", modelName: modelName, includesUsage: request.includesUsage)
+    self.tokenizer = tokenizer
+    choices = Array(repeating: Choice(), count: request.source.promptCount * request.choiceCount)
+  }
+
+  private func json(_ choice: Int, _ text: String, _ probabilities: Probabilities, _ reason: FinishReason?) -> JSON {
+    .object([
+      "text": .string(text), "index": .integer(choice), "logprobs": probabilities.json,
+      "finish_reason": reason?.json ?? .null,
+    ])
+  }
+
+  func opening(choice: Int) -> [JSON] { [] }
+
+  mutating func chunks(_ piece: Piece, choice: Int) -> [JSON] {
+    var probabilities = Probabilities()
+    add(piece, choice, to: &probabilities)
+    if piece.text.isEmpty, probabilities.tokens.isEmpty, piece.finishReason == nil { return [] }
+    return [head.chunk("text_completion", [json(choice, piece.text, probabilities, piece.finishReason)])]
+  }
+
+  func closing(_ usage: AnswerUsage) -> JSON { head.closing("text_completion", usage) }
+
+  mutating func add(_ piece: Piece, choice: Int) {
+    choices[choice].text += piece.text
+    var probabilities = choices[choice].probabilities
+    add(piece, choice, to: &probabilities)
+    choices[choice].probabilities = probabilities
+    choices[choice].finishReason = piece.finishReason ?? choices[choice].finishReason
+  }
+
+  func whole(_ usage: AnswerUsage) -> JSON {
+    head.whole(
+      "text_completion",
+      choices.enumerated().map { json($0, $1.text, $1.probabilities, $1.finishReason) }, usage)
+  }
+
+  private mutating func add(_ piece: Piece, _ choice: Int, to probabilities: inout Probabilities) {
+    guard let found = piece.logProbabilities else { return }
+    let text = TokenText(found.chosen.token, tokenizer).text
+    probabilities.tokens.append(.string(text))
+    probabilities.values.append(.number(ReplyNumbers.finite(found.chosen.value)))
+    var top: JSONObject = [:]
+    for entry in found.top {
+      top[TokenText(entry.token, tokenizer).text] = .number(ReplyNumbers.finite(entry.value))
+    }
+    probabilities.top.append(.object(top))
+    probabilities.offsets.append(.integer(choices[choice].offset))
+    choices[choice].offset += text.unicodeScalars.count
+  }
+}

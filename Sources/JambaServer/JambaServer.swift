@@ -1,0 +1,85 @@
+import Hummingbird
+import HummingbirdCore
+public import Jamba
+import JambaFormat
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+
+/// A model behind HTTP, with the endpoints of OpenAI's API that docs/SERVER.md lists and a page for browsers.
+public struct JambaServer: Sendable {
+  private let model: JambaModel
+  private let options: ServerOptions
+
+  public init(_ model: JambaModel, options: ServerOptions) {
+    self.model = model
+    self.options = options
+  }
+
+  /// Serves until SIGINT or SIGTERM, or the task's cancellation: then answers are finished, but not for longer than
+  /// `graceSeconds`.
+  ///
+  /// - Parameter onListening: called with the port once requests are taken.
+  /// - Throws: `ServerError`.
+  public func run(onListening: @escaping @Sendable (Int) -> Void = { _ in }) async throws {
+    let metrics = Metrics()
+    let answers: Answers
+    do { answers = try Answers(model, options, metrics) } catch {
+      throw ServerError(description: "cannot start the threads that answer: \(error)")
+    }
+    defer { answers.close() }
+    let connections = Connections()
+    connections.onDisconnect { answers.cancel($0) }
+    var logger = Logger(label: "jamba", factory: { StreamLogHandler.standardError(label: $0) })
+    logger.logLevel = .critical
+    let responder = Responder(
+      model: model, options: options, metrics: metrics, answers: answers, connections: connections,
+      admission: Admission(options))
+    var http = HTTP1Channel.Configuration(
+      additionalChannelHandlers: [Connections.Watcher(connections)], idleTimeout: .seconds(Limits.idleSeconds))
+    http.httpDecoder = .init(
+      maxHeaderFieldSize: Limits.headerFieldBytes, maxHeaderListSize: Limits.headerBytes,
+      maxHeaderFieldCount: Limits.headerCount)
+    var configuration = ApplicationConfiguration(address: .hostname(options.host, port: options.port))
+    configuration.availableConnectionsDelegate = MaximumAvailableConnections(Limits.connections, logger: logger)
+    let application = Application(
+      responder: responder, server: .http1(configuration: http), configuration: configuration,
+      onServerRunning: { onListening($0.localAddress?.port ?? 0) }, logger: logger)
+    let service = StoppingService(application: application, answers: answers, graceSeconds: options.graceSeconds)
+    var group = ServiceGroupConfiguration(
+      services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+    // Connections that do not end by themselves are cut.
+    group.maximumGracefulShutdownDuration = .seconds(options.graceSeconds + 5)
+    do { try await ServiceGroup(configuration: group).run() } catch let error as IOError {
+      throw ServerError(description: "cannot listen on \(options.host):\(options.port): \(error)")
+    } catch is CancellationError {
+    } catch let error as NIOConnectionError {
+      throw ServerError(description: "cannot listen on \(options.host):\(options.port): \(error)")
+    }
+  }
+}
+
+/// Why a server cannot run.
+public struct ServerError: Error, CustomStringConvertible {
+  public let description: String
+}
+
+/// Tells answers that the server stops, while the application lets its connections finish.
+private struct StoppingService: Service {
+  let application: Application<Responder>
+  let answers: Answers
+  let graceSeconds: Int
+
+  func run() async throws {
+    try await withGracefulShutdownHandler {
+      try await application.run()
+    } onGracefulShutdown: {
+      answers.stop()
+      Task {
+        try await Task.sleep(for: .seconds(graceSeconds))
+        answers.abort()
+      }
+    }
+  }
+}

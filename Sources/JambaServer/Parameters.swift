@@ -1,0 +1,70 @@
+import JambaFormat
+
+/// The members of a request's body. Every one that is there must be read: those left over are refused by name.
+struct Parameters {
+  private let object: JSONObject
+  private let path: String
+  private var known: Set<String> = []
+
+  /// - Parameter path: what stands before a member's name in errors, such as `stream_options.`
+  init(_ object: JSONObject, path: String = "") {
+    self.object = object
+    self.path = path
+  }
+
+  /// nil for a member that is absent or null.
+  mutating func value(_ name: String) -> JSON? {
+    known.insert(name)
+    guard let value = object[name], !value.isNull else { return nil }
+    return value
+  }
+
+  private mutating func value<Value>(
+    _ name: String, _ what: String, _ convert: (JSON) -> Value?
+  ) throws(Failure) -> Value? {
+    guard let value = value(name) else { return nil }
+    guard let converted = convert(value) else { throw .invalid(path + name, "\"\(path)\(name)\" is not \(what)") }
+    return converted
+  }
+
+  mutating func string(_ name: String) throws(Failure) -> String? { try value(name, "a string") { $0.string } }
+  mutating func bool(_ name: String) throws(Failure) -> Bool? { try value(name, "true or false") { $0.bool } }
+  mutating func array(_ name: String) throws(Failure) -> [JSON]? { try value(name, "a list") { $0.array } }
+  mutating func object(_ name: String) throws(Failure) -> JSONObject? { try value(name, "an object") { $0.object } }
+
+  mutating func integer(_ name: String, in range: ClosedRange<Int>) throws(Failure) -> Int? {
+    guard let number = try value(name, "a whole number", { $0.integer }) else { return nil }
+    guard range.contains(number) else {
+      let bounds =
+        range.upperBound == .max
+        ? "\(range.lowerBound) or more" : "within \(range.lowerBound)...\(range.upperBound)"
+      throw .invalid(path + name, "\"\(path)\(name)\" is \(number), which is not \(bounds)")
+    }
+    return number
+  }
+
+  mutating func float(_ name: String) throws(Failure) -> Float? {
+    try value(name, "a number") { $0.double.map { Float($0) } }
+  }
+
+  /// A member that may only say what holds anyhow.
+  mutating func fixed(_ name: String, _ isFixed: (JSON) -> Bool) throws(Failure) {
+    guard let value = value(name), !isFixed(value) else { return }
+    throw .unsupported(path + name, "\"\(path)\(name)\" is not supported with the value \(Parameters.brief(value))")
+  }
+
+  /// Members that change nothing about an answer.
+  mutating func ignore(_ names: [String]) { known.formUnion(names) }
+
+  /// Refuses what nobody has read.
+  func finish() throws(Failure) {
+    for (name, value) in object.members where !known.contains(name) && !value.isNull {
+      throw .unsupported(path + name)
+    }
+  }
+
+  private static func brief(_ value: JSON) -> String {
+    let text = value.text()
+    return text.count > 60 ? text.prefix(60) + "…" : text
+  }
+}

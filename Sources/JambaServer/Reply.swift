@@ -1,0 +1,120 @@
+import Jamba
+import JambaFormat
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// How an endpoint words an answer: as a whole, or in chunks of a stream.
+protocol Reply {
+  /// The chunks before a choice's first piece.
+  func opening(choice: Int) -> [JSON]
+  /// The chunks of a piece, in order.
+  mutating func chunks(_ piece: Piece, choice: Int) -> [JSON]
+  /// The last chunk, which says what the answer has taken.
+  func closing(_ usage: AnswerUsage) -> JSON
+  /// Takes a piece for `whole`.
+  mutating func add(_ piece: Piece, choice: Int)
+  func whole(_ usage: AnswerUsage) -> JSON
+}
+
+/// What every object of an answer begins with.
+struct ReplyHead: Sendable {
+  let id: String
+  let createdSeconds = Int(time(nil))
+  let modelName: String
+  /// Whether chunks have a member `usage`.
+  let includesUsage: Bool
+
+  init(prefix: String, modelName: String, includesUsage: Bool) {
+    id = prefix + ReplyHead.randomText()
+    self.modelName = modelName
+    self.includesUsage = includesUsage
+  }
+
+  static func randomText() -> String {
+    (0..<3).map { _ in
+      let text = String(UInt64.random(in: 0 ... .max), radix: 36)
+      return String(repeating: "0", count: 13 - text.count) + text
+    }.joined()
+  }
+
+  func object(_ kind: String, _ choices: [JSON]) -> JSONObject {
+    [
+      "id": .string(id), "object": .string(kind), "created": .integer(createdSeconds), "model": .string(modelName),
+      "choices": .array(choices),
+    ]
+  }
+
+  func chunk(_ kind: String, _ choices: [JSON]) -> JSON {
+    var object = object(kind, choices)
+    if includesUsage { object["usage"] = .null }
+    return .object(object)
+  }
+
+  func closing(_ kind: String, _ usage: AnswerUsage) -> JSON {
+    var object = object(kind, [])
+    if includesUsage { object["usage"] = usage.json }
+    object["timings"] = usage.timings
+    return .object(object)
+  }
+
+  func whole(_ kind: String, _ choices: [JSON], _ usage: AnswerUsage) -> JSON {
+    var object = object(kind, choices)
+    object["usage"] = usage.json
+    object["timings"] = usage.timings
+    return .object(object)
+  }
+}
+
+extension AnswerUsage {
+  var json: JSON {
+    .object([
+      "prompt_tokens": .integer(promptTokens), "completion_tokens": .integer(completionTokens),
+      "total_tokens": .integer(promptTokens + completionTokens),
+      "prompt_tokens_details": .object(["cached_tokens": .integer(cachedTokens)]),
+      "completion_tokens_details": .object(["reasoning_tokens": .integer(reasoningTokens)]),
+    ])
+  }
+
+  var timings: JSON {
+    let computed = Double(promptTokens - cachedTokens)
+    return .object([
+      "prompt_tokens_per_second": .number(promptSeconds > 0 ? computed / promptSeconds : 0),
+      "predicted_tokens_per_second": .number(decodeSeconds > 0 ? Double(decodedTokens) / decodeSeconds : 0),
+    ])
+  }
+}
+
+extension FinishReason {
+  var json: JSON { .string(rawValue) }
+}
+
+/// What a token says when it stands alone.
+struct TokenText {
+  let text: String
+  let bytes: [UInt8]
+
+  init(_ token: Int32, _ tokenizer: Tokenizer?) {
+    guard let tokenizer else {
+      (text, bytes) = ("token:\(token)", [])
+      return
+    }
+    var detokenizer = StreamingDetokenizer(tokenizer: tokenizer, afterText: true)
+    let text = detokenizer.push(token) + detokenizer.finish()
+    self.text = text
+    // A byte that is no character by itself.
+    let piece = tokenizer.piece(of: token) ?? ""
+    if text == "\u{FFFD}", piece.utf8.count == 6, piece.hasPrefix("<0x"),
+      let byte = UInt8(piece.dropFirst(3).prefix(2), radix: 16)
+    {
+      bytes = [byte]
+    } else {
+      bytes = Array(text.utf8)
+    }
+  }
+}

@@ -1,0 +1,52 @@
+/// How a server listens, whom it answers, and what it takes on.
+public struct ServerOptions: Sendable {
+  /// The address to listen on; a loopback address is reachable from this machine alone.
+  public var host = "127.0.0.1"
+  /// 0 lets the system choose.
+  public var port = 8080
+  /// What clients call the model.
+  public var modelName: String
+  /// Answers that are generated at the same time.
+  public var sessions = 4
+  /// Requests that may wait for one of the sessions; more are refused with status 429.
+  public var queueLimit = 32
+  /// The most tokens of an answer whose request names no number.
+  public var defaultMaxTokens = 4096
+  /// Keys of which a request must bring one; none asks for none.
+  public var apiKeys: [String] = []
+  /// Names under which the server may be called beside localhost, its host and addresses in digits.
+  public var allowedHosts: [String] = []
+  /// Origins whose pages may call the server from a browser, such as `https://chat.example`; `*` for all.
+  public var corsOrigins: [String] = []
+  /// How long running answers may go on once the server has been told to stop.
+  public var graceSeconds = 30
+
+  public init(modelName: String) { self.modelName = modelName }
+}
+
+/// What a client can make the server hold or wait for.
+enum Limits {
+  static let bodyBytes = 8 << 20
+  /// Of all bodies that are being read or parsed.
+  static let bodyBytesInAll = 64 << 20
+  /// Values, names and separators in a body: a tree of JSON takes many times the text's bytes.
+  static let jsonParts = 400_000
+  static let headerFieldBytes = 16 << 10
+  static let headerBytes = 32 << 10
+  static let headerCount = 100
+  static let connections = 256
+  /// A connection on which nothing comes, or whose header does not end.
+  static let idleSeconds: Int64 = 30
+  /// From a body's beginning to its end.
+  static let bodySeconds: Int64 = 60
+  /// Until a client takes what it has been sent.
+  static let writeSeconds: Int64 = 30
+  /// Pieces that a client has not taken yet.
+  static let bufferedPieces = 4096
+  static let choices = 16
+  static let messages = 10_000
+  static let tools = 128
+  static let stops = 16
+  static let stopBytes = 1000
+  static let biases = 1024
+}

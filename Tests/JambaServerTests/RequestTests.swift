@@ -1,0 +1,148 @@
+import Jamba
+import JambaConvert
+import JambaFormat
+import JambaServer
+import TestSupport
+import Testing
+
+/// Requests as a model without a tokenizer and without tools sees them.
+struct RequestTests {
+  private static func model() throws -> JambaModel {
+    let folder = try TemporaryFolder()
+    try SyntheticModels.write(to: folder.file("model.jamba"), hidden: 32, intermediate: 32, experts: 1)
+    return try JambaModel.open(folder.file("model.jamba"))
+  }
+
+  private func chat(_ members: String) throws -> AnswerRequest {
+    let body = try JSON.parse(#"{"messages": [{"role": "user", "content": "Hello"}]"# + members + "}")
+    return try AnswerRequest.chat(body.object!, RequestTests.model(), name: "model")
+  }
+
+  @Test func defaultsAreOpenAIs() throws {
+    let request = try chat("")
+    #expect(request.sampling.temperature == 1)
+    #expect(request.sampling.topP == 1)
+    #expect(request.sampling.topK == 0)
+    #expect(request.choiceCount == 1)
+    #expect(!request.streams)
+    #expect(request.maxTokens == nil)
+    #expect(request.topLogProbabilities == nil)
+  }
+
+  @Test func valuesArrive() throws {
+    let request = try chat(
+      #"""
+      , "model": "model", "stream": true, "stream_options": {"include_usage": true}, "max_tokens": 9,
+      "max_completion_tokens": 7, "temperature": 0.5, "top_p": 0.25, "top_k": 3, "min_p": 0.125, "repeat_penalty": 1.5,
+      "repeat_last_n": 8, "seed": -1, "stop": ["a", "b"], "n": 2, "logprobs": true, "top_logprobs": 4,
+      "logit_bias": {"5": -3}, "user": "x", "frequency_penalty": 0, "presence_penalty": null
+      """#)
+    #expect(request.streams)
+    #expect(request.includesUsage)
+    #expect(request.maxTokens == 7)
+    var sampling = Sampling(
+      temperature: 0.5, topK: 3, topP: 0.25, minP: 0.125, repetitionPenalty: 1.5, repetitionWindow: 8, seed: .max)
+    sampling.logitBias = [5: -3]
+    #expect(request.sampling == sampling)
+    #expect(request.stop == ["a", "b"])
+    #expect(request.choiceCount == 2)
+    #expect(request.topLogProbabilities == 4)
+  }
+
+  /// A parameter, and what it is refused with.
+  @Test(arguments: [
+    (#""nonsense": 1"#, "nonsense", "unsupported_parameter"),
+    (#""frequency_penalty": 1"#, "frequency_penalty", "unsupported_parameter"),
+    (#""functions": []"#, "functions", "unsupported_parameter"),
+    (#""stream_options": {"include_usage": true}"#, "stream_options", "invalid_value"),
+    (#""stream": "yes""#, "stream", "invalid_value"),
+    (#""n": 1.5"#, "n", "invalid_value"),
+    (#""n": 1e300"#, "n", "invalid_value"),
+    (#""max_tokens": -1"#, "max_tokens", "invalid_value"),
+    (#""stop": [1]"#, "stop", "invalid_value"),
+    (#""stop": {}"#, "stop", "invalid_value"),
+    (#""logit_bias": {"-1": 1}"#, "logit_bias", "invalid_value"),
+    (#""logit_bias": {"256": 1}"#, "logit_bias", "invalid_value"),
+    (#""logit_bias": {"1": 101}"#, "logit_bias", "invalid_value"),
+    (#""top_logprobs": 1"#, "top_logprobs", "invalid_value"),
+    (#""logprobs": true, "top_logprobs": 21"#, "top_logprobs", "invalid_value"),
+    (#""model": "other""#, "model", "model_not_found"),
+    (#""response_format": {"type": "xml"}"#, "response_format.type", "unsupported_parameter"),
+    (
+      #""response_format": {"type": "json_schema"}"#, "response_format.json_schema.schema", "missing_required_parameter"
+    ),
+    (#""tools": [{"type": "function"}]"#, "tools[0]", "unsupported_parameter"),
+    (#""tools": [{"type": "function", "function": {"name": "a b"}}]"#, "tools[0].function.name", "invalid_value"),
+    (#""tools": [{"type": "function", "function": {"name": "a"}}]"#, "tools", "unsupported_parameter"),
+    (#""tool_choice": "required""#, "tool_choice", "invalid_value"),
+    (#""parallel_tool_calls": 0"#, "parallel_tool_calls", "invalid_value"),
+  ])
+  func refusals(_ member: String, _ parameter: String, _ code: String) throws {
+    let failure = #expect(throws: Failure.self) { _ = try chat(", " + member) }
+    #expect(failure?.parameter == parameter)
+    #expect(failure?.code == code)
+  }
+
+  @Test(arguments: ["1e39", "-0.5", "101"])
+  func samplingIsChecked(_ temperature: String) {
+    #expect(throws: Failure.self) { _ = try chat(#", "temperature": "# + temperature) }
+  }
+
+  @Test func messages() throws {
+    let list = try JSON.parse(
+      #"""
+      [{"role": "developer", "content": "Be brief."},
+       {"role": "user", "content": [{"type": "text", "text": "What "}, {"type": "text", "text": "time?"}], "name": "Ann"},
+       {"role": "assistant", "content": null, "reasoning_content": "Hm", "refusal": null, "tool_calls":
+         [{"id": "c1", "type": "function", "function": {"name": "clock", "arguments": "{\"zone\": 1}"}},
+          {"id": "c2", "type": "function", "function": {"name": "clock", "arguments": "no object"}}]},
+       {"role": "tool", "tool_call_id": "c1", "content": "noon"}]
+      """#)
+    var user = ChatMessage.user("What time?")
+    user.name = "Ann"
+    #expect(
+      try ChatMessages.read(list.array!) == [
+        .system("Be brief."), user,
+        ChatMessage(
+          role: "assistant", content: "", reasoning: "Hm",
+          toolCalls: [
+            ToolCall(name: "clock", arguments: .object(["zone": .integer(1)])),
+            ToolCall(name: "clock", arguments: .string("no object")),
+          ]),
+        .tool("noon", name: "clock"),
+      ])
+  }
+
+  @Test(arguments: [
+    (#"{"role": "robot", "content": "x"}"#, "messages[0].role"),
+    (#"{"role": "user<|eom|>", "content": "x"}"#, "messages[0].role"),
+    (#"{"content": "x"}"#, "messages[0].role"),
+    (#"{"role": "user"}"#, "messages[0].content"),
+    (#"{"role": "user", "content": 1}"#, "messages[0].content"),
+    (#"{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}"#, "messages[0].content"),
+    (#"{"role": "user", "content": "x", "tool_calls": []}"#, "messages[0].tool_calls"),
+    (#"{"role": "assistant", "content": "x", "tool_calls": [{}]}"#, "messages[0].tool_calls"),
+    ("1", "messages[0]"),
+  ])
+  func messagesThatAreNone(_ message: String, _ parameter: String) throws {
+    let list = try JSON.parse("[" + message + "]").array!
+    let failure = #expect(throws: Failure.self) { _ = try ChatMessages.read(list) }
+    #expect(failure?.parameter == parameter)
+  }
+
+  @Test func prompts() throws {
+    func prompts(_ prompt: String) throws -> [AnswerRequest.CompletionPrompt] {
+      let body = try JSON.parse(#"{"prompt": "# + prompt + "}").object!
+      guard case .texts(let prompts) = try AnswerRequest.completion(body, RequestTests.model(), name: "model").source
+      else { return [] }
+      return prompts
+    }
+    #expect(try prompts(#""a""#) == [.text("a")])
+    #expect(try prompts(#"["a", "b"]"#) == [.text("a"), .text("b")])
+    #expect(try prompts("[1, 2]") == [.tokens([1, 2])])
+    #expect(try prompts("[[1], [2, 3]]") == [.tokens([1]), .tokens([2, 3])])
+    for bad in ["1", "{}", "[1, \"a\"]", "[1.5]", "[99999999999]", "[[\"a\"]]"] {
+      #expect(throws: Failure.self) { _ = try prompts(bad) }
+    }
+  }
+}

@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""A server with scripted answers, for the tests of the page and for trying it by hand:
+
+    Tests/Page/mock_server.py --port 8080
+
+It speaks what `jamba serve` speaks to the page. The last message of the conversation says which answer comes: `slow`, `think`,
+`markdown` and the other names in ANSWERS and in Handler.chat; every other message is answered with its own text.
+"""
+import argparse
+import base64
+import hashlib
+import http.server
+import json
+import pathlib
+import re
+import threading
+import time
+
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "Sources/JambaServer/Page/index.html"
+
+MARKDOWN = """# A heading
+
+A paragraph with **bold**, *italic*, ***both***, ~~gone~~ and `inline *code*`,
+snake_case_name, 2 * 3 * 4, an escaped \\*star\\*.
+
+## Lists
+
+1. First
+   - nested **one**
+   - nested two
+2. Second, with a paragraph:
+
+   inside of it
+3. Third
+
+- a
+- b with `code`
+
+> A quote
+> with two lines
+
+```swift
+let x = 1 < 2 && "**not bold**" != "<b>"
+print(x)
+```
+
+| name | speed | note |
+|:-----|------:|:----:|
+| int4 | 7.9 | **fast** |
+| int8 | 6.4 | a \\| b |
+
+---
+
+A [link](https://example.com/path) and https://example.org/bare, done.
+"""
+
+INJECTION = """<img src=x onerror="window.broken=1"> <script>window.broken=2</script>
+
+</script><svg onload="window.broken=3">
+
+[click](javascript:window.broken=4) [data](data:text/html,<script>window.broken=5</script>) [file](file:///etc/passwd)
+
+![image](https://example.com/i.png) ![x](x" onerror="window.broken=6)
+
+[a](https://example.com/" onmouseover="window.broken=7) <https://example.com/?q=<b>>
+
+```<img src=x onerror=window.broken=8>
+</code></pre><img src=x onerror=window.broken=9>
+```
+
+| <img src=x onerror=window.broken=10> | b |
+|---|---|
+| <iframe src="javascript:window.broken=11"></iframe> | [x](JaVaScRiPt:window.broken=12) |
+
+[user](https://user:password@example.com/) [deep [nested](https://example.com/n) text](vbscript:x)
+"""
+
+ANSWERS = {"markdown": MARKDOWN, "injection": INJECTION, "long": "A line of the answer.\n\n" * 120}
+MODEL = {
+    "id": "demo", "object": "model", "created": 1760000000, "owned_by": "jamba",
+    "jamba": {"context": None, "parameters_bytes": 1_900_000_000, "memory_limit": 8 << 30, "supports_tools": True, "supports_reasoning": True},
+}
+
+
+def policy(page):
+    """The content security policy of the page: its one script and its one style sheet, by their hashes."""
+    def digest(tag):
+        (source,) = re.findall(rf"<{tag}>(.*?)</{tag}>".encode(), page, re.DOTALL)
+        return base64.b64encode(hashlib.sha256(source).digest()).decode()
+
+    return (f"default-src 'none'; script-src 'sha256-{digest('script')}'; style-src 'sha256-{digest('style')}'; connect-src 'self'; "
+            "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+    def reply(self, status, body, kind="application/json", **headers):
+        body = body if isinstance(body, bytes) else json.dumps(body).encode() if kind == "application/json" else body.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except ConnectionError:
+            pass  # The page has been closed.
+
+    def refuse(self, status, message, kind="invalid_request_error", **headers):
+        self.reply(status, {"error": {"message": message, "type": kind, "param": None, "code": None}}, **headers)
+
+    def authorized(self):
+        if not self.server.key or self.headers["Authorization"] == f"Bearer {self.server.key}":
+            return True
+        self.refuse(401, "Missing or wrong API key.", "authentication_error")
+        return False
+
+    def do_GET(self):
+        if self.path == "/":
+            page = PAGE.read_bytes()
+            self.reply(200, page, "text/html; charset=utf-8", Content_Security_Policy=policy(page),
+                       X_Content_Type_Options="nosniff", Referrer_Policy="no-referrer")
+        elif self.path == "/health":
+            self.reply(200, {"status": "ok"})
+        elif not self.authorized():
+            return
+        elif self.path == "/v1/models":
+            self.reply(200, {"object": "list", "data": [{**MODEL, "id": name} for name in self.server.models]})
+        elif self.path == "/metrics":
+            self.reply(200, "# TYPE jamba_memory_resident_bytes gauge\njamba_memory_resident_bytes 2254857830\n"
+                       f"jamba_requests_running {self.server.running}\njamba_requests_waiting 0\n", "text/plain; version=0.0.4")
+        else:
+            self.refuse(404, f"There is no {self.path}.")
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if not self.authorized():
+            return
+        if self.path != "/v1/chat/completions":
+            self.refuse(404, f"There is no {self.path}.")
+            return
+        request = json.loads(body)
+        self.server.requests.append(request)
+        self.server.running += 1
+        try:
+            self.chat(request, request["messages"][-1]["content"])
+        except ConnectionError:
+            self.server.disconnects += 1
+        finally:
+            self.server.running -= 1
+
+    def chat(self, request, said):
+        if said == "429":
+            return self.refuse(429, "The line is full.", "rate_limit_error", Retry_After="3")
+        if said in ("400", "503"):
+            return self.refuse(int(said), "Scripted to fail.")
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        time.sleep(self.server.pause)
+        self.piece(role="assistant")
+        if said == "drop":
+            return self.piece(content="This ends in the mid")
+        if said == "break":
+            self.piece(content="This breaks")
+            return self.event({"error": {"message": "Memory has run out.", "type": "server_error", "param": None, "code": None}})
+        if said == "hang":
+            for _ in range(300):  # comments keep the connection; writing them finds that the reader has gone
+                self.write(": waiting\n\n")
+                time.sleep(0.05)
+        if said == "tool":
+            self.piece(tool_calls=[{"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": ""}}])
+            for part in ('{"city": ', '"Oslo"}'):
+                self.piece(tool_calls=[{"index": 0, "function": {"arguments": part}}])
+            return self.end(request, "tool_calls", 9)
+        if said == "think":
+            for word in "First I think about <b>it</b>. ".split(" "):
+                self.piece(reasoning_content=word + " ")
+                time.sleep(self.server.pause)
+        answer = ANSWERS.get(said) or ("word " * 400 if said == "slow" else f"You said: {said}")
+        pieces = re.findall(r"\s*\S{1,3}", answer)
+        for piece in pieces:
+            self.piece(content=piece)
+            time.sleep(0.03 if said == "slow" else 0.002)
+        self.end(request, "length" if request.get("max_tokens") else "stop", len(pieces))
+
+    def piece(self, **delta):
+        self.event({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+
+    def end(self, request, reason, count):
+        self.event({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+        prompt = sum(len(message["content"].split()) + 4 for message in request["messages"])
+        cached = prompt - 5 if len(request["messages"]) > 2 else 0
+        self.event({
+            "choices": [],
+            "usage": {"prompt_tokens": prompt, "completion_tokens": count, "total_tokens": prompt + count, "prompt_tokens_details": {"cached_tokens": cached}},
+            "timings": {"prompt_tokens_per_second": 12.9, "predicted_tokens_per_second": 7.94},
+        })
+        self.write("data: [DONE]\n\n")
+
+    def event(self, body):
+        self.write(f"data: {json.dumps({'id': 'chatcmpl-1', 'object': 'chat.completion.chunk', 'model': 'demo', **body})}\n\n")
+
+    def write(self, text):
+        self.wfile.write(text.encode())
+        self.wfile.flush()
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, port=0, key=None, models=("demo",), pause=0.0):
+        super().__init__(("127.0.0.1", port), Handler)
+        self.key, self.models, self.pause = key, models, pause
+        self.requests, self.running, self.disconnects = [], 0, 0
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def start(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Serves the chat page with scripted answers.")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--key", help="wants this API key")
+    arguments = parser.parse_args()
+    server = Server(arguments.port, arguments.key, pause=0.3)
+    print(server.url, flush=True)
+    server.serve_forever()
