@@ -23,7 +23,7 @@ import Testing
         progress: { _, _ in true })
     }
     return try JambaModel.open(
-      path, options: ModelOptions(threads: threads, instructionSet: instructionSet, chunk: 512))
+      path, options: ModelOptions(threads: threads, instructionSet: instructionSet, chunk: 1024))
   }
 
   /// Logits of every position, `[tokens * vocab]`.
