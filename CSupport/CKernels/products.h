@@ -178,13 +178,22 @@ typedef struct {
     bool begins, ends;  // whether they are the matrix's first, and its last
 } strip_block;
 
+// Fetches what is read PREFETCH_BYTES after tile `g` of a block: of this one, or of the next strips' from `next` on.
+JK_INLINE void prefetch_ahead(jk_type type, const strip_block *block, const uint8_t *tiles, size_t g, const uint8_t *next) {
+    const size_t size = block->strip.tile_size, ahead = g + PREFETCH_BYTES / size;
+    const uint8_t *far = ahead < block->count ? tiles + ahead * size : next + (ahead - block->count) * size;
+    prefetch_tile(type, far);
+    if (VR_STRIPS == 2) prefetch_tile(type, far + block->strip.beside);
+}
+
 // Adds the products of a block of columns to the sums of up to 4 tokens, which wait in y between the blocks.
 //
 // - next: where the block of the next strips begins, to prefetch on from there; NULL when this one is in a cache.
 JK_INLINE void multiply_packed(jk_type type, tile_form form, const int tokens, const strip_block *block,
-                               const uint8_t *tile, const uint8_t *next, const packed_tokens *x, float *y,
+                               const uint8_t *tiles, const uint8_t *next, const packed_tokens *x, float *y,
                                size_t y_stride) {
     const strip_view *strip = &block->strip;
+    const uint8_t *tile = tiles;
     const bool copied = form == FORM_EXPANDED || type == JK_I6;
     const size_t tile_size = copied ? EXPANDED_TILE : strip->tile_size, beside = copied ? JK_I8_TILE : strip->beside;
     vr s[4];
@@ -197,13 +206,7 @@ JK_INLINE void multiply_packed(jk_type type, tile_form form, const int tokens, c
             now.scales[t] = &x->scales[g][t];
             now.offsets[t] = &x->offsets[g][0][t];
         }
-        if (next) {
-            const size_t ahead = g + PREFETCH_BYTES / strip->tile_size;
-            const uint8_t *far = ahead < block->count ? tile + PREFETCH_BYTES
-                                                      : next + (ahead - block->count) * strip->tile_size;
-            prefetch_tile(type, far);
-            if (VR_STRIPS == 2) prefetch_tile(type, far + strip->beside);
-        }
+        if (next) prefetch_ahead(type, block, tiles, g, next);
         add_tile(form, tokens, PACKED, tile, beside, group_scales(strip, block->first_tile + g), &now, s);
     }
     const vr scales = row_scales(strip);
@@ -230,16 +233,17 @@ JK_INLINE void multiply_block(jk_type type, const strip_block *block, const uint
     const uint8_t *tiles = block->strip.tiles + block->first_tile * block->strip.tile_size;
     if (type == JK_NL4 && tokens > 4) {
         uint8_t expanded[PACKED_TILES][EXPANDED_TILE];
-        for (size_t g = 0; g < block->count; g++)
+        for (size_t g = 0; g < block->count; g++) {
+            prefetch_ahead(type, block, tiles, g, next);
             expand_tile(tiles + g * JK_NL4_TILE, block->strip.beside, expanded[g]);
+        }
         for (size_t t = 0; t < tokens; t += 4)
             multiply_up_to_four(type, FORM_EXPANDED, tokens - t, block, expanded[0], NULL, packed + t / 4,
                                 y + t * y_stride, y_stride);
     } else if (type == JK_I6) {
         uint8_t wide[PACKED_TILES][EXPANDED_TILE];
         for (size_t g = 0; g < block->count; g++) {
-            prefetch_tile(type, tiles + g * JK_I6_TILE + PREFETCH_BYTES);
-            if (VR_STRIPS == 2) prefetch_tile(type, tiles + g * JK_I6_TILE + PREFETCH_BYTES + block->strip.beside);
+            prefetch_ahead(type, block, tiles, g, next);
             widen_tile(tiles + g * JK_I6_TILE, block->strip.beside, wide[g]);
         }
         for (size_t t = 0; t < tokens; t += 4)

@@ -13,6 +13,9 @@ struct Plan: ParsableCommand {
   @Option(help: "Prompt tokens that are computed together.")
   var chunk = SessionOptions().chunk
 
+  @Option(help: "Sessions at the same time, as jamba serve has them.")
+  var sessions = 1
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
@@ -22,10 +25,12 @@ struct Plan: ParsableCommand {
 
   func validate() throws {
     guard 1...8192 ~= chunk else { throw ValidationError("--chunk takes a number from 1 to 8192.") }
+    guard 1...1024 ~= sessions else { throw ValidationError("--sessions takes a number from 1 to 1024.") }
   }
 
   func run() throws {
-    let options = loading.options(context: contextOption.context, chunk: chunk, attention: attention)
+    var options = loading.options(context: contextOption.context, chunk: chunk, attention: attention)
+    options.sessions = sessions
     let plan = try JambaModel.plan(model, options: options)
     Output.write(json ? plan.report.text() + "\n" : summary(plan))
   }
