@@ -51,11 +51,16 @@ public struct JambaServer: Sendable {
       services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     // Connections that do not end by themselves are cut.
     group.maximumGracefulShutdownDuration = .seconds(options.graceSeconds + 5)
+    func cannotListen(_ reason: String) -> ServerError {
+      ServerError(description: "cannot listen on \(options.host):\(options.port): \(reason)")
+    }
     do { try await ServiceGroup(configuration: group).run() } catch let error as IOError {
-      throw ServerError(description: "cannot listen on \(options.host):\(options.port): \(error)")
+      throw cannotListen("\(SystemError(code: error.errnoCode))")
+    } catch is SocketAddressError {
+      throw cannotListen("no such host is known")
     } catch is CancellationError {
-    } catch let error as NIOConnectionError {
-      throw ServerError(description: "cannot listen on \(options.host):\(options.port): \(error)")
+    } catch {
+      throw ServerError(description: "the server has ended: \(error)")
     }
   }
 }
