@@ -56,7 +56,7 @@ public struct JambaServer: Sendable {
     }
     do { try await ServiceGroup(configuration: group).run() } catch let error as IOError {
       throw cannotListen("\(SystemError(code: error.errnoCode))")
-    } catch is SocketAddressError {
+    } catch is SocketAddressError.UnknownHost {
       throw cannotListen("no such host is known")
     } catch is CancellationError {
     } catch {
