@@ -12,10 +12,7 @@ import Testing
 
   init() throws {
     folder = try TemporaryFolder()
-    path = folder.file("demo.jamba")
-    _ = try convert(
-      checkpoint: Fixtures.checkpoint("demo"), to: path, options: ConversionOptions(), tool: "test",
-      progress: { _, _ in true })
+    path = try folder.convertDemo()
   }
 
   func model(template: String? = nil) throws -> JambaModel {

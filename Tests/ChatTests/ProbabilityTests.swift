@@ -1,6 +1,5 @@
 import Foundation
 import Jamba
-import JambaConvert
 import JambaFormat
 import TestSupport
 import Testing
@@ -12,10 +11,7 @@ import Testing
 
   init() throws {
     let folder = try TemporaryFolder()
-    let path = folder.file("demo.jamba")
-    _ = try convert(
-      checkpoint: Fixtures.checkpoint("demo"), to: path, options: ConversionOptions(), tool: "test",
-      progress: { _, _ in true })
+    let path = try folder.convertDemo()
     model = try JambaModel.open(path)
     prompt = try model.promptTokens([.user("Tell me a story about a red ball.")])
   }

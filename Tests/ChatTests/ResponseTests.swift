@@ -1,5 +1,4 @@
 import Jamba
-import JambaConvert
 import JambaFormat
 import Synchronization
 import TestSupport
@@ -12,10 +11,7 @@ import Testing
 
   init() throws {
     folder = try TemporaryFolder()
-    path = folder.file("demo.jamba")
-    _ = try convert(
-      checkpoint: Fixtures.checkpoint("demo"), to: path, options: ConversionOptions(), tool: "test",
-      progress: { _, _ in true })
+    path = try folder.convertDemo()
   }
 
   static let messages: [ChatMessage] = [.user("Tell me a story about a red ball.")]

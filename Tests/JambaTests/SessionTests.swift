@@ -12,10 +12,7 @@ import Testing
 
   init() throws {
     folder = try TemporaryFolder()
-    path = folder.file("demo.jamba")
-    _ = try convert(
-      checkpoint: Fixtures.checkpoint("demo"), to: path, options: ConversionOptions(recipe: .small, threads: 2),
-      tool: "test", progress: { _, _ in true })
+    path = try folder.convertDemo(ConversionOptions(recipe: .small, threads: 2))
   }
 
   func model(_ options: ModelOptions = ModelOptions(threads: 2)) throws -> JambaModel {

@@ -1,4 +1,5 @@
 import Foundation
+import JambaConvert
 
 /// Files of the repository that tests read.
 package enum Fixtures {
@@ -16,4 +17,14 @@ package enum Fixtures {
   }
 
   package static let stories = repository + "/Tests/Fixtures/texts/stories.txt"
+}
+
+extension TemporaryFolder {
+  /// Converts the demo model. - Returns: where it is.
+  package func convertDemo(_ options: ConversionOptions = ConversionOptions()) throws -> String {
+    let path = file("demo.jamba")
+    _ = try convert(
+      checkpoint: Fixtures.checkpoint("demo"), to: path, options: options, tool: "test", progress: { _, _ in true })
+    return path
+  }
 }
