@@ -43,8 +43,8 @@ struct Calibrate: ParsableCommand {
 
   func run() throws {
     Interrupt.catchSignals()
-    let model = try loading.open(self.model, context: context)
     try Calibration.checkOutput(output)
+    let model = try loading.open(self.model, context: context)
     let all = try EvaluationText(text, model, context: context, limit: nil).windows
     let count = min(windows, all.count)
     let calibration = Calibration(try model.makeSession(), blockLimit: block)

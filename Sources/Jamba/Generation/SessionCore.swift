@@ -126,16 +126,20 @@ struct SessionCore {
     }
   }
 
-  /// A pass in the workspace, which nobody shares, for who looks at more of it than the last logits. One that fails or is
-  /// cancelled empties the session.
+  /// A pass in the workspace, which nobody shares, for who looks at more of it than the last logits. One that fails empties
+  /// the session.
+  ///
+  /// - Parameter look: called before each layer.
   private mutating func forward(
-    _ new: ArraySlice<Int32>, _ engine: Engine, _ w: Workspace, isCancelled: () -> Bool = { false }
+    _ new: ArraySlice<Int32>, _ engine: Engine, _ w: Workspace, beforeEachLayer look: () -> Void = {}
   ) throws(JambaError) {
     try state.makeWritable(new.count)
     row = nil
     do throws(JambaError) {
-      guard try model.network.forward([SequenceRows(new, state)], engine, w, isCancelled: isCancelled) else {
-        return reset()
+      // The network asks before each layer whether to stop: a good moment to look.
+      _ = try model.network.forward([SequenceRows(new, state)], engine, w) {
+        look()
+        return false
       }
     } catch {
       reset()
@@ -195,11 +199,7 @@ struct SessionCore {
     try model.batcher.withWorkspace { (w) throws(JambaError) in
       let residual = w.residual.values
       func look() { states.append((0..<new.count).flatMap { row in (0..<width).map { residual[row, $0] } }) }
-      // The network asks before each layer whether to stop: a good moment to look.
-      try forward(new[...], engine ?? model.engine, w) {
-        look()
-        return false
-      }
+      try forward(new[...], engine ?? model.engine, w, beforeEachLayer: look)
       look()
     }
     reset()
