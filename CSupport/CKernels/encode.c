@@ -48,34 +48,35 @@ static void encode_floats(jk_type type, const float *rows, size_t stride, size_t
 }
 
 void jk_encode_strip_by(const struct jk_kernels *kernels, jk_type type, const float *rows, size_t stride,
-                        size_t row_count, size_t columns, const float *importance, void *strip, double error[2]) {
+                        size_t row_count, size_t columns, const float *importance, float step, void *strip,
+                        double error[2]) {
     double found[2] = {0, 0};
-    if (type == JK_I8) kernels->encode_i8(rows, stride, row_count, columns, importance, strip, found);
-    else if (type == JK_I6) kernels->encode_i6(rows, stride, row_count, columns, importance, strip, found);
-    else if (type == JK_NL4) kernels->encode_nl4(rows, stride, row_count, columns, importance, strip, found);
+    if (type == JK_I8) kernels->encode_i8(rows, stride, row_count, columns, importance, step, strip, found);
+    else if (type == JK_I6) kernels->encode_i6(rows, stride, row_count, columns, importance, step, strip, found);
+    else if (type == JK_NL4) kernels->encode_nl4(rows, stride, row_count, columns, importance, step, strip, found);
     else encode_floats(type, rows, stride, row_count, columns, strip, found);
     error[0] += found[0];
     error[1] += found[1];
 }
 
 void jk_encode_strip(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
-                     const float *importance, void *strip, double error[2]) {
+                     const float *importance, float step, void *strip, double error[2]) {
     jk_encode_strip_by(jk_kernels_of(jk_best_instruction_set()), type, rows, stride, row_count, columns, importance,
-                       strip, error);
+                       step, strip, error);
 }
 
 void jk_refine_strip_by(const struct jk_kernels *kernels, jk_type type, const float *rows, size_t stride,
-                        size_t row_count, size_t columns, const float *moments, size_t size, void *strip,
-                        double error[2]) {
-    if (type == JK_I8) kernels->refine_i8(rows, stride, row_count, columns, moments, size, strip, error);
-    if (type == JK_I6) kernels->refine_i6(rows, stride, row_count, columns, moments, size, strip, error);
-    if (type == JK_NL4) kernels->refine_nl4(rows, stride, row_count, columns, moments, size, strip, error);
+                        size_t row_count, size_t columns, const float *moments, size_t size, float step,
+                        void *strip, double error[2]) {
+    if (type == JK_I8) kernels->refine_i8(rows, stride, row_count, columns, moments, size, step, strip, error);
+    if (type == JK_I6) kernels->refine_i6(rows, stride, row_count, columns, moments, size, step, strip, error);
+    if (type == JK_NL4) kernels->refine_nl4(rows, stride, row_count, columns, moments, size, step, strip, error);
 }
 
 void jk_refine_strip(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
-                     const float *moments, size_t size, void *strip, double error[2]) {
+                     const float *moments, size_t size, float step, void *strip, double error[2]) {
     jk_refine_strip_by(jk_kernels_of(jk_best_instruction_set()), type, rows, stride, row_count, columns, moments, size,
-                       strip, error);
+                       step, strip, error);
 }
 
 void jk_decode_row(const jk_matrix *matrix, size_t row, float *out) {

@@ -76,6 +76,28 @@ JK_INLINE v8 encoder_search(jk_type type, const encoder_group *g, size_t count) 
     return best;
 }
 
+// The given scale, or a larger one where the group's largest weight would lie beyond the grid.
+JK_INLINE v8 encoder_coarse(jk_type type, const encoder_group *g, size_t count, v8 scale) {
+    const float most = type == JK_NL4 ? 57.0f : type == JK_I8 ? 127.0f : 31.0f;
+    const float least = type == JK_NL4 ? 64.0f : type == JK_I8 ? 127.0f : 32.0f;
+    v8 positive = v8_set(0.0f), negative = positive;
+    for (size_t i = 0; i < count; i++) {
+        positive = v8_max(g->x[i], positive);
+        negative = v8_max(v8_sub(v8_set(0.0f), g->x[i]), negative);
+    }
+    return v8_max(v8_max(v8_div(positive, v8_set(most)), v8_div(negative, v8_set(least))), scale);
+}
+
+// How coarse group k may be beside others: errors are to weigh the same everywhere, so that its step goes with the inverse
+// root of its columns' importance.
+JK_INLINE float encoder_relative(const float *importance, size_t columns, size_t k, size_t group) {
+    if (importance == NULL) return 1.0f;
+    const size_t count = jk_least(group, columns - k * group);
+    float sum = 0.0f;
+    for (size_t i = 0; i < count; i++) sum += importance[k * group + i];
+    return sqrtf((float)count / sum);
+}
+
 // Writes the codes of 32 columns as one tile.
 JK_INLINE void encoder_write_tile(jk_type type, uint8_t *tile, const int32_t codes[32][8]) {
     memset(tile, 0, jk_tile_size(type));
@@ -129,7 +151,7 @@ JK_INLINE void encoder_add_errors(v8 errors, v8 squares, const float unpower[8],
 }
 
 JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
-                              const float *importance, uint8_t *strip, double error[2]) {
+                              const float *importance, float step, uint8_t *strip, double error[2]) {
     const size_t group = jk_scale_group(type, columns), groups = jk_parts(columns, group);
     const size_t tile = jk_tile_size(type);
     uint8_t *tiles = strip + jk_header_size(groups);
@@ -141,6 +163,12 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
     float most = 0.0f;
     for (size_t i = 0; importance && i < columns; i++) most = importance[i] > most ? importance[i] : most;
 
+    // A step is given in units of a row's root mean square, 2^-1/2 of its spread's.
+    const v8 step_scale = v8_mul(v8_sqrt(v8_load(spread)), v8_set(0.70710678f * step / (type == JK_NL4 ? 6.0f : 1.0f)));
+    float mean_relative = 0.0f;
+    for (size_t k = 0; k < groups; k++)
+        mean_relative += encoder_relative(importance, columns, k, group) / (float)groups;
+
     // Each group's own best scale, kept in the group's first tile until its codes take the place.
     encoder_group g;
     v8 largest = v8_set(0.0f);
@@ -151,7 +179,11 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
             const float weight = c >= columns ? 0.0f : importance ? importance[c] / most : 1.0f;
             g.w[i] = v8_mul(v8_set(weight), v8_sqrt(v8_fma(g.x[i], g.x[i], v8_load(spread))));
         }
-        v8 scale = encoder_search(type, &g, group);
+        v8 scale = step > 0.0f
+                       ? encoder_coarse(type, &g, group,
+                                        v8_mul(step_scale, v8_set(encoder_relative(importance, columns, k, group) /
+                                                                  mean_relative)))
+                       : encoder_search(type, &g, group);
         largest = v8_max(v8_abs(scale), largest);
         float lanes[8];
         v8_store(lanes, scale);
@@ -195,13 +227,13 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
 }
 
 static void encode_i8 JK_ENCODE_ARGUMENTS {
-    encoder_encode(JK_I8, rows, stride, row_count, columns, importance, strip, error);
+    encoder_encode(JK_I8, rows, stride, row_count, columns, importance, step, strip, error);
 }
 
 static void encode_i6 JK_ENCODE_ARGUMENTS {
-    encoder_encode(JK_I6, rows, stride, row_count, columns, importance, strip, error);
+    encoder_encode(JK_I6, rows, stride, row_count, columns, importance, step, strip, error);
 }
 
 static void encode_nl4 JK_ENCODE_ARGUMENTS {
-    encoder_encode(JK_NL4, rows, stride, row_count, columns, importance, strip, error);
+    encoder_encode(JK_NL4, rows, stride, row_count, columns, importance, step, strip, error);
 }

@@ -78,11 +78,11 @@
     (const jk_matrix *w, const jk_rows *x, const uint32_t *index, size_t first_token, size_t last_token, float *y,     \
      size_t y_stride, size_t first, size_t last)
 #define JK_ENCODE_ARGUMENTS                                                                                            \
-    (const float *rows, size_t stride, size_t row_count, size_t columns, const float *importance, uint8_t *strip,      \
-     double error[2])
+    (const float *rows, size_t stride, size_t row_count, size_t columns, const float *importance, float step,          \
+     uint8_t *strip, double error[2])
 #define JK_REFINE_ARGUMENTS                                                                                            \
     (const float *rows, size_t stride, size_t row_count, size_t columns, const float *moments, size_t size,            \
-     uint8_t *strip, double error[2])
+     float step, uint8_t *strip, double error[2])
 
 struct jk_kernels {
     const char *name;

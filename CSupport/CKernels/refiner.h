@@ -99,13 +99,14 @@ JK_INLINE v8 refiner_improve_scale(refiner_block *b, const float *moments, size_
 //
 // - Returns: whether anything has changed.
 JK_INLINE bool refiner_sweep(jk_type type, refiner_block *b, const float *moments, size_t size, size_t group,
-                             size_t count, v8 row_scale, v8 inverse_row) {
+                             size_t count, v8 row_scale, v8 inverse_row, bool keeps_scales) {
     bool changed = false;
     for (size_t first = 0; first < count; first += group) {
         v8 *scale = &b->scales[first / group], before[64];
         for (size_t i = 0; i < group; i++) before[i] = v8_mul(*scale, b->codes[first + i]);
         refiner_improve_codes(type, b, moments, size, first, group, *scale);
-        *scale = refiner_improve_scale(b, moments, size, first, group, *scale, row_scale, inverse_row);
+        if (!keeps_scales)
+            *scale = refiner_improve_scale(b, moments, size, first, group, *scale, row_scale, inverse_row);
         refiner_change change = {.count = 0};
         for (size_t i = 0; i < group; i++) {
             const v8 by = v8_sub(v8_mul(*scale, b->codes[first + i]), before[i]);
@@ -122,7 +123,8 @@ JK_INLINE bool refiner_sweep(jk_type type, refiner_block *b, const float *moment
 }
 
 JK_INLINE void refiner_refine(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
-                              const float *moments, size_t size, uint8_t *strip, double error[2]) {
+                              const float *moments, size_t size, float step, uint8_t *strip,
+                              double error[2]) {
     const size_t group = jk_scale_group(type, columns), groups = jk_parts(columns, group);
     const size_t tile = jk_tile_size(type);
     uint8_t *tiles = strip + jk_header_size(groups);
@@ -158,7 +160,8 @@ JK_INLINE void refiner_refine(jk_type type, const float *rows, size_t stride, si
             refiner_move(&b, moments, size, &error, 0, count);
         }
         for (int sweep = 0; sweep < JK_REFINE_SWEEPS; sweep++)
-            if (!refiner_sweep(type, &b, moments, size, group, count, row_scale, inverse_row)) break;
+            if (!refiner_sweep(type, &b, moments, size, group, count, row_scale, inverse_row, step > 0.0f))
+                break;
 
         v8 errors = zero, squares = zero;
         for (size_t i = 0; i < count; i++) {
@@ -179,13 +182,13 @@ JK_INLINE void refiner_refine(jk_type type, const float *rows, size_t stride, si
 }
 
 static void refine_i8 JK_REFINE_ARGUMENTS {
-    refiner_refine(JK_I8, rows, stride, row_count, columns, moments, size, strip, error);
+    refiner_refine(JK_I8, rows, stride, row_count, columns, moments, size, step, strip, error);
 }
 
 static void refine_i6 JK_REFINE_ARGUMENTS {
-    refiner_refine(JK_I6, rows, stride, row_count, columns, moments, size, strip, error);
+    refiner_refine(JK_I6, rows, stride, row_count, columns, moments, size, step, strip, error);
 }
 
 static void refine_nl4 JK_REFINE_ARGUMENTS {
-    refiner_refine(JK_NL4, rows, stride, row_count, columns, moments, size, strip, error);
+    refiner_refine(JK_NL4, rows, stride, row_count, columns, moments, size, step, strip, error);
 }

@@ -47,6 +47,12 @@ struct Convert: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "For int4, in place of a recipe, for downloads and for experts read from a slow disk: about so many bits a weight of the packed file, such as 3.5; in memory it takes 4 and a half.",
+      valueName: "number"))
+  var bitsOnDisk: Double?
+
+  @Option(
+    help: ArgumentHelp(
       "How certain matrices are stored, whatever the recipe says: a tensor name in which * stands for any text, and a type, such as '*.x_proj.weight=bf16'. May be repeated; the first that fits decides.",
       valueName: "name=type"))
   var rule: [RuleOption] = []
@@ -74,18 +80,25 @@ struct Convert: ParsableCommand {
       throw ValidationError("--bits goes with --type int4 only, in place of a recipe.")
     }
     guard 1...16 ~= bits ?? 8 else { throw ValidationError("--bits takes a number from 1 to 16.") }
+    guard bitsOnDisk == nil || (type == .int4 && recipe == nil && bits == nil) else {
+      throw ValidationError("--bits-on-disk goes with --type int4 only, in place of --recipe and --bits.")
+    }
+    guard bitsOnDisk == nil || pack != .raw else { throw ValidationError("--bits-on-disk needs a packed file.") }
+    guard 1...8 ~= bitsOnDisk ?? 4 else { throw ValidationError("--bits-on-disk takes a number from 1 to 8.") }
   }
 
   func run() throws {
     Interrupt.catchSignals()
     let base: Recipe =
-      if let bits { try .meeting(bits: bits, checkpoint: source) } else if type == .int4 {
+      if let bits { try .meeting(bits: bits, checkpoint: source) } else if let bitsOnDisk {
+        try .meeting(bitsOnDisk: bitsOnDisk, checkpoint: source)
+      } else if type == .int4 {
         self.recipe == .small ? .small : .balanced
       } else { .uniform(type.storage) }
     let recipe = base.preceded(by: rule.map(\.rule))
     let packing: JambaFileWriter.Packing =
       switch pack {
-      case .auto: .automatic
+      case .auto: bitsOnDisk == nil ? .automatic : .zstd
       case .zstd: .zstd
       case .raw: .raw
       }
@@ -124,7 +137,8 @@ struct Convert: ParsableCommand {
     }
     let ratio = Double(summary.sourceByteCount) / Double(max(summary.fileByteCount, 1))
     Terminal.report(
-      "\(output): \(Terminal.size(summary.fileByteCount)), \(Terminal.decimal(summary.bitsPerWeight, 2)) bits per weight, "
+      "\(output): \(Terminal.size(summary.fileByteCount)), \(Terminal.decimal(summary.bitsPerWeight, 2)) bits per weight"
+        + (bitsOnDisk == nil ? ", " : " in memory and \(Terminal.decimal(summary.bitsOnDisk, 2)) on disk, ")
         + "\(Terminal.decimal(ratio, 2)) times smaller, \(Terminal.decimal(seconds, 1)) s")
   }
 }

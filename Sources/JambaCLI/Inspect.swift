@@ -25,6 +25,7 @@ struct Inspect: ParsableCommand {
       "file_bytes": .integer(file.byteCount),
       "parameters": .integer(directory.parameterCount),
       "bits_per_weight": .number(directory.bitsPerWeight),
+      "bits_on_disk": .number(directory.bitsOnDisk),
       "config": .object([
         "vocab_size": .integer(c.vocabSize), "hidden_size": .integer(c.hiddenSize),
         "intermediate_size": .integer(c.intermediateSize), "num_hidden_layers": .integer(c.numHiddenLayers),

@@ -5,6 +5,8 @@ struct ConversionPlan<Source> {
   struct Tensor {
     let specification: TensorSpecification
     let type: StorageType
+    /// As in `Recipe.Rule`.
+    let step: Float
     let source: Source
     /// Within the segment.
     var offset = 0
@@ -34,9 +36,10 @@ struct ConversionPlan<Source> {
   init(_ configuration: ModelConfiguration, _ recipe: Recipe, source: (TensorSpecification) -> Source) {
     let tensors = ModelTensors(configuration)
     func plan(_ specification: TensorSpecification) -> Tensor {
-      Tensor(
-        specification: specification,
-        type: specification.kind == .vector ? .vector : recipe.type(of: specification.name),
+      let rule = recipe.rule(for: specification.name)
+      let isVector = specification.kind == .vector
+      return Tensor(
+        specification: specification, type: isVector ? .vector : rule.type, step: rule.step,
         source: source(specification))
     }
     func add(_ specifications: [TensorSpecification]) {

@@ -30,6 +30,9 @@ public struct ConversionSummary: Sendable {
       / Double(max(matrices.reduce(0) { $0 + $1.valueCount }, 1))
   }
 
+  /// Bits of a value in the file, as packed, over all tensors; set when it is complete.
+  public internal(set) var bitsOnDisk = 0.0
+
   mutating func add(_ tensor: ConversionPlan<SourceTensor>.Tensor, error: Double, power: Double) {
     let name = ConversionSummary.className(of: tensor.specification)
     var index = classes.firstIndex { $0.name == name && $0.type == tensor.type }

@@ -79,7 +79,9 @@ public func convert(
       checkpoint.documents + [(DocumentName.provenance, Array(provenance.text().utf8))],
       packing: options.packing == .raw ? .raw : .zstd)
     try writer.finish()
-    summary.fileByteCount = try JambaFile(path: output).byteCount
+    let file = try JambaFile(path: output)
+    summary.fileByteCount = file.byteCount
+    summary.bitsOnDisk = file.directory.bitsOnDisk
   } catch { throw .format(error) }
   return summary
 }
@@ -98,7 +100,11 @@ private func provenance(
     "tool": .string(tool),
     "recipe": .string(options.recipe.name),
     "rules": .array(
-      options.recipe.rules.map { .object(["tensors": .string($0.pattern), "type": .string($0.type.name)]) }),
+      options.recipe.rules.map { rule in
+        .object([
+          "tensors": .string(rule.pattern), "type": .string(rule.type.name), "step": .number(Double(rule.step)),
+        ])
+      }),
     "pack": .string(packing),
     "importance_crc32c": importance.map { .integer(Int($0.checksum)) } ?? .null,
     "sources": .array(

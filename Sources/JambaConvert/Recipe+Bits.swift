@@ -10,7 +10,7 @@ extension Recipe {
     let tensors = ModelTensors(try Checkpoint(path: path).configuration).all.filter { $0.kind == .matrix }
     let weightCount = tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
     let least = uniform(.int4)
-    var byteCount = tensors.reduce(0) { $0 + least.type(of: $1.name).byteCount(shape: $1.shape)! }
+    var byteCount = tensors.reduce(0) { $0 + least.rule(for: $1.name).type.byteCount(shape: $1.shape)! }
     let limit = bits * Double(weightCount) / 8
     guard Double(byteCount) <= limit else {
       let needed = (Double(byteCount) * 800 / Double(weightCount)).rounded(.up) / 100
@@ -58,16 +58,8 @@ extension Recipe {
 
   /// All steps that may be taken, those that are worth most first.
   private static func steps(_ tensors: [TensorSpecification]) -> [Step] {
-    let isTied = !tensors.contains { $0.name == ModelTensors.head }
-    var groups: [String: (divergence: Double, tensors: [TensorSpecification])] = [:]
-    for tensor in tensors {
-      // A tied embedding is the head as well.
-      let ending = tensor.name == ModelTensors.embedding && isTied ? ModelTensors.head : tensor.name
-      guard let divergence = divergences.first(where: { ending.hasSuffix($0.ending) })?.inFourBits else { continue }
-      groups[pattern(of: tensor.name), default: (divergence, [])].tensors.append(tensor)
-    }
     var steps: [Step] = []
-    for (pattern, group) in groups {
+    for (pattern, group) in groups(tensors) {
       func step(_ from: StorageType, _ to: StorageType) -> Step {
         let byteCount = group.tensors.reduce(0) {
           $0 + to.byteCount(shape: $1.shape)! - from.byteCount(shape: $1.shape)!
@@ -80,6 +72,19 @@ extension Recipe {
       steps += both[0].worth > both[1].worth ? both : [step(.int4, .int8)]
     }
     return steps.sorted { $0.worth != $1.worth ? $0.worth > $1.worth : $0.pattern < $1.pattern }
+  }
+
+  /// Matrices that are stored alike: those of a kind in a layer, by the pattern that names them, with what 4 bits cost there.
+  static func groups(_ tensors: [TensorSpecification]) -> [String: (divergence: Double, tensors: [TensorSpecification])] {
+    let isTied = !tensors.contains { $0.name == ModelTensors.head }
+    var groups: [String: (divergence: Double, tensors: [TensorSpecification])] = [:]
+    for tensor in tensors {
+      // A tied embedding is the head as well.
+      let ending = tensor.name == ModelTensors.embedding && isTied ? ModelTensors.head : tensor.name
+      guard let divergence = divergences.first(where: { ending.hasSuffix($0.ending) })?.inFourBits else { continue }
+      groups[pattern(of: tensor.name), default: (divergence, [])].tensors.append(tensor)
+    }
+    return groups
   }
 
   /// "model.layers.1.*.gate_proj.weight" for a layer's matrices of a kind, an expert layer's together.

@@ -6,10 +6,14 @@ public struct Recipe: Sendable {
     /// A tensor name in which `*` stands for any text.
     public let pattern: String
     public let type: StorageType
+    /// The distance between codes in units of a row's root mean square; 0: as close as the type allows. The farther apart,
+    /// the smaller a packed file is. For int4, int6 and int8.
+    public let step: Float
 
-    public init(pattern: String, type: StorageType) {
+    public init(pattern: String, type: StorageType, step: Float = 0) {
       self.pattern = pattern
       self.type = type
+      self.step = step
     }
   }
 
@@ -62,9 +66,9 @@ public struct Recipe: Sendable {
   }
 
   /// How a matrix is stored. Every recipe ends with a rule for all names.
-  func type(of tensor: String) -> StorageType {
+  func rule(for tensor: String) -> Rule {
     let name = Array(tensor.utf8)
-    return rules.first { Recipe.matches(Array($0.pattern.utf8)[...], name[...]) }!.type
+    return rules.first { Recipe.matches(Array($0.pattern.utf8)[...], name[...]) }!
   }
 
   private static func matches(_ pattern: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>) -> Bool {

@@ -115,7 +115,7 @@ package struct SyntheticModel {
         var error = (0.0, 0.0)
         unsafe withUnsafeMutableBytes(of: &error) { error in
           unsafe jk_encode_strip(
-            tensor.type.kernelType, values, columns, count, columns, nil, bytes.baseAddress! + strip * stripByteCount,
+            tensor.type.kernelType, values, columns, count, columns, nil, 0, bytes.baseAddress! + strip * stripByteCount,
             error.baseAddress!.assumingMemoryBound(to: Double.self))
         }
       }
@@ -171,7 +171,7 @@ private struct StripSupply {
         var error = (0.0, 0.0)
         unsafe withUnsafeMutableBytes(of: &error) { error in
           unsafe jk_encode_strip(
-            type.kernelType, values, columns, 8, columns, nil, bytes.baseAddress! + strip * byteCount,
+            type.kernelType, values, columns, 8, columns, nil, 0, bytes.baseAddress! + strip * byteCount,
             error.baseAddress!.assumingMemoryBound(to: Double.self))
         }
       }

@@ -54,7 +54,7 @@ struct TensorEncoder {
   ) throws(ConversionError) -> (error: Double, power: Double) {
     let source = tensor.source
     let columns = source.columns
-    let type = tensor.type.kernelType
+    let (type, step) = (tensor.type.kernelType, tensor.step)
     let stripByteCount = tensor.type.stripByteCount(columns: columns)!
     let batchRows = max(8, TensorEncoder.batchValueCount / columns / 8 * 8)
     var (error, power) = (0.0, 0.0)
@@ -88,11 +88,11 @@ struct TensorEncoder {
         let sum = unsafe withUnsafeTemporaryAllocation(of: Double.self, capacity: 2) { sum in
           unsafe sum.initialize(repeating: 0)
           let output = unsafe encoded.base! + strip * stripByteCount
-          unsafe jk_encode_strip(type, floats, columns, count, columns, moments?.columns, output, sum.baseAddress)
+          unsafe jk_encode_strip(type, floats, columns, count, columns, moments?.columns, step, output, sum.baseAddress)
           if let moments {
             unsafe sum.update(repeating: 0)
             unsafe jk_refine_strip(
-              type, floats, columns, count, columns, moments.blocks, moments.blockSize, output, sum.baseAddress)
+              type, floats, columns, count, columns, moments.blocks, moments.blockSize, step, output, sum.baseAddress)
           }
           return unsafe (sum[0], sum[1])
         }

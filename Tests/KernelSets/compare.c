@@ -387,8 +387,9 @@ static void compare_halves(void) {
 
 // ---------------------------------------------------------------------------------------------- quantizers
 
-static void compare_encoders(size_t columns, size_t rows, size_t important, pattern pattern) {
-    begin_case("%zu columns, %zu rows, importance %zu, %s", columns, rows, important, pattern_names[pattern]);
+static void compare_encoders(size_t columns, size_t rows, size_t important, float step, pattern pattern) {
+    begin_case(step > 0 ? "%zu columns, %zu rows, importance %zu, coarse, %s" : "%zu columns, %zu rows, importance %zu, %s",
+               columns, rows, important, pattern_names[pattern]);
     const float *weights = numbers(rows * columns, pattern);
     float *importance = numbers(columns, NORMAL);
     for (size_t i = 0; i < columns; i++) importance[i] = fabsf(importance[i]) + 1e-3f;
@@ -400,7 +401,7 @@ static void compare_encoders(size_t columns, size_t rows, size_t important, patt
         for (int i = 0; i < 2; i++) {
             strips[i] = make(size, 0x5A);
             jk_encode_strip_by(i ? set : scalar, type, weights, columns, rows, columns, important ? importance : NULL,
-                               strips[i], errors[i]);
+                               step, strips[i], errors[i]);
         }
         same_bytes(name, strips[0], strips[1], size);
         same_bytes(name, errors[0], errors[1], sizeof errors[0]);
@@ -408,9 +409,10 @@ static void compare_encoders(size_t columns, size_t rows, size_t important, patt
 }
 
 // Moments of random rows, and a strip refined by them.
-static void compare_refiners(size_t columns, size_t rows, pattern pattern) {
+static void compare_refiners(size_t columns, size_t rows, float step, pattern pattern) {
     enum { BLOCK = 64, TOKENS = 7 };
-    begin_case("%zu columns, %zu rows, blocks of %zu, %s", columns, rows, BLOCK, pattern_names[pattern]);
+    begin_case(step > 0 ? "%zu columns, %zu rows, blocks of %zu, coarse, %s" : "%zu columns, %zu rows, blocks of %zu, %s",
+               columns, rows, BLOCK, pattern_names[pattern]);
     const size_t blocks = jk_parts(columns, BLOCK), stride = jk_parts(columns, JK_GROUP) * JK_GROUP;
     const float *weights = numbers(rows * columns, pattern), *x = numbers(TOKENS * stride, NORMAL);
     float *moments[2];
@@ -435,9 +437,9 @@ static void compare_refiners(size_t columns, size_t rows, pattern pattern) {
         double errors[2][2] = {{0}};
         for (int i = 0; i < 2; i++) {
             strips[i] = make(size, 0x5A);
-            jk_encode_strip_by(scalar, type, weights, columns, rows, columns, NULL, strips[i], errors[i]);
-            jk_refine_strip_by(i ? set : scalar, type, weights, columns, rows, columns, moments[0], BLOCK, strips[i],
-                               errors[i]);
+            jk_encode_strip_by(scalar, type, weights, columns, rows, columns, NULL, step, strips[i], errors[i]);
+            jk_refine_strip_by(i ? set : scalar, type, weights, columns, rows, columns, moments[0], BLOCK, step,
+                               strips[i], errors[i]);
         }
         same_bytes(name, strips[0], strips[1], size);
         same_bytes(name, errors[0], errors[1], sizeof errors[0]);
@@ -472,8 +474,14 @@ static void compare_set(void) {
                                       jk_least(i, window - 1), p);
                 }
         if (p == INFINITE || p == NOT_A_NUMBER) continue;  // the quantizers' callers refuse these
-        for (size_t i = 0; i < COUNT(columns); i++) compare_encoders(columns[i], i % 2 ? 8 : p % 7 + 1, p % 2, p);
-        for (size_t i = 1; i < COUNT(columns); i++) compare_refiners(columns[i], i % 2 ? 8 : p % 7 + 1, p);
+        for (size_t i = 0; i < COUNT(columns); i++) {
+            const size_t rows = i % 2 ? 8 : p % 7 + 1;
+            for (int coarse = 0; coarse < 2; coarse++) {
+                const float step = coarse ? 0.2f + 0.1f * (float)i : 0.0f;
+                compare_encoders(columns[i], rows, p % 2, step, p);
+                if (columns[i] > 0) compare_refiners(columns[i], rows, step, p);
+            }
+        }
     }
     compare_exponentials();
     compare_halves();

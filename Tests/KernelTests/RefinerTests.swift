@@ -91,10 +91,10 @@ import Testing
       return total
     }
     var sums = [0.0, 0.0]
-    jk_encode_strip(type, weights, columns, 8, columns, nil, matrix.bytes.pointer, &sums)
+    jk_encode_strip(type, weights, columns, 8, columns, nil, 0, matrix.bytes.pointer, &sums)
     let before = errorOfProducts()
     sums = [0, 0]
-    jk_refine_strip(type, weights, columns, 8, columns, moments, size, matrix.bytes.pointer, &sums)
+    jk_refine_strip(type, weights, columns, 8, columns, moments, size, 0, matrix.bytes.pointer, &sums)
     // Inputs with twelve sources leave most directions free for errors to go to.
     #expect(errorOfProducts() < 0.5 * before)
 
@@ -123,9 +123,9 @@ import Testing
           let results = instructionSets.map { set -> ([UInt8], [Double]) in
             let strip = Buffer(jk_strip_size(type, columns), UInt8(0xAA))
             var error = [0.0, 0.0]
-            jk_encode_strip_by(jk_kernels_of(set), type, weights, columns, rows, columns, nil, strip.pointer, &error)
+            jk_encode_strip_by(jk_kernels_of(set), type, weights, columns, rows, columns, nil, 0, strip.pointer, &error)
             error = [0, 0]
-            jk_refine_strip_by(jk_kernels_of(set), type, weights, columns, rows, columns, moments, 64, strip.pointer, &error)
+            jk_refine_strip_by(jk_kernels_of(set), type, weights, columns, rows, columns, moments, 64, 0, strip.pointer, &error)
             return (strip.array, error)
           }
           #expect(results.allSatisfy { $0.0 == results[0].0 && $0.1 == results[0].1 })

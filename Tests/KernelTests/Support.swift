@@ -168,7 +168,7 @@ final class Matrix {
     weights.withUnsafeBufferPointer { weights in
       for first in Swift.stride(from: 0, to: rows, by: 8) {
         jk_encode_strip(
-          type, weights.baseAddress! + first * columns, columns, min(8, rows - first), columns, nil,
+          type, weights.baseAddress! + first * columns, columns, min(8, rows - first), columns, nil, 0,
           bytes.pointer + first / 8 * stripSize, &error)
       }
     }

@@ -68,6 +68,13 @@ public struct Directory: Sendable, Equatable {
     return 8 * Double(matrices.reduce(0) { $0 + $1.byteCount }) / Double(max(values, 1))
   }
 
+  /// Bits of a value in the file, as packed, over all tensors.
+  public var bitsOnDisk: Double {
+    let indices = Set(entries.filter { $0.type != .document }.map(\.segment))
+    let stored = indices.reduce(0) { $0 + segments[$1].storedByteCount }
+    return 8 * Double(stored) / Double(max(parameterCount, 1))
+  }
+
   /// Alignment of tensors in a segment, and of segments in the file.
   static let alignment = 64
   /// Segments of `largeSegment` bytes or more start on `largeAlignment`.

@@ -174,6 +174,9 @@ package func decimalLogarithm(_ x: Double) -> Double { log10(x) }
 /// `base` to the power of `exponent`, in double precision.
 package func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
 
+/// log2(x), the C library's.
+package func binaryLogarithm(_ x: Double) -> Double { log2(x) }
+
 /// File system calls by path.
 package enum FileSystem {
   package static func rename(_ old: String, to new: String) throws(SystemError) {
