@@ -5,6 +5,7 @@ transformers computes with them in float32.
     pip install torch transformers safetensors
     make_checkpoint_fixtures.py OUT_DIR [NAME ...]        all of PRESETS when no name is given
     make_checkpoint_fixtures.py OUT_DIR --random SEED N   N configurations drawn at random
+    make_checkpoint_fixtures.py OUT_DIR --checkpoint DIR  expected.safetensors of a checkpoint that exists, on PROMPT
 
 expected.safetensors holds input_ids, logits, hidden_states (the embedding, then after each layer; the last one after the
 final norm), greedy_ids, greedy_logits, and router_logits where there are experts.
@@ -54,6 +55,33 @@ def randomize(name, p, config):
     elif p.dim() >= 2: p.copy_(torch.randn_like(p) * 1.2 * p.shape[-1] ** -.5)
 
 
+PROMPT = "Once upon a time, there was a little bear who lived in a big forest."
+
+
+def expect(model, ids, new):
+    """What the fixtures hold, of token ids [1, tokens] and `new` that follow greedily."""
+    routed = any(count > 1 for count in model.config.layers_num_experts)
+    with torch.no_grad():
+        result = model(ids, use_cache=False, output_hidden_states=True, output_router_logits=routed)
+        text = model.generate(ids, max_new_tokens=new, do_sample=False, eos_token_id=None, pad_token_id=0, use_cache=False)
+        full = model(text, use_cache=False)
+    prompt = ids.shape[1]
+    tensors = {"input_ids": ids[0].int(), "logits": result.logits[0], "greedy_ids": text[0, prompt:].int(),
+               "greedy_logits": full.logits[0, prompt - 1:-1], "hidden_states": torch.stack([h[0] for h in result.hidden_states])}
+    routers = [r for r in (getattr(result, "router_logits", None) or []) if r is not None and r.shape[-1] > 1]
+    if routers: tensors["router_logits"] = torch.stack([r.reshape(prompt, -1) for r in routers])
+    return {k: v.contiguous() for k, v in tensors.items()}
+
+
+def make_of_checkpoint(out, folder):
+    from tokenizers import Tokenizer
+    ids = Tokenizer.from_file(os.path.join(folder, "tokenizer.json")).encode(PROMPT, add_special_tokens=False).ids
+    model = JambaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    os.makedirs(out, exist_ok=True)
+    save_file(expect(model, torch.tensor([[model.config.bos_token_id, *ids]]), 64), os.path.join(out, "expected.safetensors"),
+              metadata={"source": "transformers JambaForCausalLM float32"})
+
+
 def make(out, name, preset, prompt=48, new=32):
     preset = dict(preset)
     torch.manual_seed(preset.pop("seed"))
@@ -70,16 +98,8 @@ def make(out, name, preset, prompt=48, new=32):
     model.save_pretrained(folder)
     model = model.float()  # the stored values exactly
     ids = torch.randint(3, config.vocab_size, (1, prompt))
-    routed = any(count > 1 for count in config.layers_num_experts)
-    with torch.no_grad():
-        result = model(ids, use_cache=False, output_hidden_states=True, output_router_logits=routed)
-        text = model.generate(ids, max_new_tokens=new, do_sample=False, eos_token_id=None, pad_token_id=0, use_cache=False)
-        full = model(text, use_cache=False)
-    tensors = {"input_ids": ids[0].int(), "logits": result.logits[0], "greedy_ids": text[0, prompt:].int(),
-               "greedy_logits": full.logits[0, prompt - 1:-1], "hidden_states": torch.stack([h[0] for h in result.hidden_states])}
-    routers = [r for r in (getattr(result, "router_logits", None) or []) if r is not None and r.shape[-1] > 1]
-    if routers: tensors["router_logits"] = torch.stack([r.reshape(prompt, -1) for r in routers])
-    save_file({k: v.contiguous() for k, v in tensors.items()}, os.path.join(folder, "expected.safetensors"),
+    tensors = expect(model, ids, new)
+    save_file(tensors, os.path.join(folder, "expected.safetensors"),
               metadata={"source": "transformers JambaForCausalLM float32", "dtype": str(dtype)})
     print(name, json.dumps(preset), {k: tuple(v.shape) for k, v in tensors.items()})
 
@@ -90,6 +110,7 @@ def main():
     if rest[:1] == ["--random"]:
         rnd = random.Random(int(rest[1]))
         for i in range(int(rest[2])): make(out, f"random-{rest[1]}-{i}", random_preset(rnd))
+    elif rest[:1] == ["--checkpoint"]: make_of_checkpoint(out, rest[1])
     else:
         for name in rest or PRESETS: make(out, name, PRESETS[name])
 
