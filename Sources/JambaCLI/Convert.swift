@@ -36,7 +36,7 @@ struct Convert: ParsableCommand {
   @Option(help: "How weights are stored.")
   var type: WeightType = .int4
 
-  @Option(help: "For int4: balanced keeps the sensitive matrices in 8 bits, small fewer of them.")
+  @Option(help: "For int4: balanced gives the sensitive matrices 6 or 8 bits, small fewer of them.")
   var recipe: RecipeName?
 
   @Option(

@@ -35,6 +35,7 @@ struct ConversionPlan<Source> {
 
   init(_ configuration: ModelConfiguration, _ recipe: Recipe, source: (TensorSpecification) -> Source) {
     let tensors = ModelTensors(configuration)
+    let recipe = recipe.resolved(for: tensors.all)
     func plan(_ specification: TensorSpecification) -> Tensor {
       let rule = recipe.rule(for: specification.name)
       let isVector = specification.kind == .vector

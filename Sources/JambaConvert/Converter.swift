@@ -33,7 +33,10 @@ public func convert(
   progress: (_ done: Int, _ total: Int) -> Bool
 ) throws(ConversionError) -> ConversionSummary {
   let checkpoint = try Checkpoint(path: path)
-  if let rule = options.recipe.uselessRule(among: ModelTensors(checkpoint.configuration).all) {
+  let tensors = ModelTensors(checkpoint.configuration).all
+  var options = options
+  options.recipe = options.recipe.resolved(for: tensors)
+  if let rule = options.recipe.uselessRule(among: tensors) {
     throw .unusable(path: path, reason: "none of its matrices fits \(rule.pattern)")
   }
   let sources = try SourceTensors(checkpoint)

@@ -17,7 +17,7 @@ extension Recipe {
       throw .unusable(path: path, reason: "its matrices take at least \(needed) bits a weight")
     }
     var types: [String: StorageType] = [:]
-    for step in steps(tensors)
+    for step in steps(groups(tensors))
     where types[step.pattern, default: .int4] == step.from && Double(byteCount + step.byteCount) <= limit {
       byteCount += step.byteCount
       types[step.pattern] = step.to
@@ -26,14 +26,56 @@ extension Recipe {
     return Recipe(name: "\(bits) bits", rules: rules + least.rules)
   }
 
-  /// The divergence that 4 bits cost in one matrix, or in an expert layer's all, in units of 0.000001, by how its name ends:
-  /// measured on the demo model, a kind at a time, and divided by the layers that have it (docs/QUALITY.md).
-  /// What an error does depends on its size beside the signal, not on how many weights a matrix has, and so other
-  /// models are taken to be alike.
-  private static let divergences: [(ending: String, inFourBits: Double)] = [
-    (ModelTensors.head, 1622), (ModelTensors.embedding, 441), ("in_proj.weight", 100), ("out_proj.weight", 71),
-    ("down_proj.weight", 57), ("gate_proj.weight", 25), ("up_proj.weight", 25), ("v_proj.weight", 21),
-    ("o_proj.weight", 21), ("x_proj.weight", 15), ("dt_proj.weight", 14), ("q_proj.weight", 7), ("k_proj.weight", 7),
+  /// For matrices of which a step to more bits gains at least `leastGain` as `Recipe.leastGain` has it.
+  static func rules(gaining leastGain: Double, _ tensors: [TensorSpecification]) -> [Rule] {
+    let matrices = tensors.filter { $0.kind == .matrix }
+    let weightCount = Double(matrices.reduce(0) { $0 + $1.shape.reduce(1, *) })
+    let groups = groups(matrices)
+    let inFourBits = groups.values.reduce(0) { $0 + $1.divergence }
+    var types: [String: StorageType] = [:]
+    for step in steps(groups)
+    where types[step.pattern, default: .int4] == step.from && step.worth * weightCount / 8 >= leastGain * inFourBits {
+      types[step.pattern] = step.to
+    }
+    return types.sorted { $0.key < $1.key }.map { Rule(pattern: $0.key, type: $0.value) }
+  }
+
+  /// The divergence that 4 bits cost in one matrix, or in all of a layer's experts, in units of 0.000001.
+  private struct Sensitivity {
+    /// Of the tensor's name.
+    let ending: String
+    /// In the first layer, the last, and each of the others. Outside of layers the last one counts.
+    let first: Double
+    let between: Double
+    let last: Double
+
+    init(_ ending: String, first: Double, between: Double, last: Double) {
+      self.ending = ending
+      self.first = first
+      self.between = between
+      self.last = last
+    }
+  }
+
+  /// Measured on the demo model (tools/measure-sensitivity, docs/QUALITY.md), the first whose ending fits. What an error does depends on
+  /// its size beside the signal, not on how many weights a matrix has, and so other models are taken to be alike.
+  private static let sensitivities = [
+    Sensitivity(ModelTensors.head, first: 0, between: 0, last: 3430),
+    Sensitivity(ModelTensors.embedding, first: 0, between: 0, last: 910),
+    Sensitivity("in_proj.weight", first: 340, between: 370, last: 1060),
+    Sensitivity("out_proj.weight", first: 200, between: 230, last: 450),
+    Sensitivity("x_proj.weight", first: 80, between: 45, last: 75),
+    Sensitivity("dt_proj.weight", first: 75, between: 55, last: 200),
+    Sensitivity("q_proj.weight", first: 37, between: 37, last: 37),
+    Sensitivity("k_proj.weight", first: 37, between: 37, last: 37),
+    Sensitivity("v_proj.weight", first: 80, between: 80, last: 80),
+    Sensitivity("o_proj.weight", first: 80, between: 80, last: 80),
+    Sensitivity("feed_forward.gate_proj.weight", first: 390, between: 35, last: 35),
+    Sensitivity("feed_forward.up_proj.weight", first: 390, between: 35, last: 35),
+    Sensitivity("feed_forward.down_proj.weight", first: 1160, between: 55, last: 55),
+    Sensitivity("gate_proj.weight", first: 45, between: 45, last: 120),
+    Sensitivity("up_proj.weight", first: 45, between: 45, last: 120),
+    Sensitivity("down_proj.weight", first: 75, between: 75, last: 170),
   ]
 
   /// Squared errors beside those of 4 bits: on normal weights 22, 32 and 44 dB lie between signal and error, and a head in
@@ -57,9 +99,9 @@ extension Recipe {
   }
 
   /// All steps that may be taken, those that are worth most first.
-  private static func steps(_ tensors: [TensorSpecification]) -> [Step] {
+  private static func steps(_ groups: [String: (divergence: Double, tensors: [TensorSpecification])]) -> [Step] {
     var steps: [Step] = []
-    for (pattern, group) in groups(tensors) {
+    for (pattern, group) in groups {
       func step(_ from: StorageType, _ to: StorageType) -> Step {
         let byteCount = group.tensors.reduce(0) {
           $0 + to.byteCount(shape: $1.shape)! - from.byteCount(shape: $1.shape)!
@@ -77,20 +119,27 @@ extension Recipe {
   /// Matrices that are stored alike: those of a kind in a layer, by the pattern that names them, with what 4 bits cost there.
   static func groups(_ tensors: [TensorSpecification]) -> [String: (divergence: Double, tensors: [TensorSpecification])] {
     let isTied = !tensors.contains { $0.name == ModelTensors.head }
+    let lastLayer = tensors.compactMap { layer(of: $0.name) }.max()
     var groups: [String: (divergence: Double, tensors: [TensorSpecification])] = [:]
     for tensor in tensors {
       // A tied embedding is the head as well.
       let ending = tensor.name == ModelTensors.embedding && isTied ? ModelTensors.head : tensor.name
-      guard let divergence = divergences.first(where: { ending.hasSuffix($0.ending) })?.inFourBits else { continue }
+      guard let kind = sensitivities.first(where: { ending.hasSuffix($0.ending) }) else { continue }
+      let layer = layer(of: tensor.name)
+      let divergence = layer == lastLayer || layer == nil ? kind.last : layer == 0 ? kind.first : kind.between
       groups[pattern(of: tensor.name), default: (divergence, [])].tensors.append(tensor)
     }
     return groups
   }
 
+  private static func layer(of name: String) -> Int? {
+    let parts = name.split(separator: ".")
+    return parts.count > 3 && parts[1] == "layers" ? Int(parts[2]) : nil
+  }
+
   /// "model.layers.1.*.gate_proj.weight" for a layer's matrices of a kind, an expert layer's together.
   private static func pattern(of name: String) -> String {
-    let parts = name.split(separator: ".")
-    guard parts.count > 3, parts[1] == "layers" else { return name }
-    return "model.layers.\(parts[2]).*.\(parts.suffix(2).joined(separator: "."))"
+    guard let layer = layer(of: name) else { return name }
+    return "model.layers.\(layer).*.\(name.split(separator: ".").suffix(2).joined(separator: "."))"
   }
 }

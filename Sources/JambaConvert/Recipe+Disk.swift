@@ -7,7 +7,7 @@ extension Recipe {
   /// Codes that lie far apart are used unequally, and zstd's entropy coder makes them shorter than the 4 bits they have in memory. With
   /// one distance throughout a matrix, whatever the groups' sizes, that is nearly the best a scalar code can do for its bits. An error
   /// costs what `Recipe+Bits.swift` knows of its kind of matrix; the distances are those at which a bit more would gain the same
-  /// everywhere. How long codes become is measured on some rows of each kind.
+  /// everywhere. How long codes become and what they lose is measured on some rows of each kind.
   ///
   /// - Throws: `unusable` when `bits` are too few; as opening the checkpoint.
   public static func meeting(bitsOnDisk bits: Double, checkpoint path: String) throws(ConversionError) -> Recipe {
@@ -18,8 +18,12 @@ extension Recipe {
     for (pattern, group) in groups(tensors).sorted(by: { $0.key < $1.key }) {
       let weightCount = group.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
       let sample = try Sample(of: group.tensors.map { ($0.name, sources[$0.name]!) })
-      let codings = try Coding.all.map { (coding) throws(ConversionError) in (coding, try sample.bits(coding)) }
-      kinds.append(Kind(pattern: pattern, weightCount: weightCount, divergence: group.divergence, codings: codings))
+      let fourBits = try sample.measure(Coding(type: .int4, step: 0))
+      let choices = try Coding.all.map { (coding) throws(ConversionError) in
+        let (bits, error) = try sample.measure(coding)
+        return Choice(coding: coding, bits: bits, divergence: group.divergence * error / fourBits.error)
+      }
+      kinds.append(Kind(pattern: pattern, weightCount: weightCount, choices: choices))
     }
     let total = Double(kinds.reduce(0) { $0 + $1.weightCount })
     func average(_ price: Double) -> Double {
@@ -53,24 +57,27 @@ extension Recipe {
       (0..<17).map { Coding(type: .int6, step: 0.12 * Float(power(2, Double($0) / 12))) }
       + [Coding(type: .int4, step: 0)]
       + (0..<20).map { Coding(type: .int4, step: 0.34 * Float(power(2, Double($0) / 12))) }
+  }
 
-    /// The squared error of a code on normal weights, in units of that of 4 bits with scales of their own (22.6 dB).
-    var error: Double { step > 0 ? Double(step * step) / 12 * power(10, 2.26) : 1 }
+  private struct Choice {
+    let coding: Coding
+    /// Of a weight.
+    let bits: Double
+    let divergence: Double
   }
 
   private struct Kind {
     let pattern: String
     let weightCount: Int
-    let divergence: Double
-    let codings: [(coding: Coding, bits: Double)]
+    let choices: [Choice]
 
-    /// The coding whose divergence and bits, at the given price for a million of them, cost least together.
-    func choice(price: Double) -> (coding: Coding, bits: Double) {
-      codings.min { cost($0, price) < cost($1, price) }!
+    /// The one whose divergence and bits, at the given price for a million of them, cost least together.
+    func choice(price: Double) -> Choice {
+      choices.min { cost($0, price) < cost($1, price) }!
     }
 
-    private func cost(_ item: (coding: Coding, bits: Double), _ price: Double) -> Double {
-      divergence * item.coding.error + price * item.bits * Double(weightCount) / 1e6
+    private func cost(_ choice: Choice, _ price: Double) -> Double {
+      choice.divergence + price * choice.bits * Double(weightCount) / 1e6
     }
   }
 
@@ -97,26 +104,27 @@ extension Recipe {
       }
     }
 
-    /// What a weight takes when packed: the entropy of the encoded bytes, which zstd comes near to.
-    func bits(_ coding: Coding) throws(ConversionError) -> Double {
+    /// What a weight takes when packed, the entropy of the encoded bytes, which zstd comes near to; and the squared error, in
+    /// units of the squares.
+    func measure(_ coding: Coding) throws(ConversionError) -> (bits: Double, error: Double) {
       var counts = [Int](repeating: 0, count: 256)
       var weightCount = 0
+      var sums = (0.0, 0.0)
       for (rows, columns, values) in strips {
         let byteCount = coding.type.stripByteCount(columns: columns)!
         let buffer: AlignedBuffer
         do { buffer = try AlignedBuffer(byteCount: byteCount) } catch { throw .outOfMemory }
-        var error = (0.0, 0.0)
-        unsafe withUnsafeMutableBytes(of: &error) { error in
+        unsafe withUnsafeMutableBytes(of: &sums) { sums in
           unsafe jk_encode_strip(
             coding.type.kernelType, values, columns, rows, columns, nil, coding.step, buffer.base!,
-            error.baseAddress!.assumingMemoryBound(to: Double.self))
+            sums.baseAddress!.assumingMemoryBound(to: Double.self))
         }
         for byte in unsafe buffer.bytes[..<byteCount] { unsafe counts[Int(byte)] += 1 }
         weightCount += rows * columns
       }
       let total = Double(counts.reduce(0, +))
       let entropy = counts.filter { $0 > 0 }.reduce(0.0) { $0 - Double($1) * binaryLogarithm(Double($1) / total) }
-      return entropy / Double(weightCount)
+      return (entropy / Double(weightCount), sums.1 > 0 ? max(sums.0 / sums.1, 1e-12) : 1)
     }
   }
 }

@@ -41,6 +41,7 @@ def save(model, folder, tokenizer_folder=None, dtype=torch.bfloat16):
     for number, shard in enumerate(shards, 1):
         file = f"model-{number:05}-of-{len(shards):05}.safetensors"
         save_file(shard, folder / file, metadata={"format": "pt"})
+        (folder / file).chmod(0o644)
         where.update(dict.fromkeys(shard, file))
     total = sum(v.numel() * v.element_size() for shard in shards for v in shard.values())
     write(folder / "model.safetensors.index.json", {"metadata": {"total_size": total}, "weight_map": where})
