@@ -51,12 +51,12 @@ extension Recipe {
     let type: StorageType
     let step: Float
 
-    /// Twelve distances to an octave are more than enough. Nearer than the first of each type, its codes do not reach the
-    /// ends of a normal distribution; 4 bits as close as they go are between.
+    /// Six distances to an octave are enough. Nearer than the first of each type, its codes do not reach the ends of a normal
+    /// distribution; 4 bits as close as they go are between.
     static let all: [Coding] =
-      (0..<17).map { Coding(type: .int6, step: 0.12 * Float(power(2, Double($0) / 12))) }
+      (0..<9).map { Coding(type: .int6, step: 0.12 * Float(power(2, Double($0) / 6))) }
       + [Coding(type: .int4, step: 0)]
-      + (0..<20).map { Coding(type: .int4, step: 0.34 * Float(power(2, Double($0) / 12))) }
+      + (0..<10).map { Coding(type: .int4, step: 0.34 * Float(power(2, Double($0) / 6))) }
   }
 
   private struct Choice {
@@ -88,6 +88,9 @@ extension Recipe {
     init(of tensors: [(name: String, source: SourceTensor)]) throws(ConversionError) {
       for (name, tensor) in stride(from: 0, to: tensors.count, by: (tensors.count + 3) / 4).map({ tensors[$0] }) {
         let stripCount = (tensor.rows + 7) / 8
+        guard 8 * 4 * tensor.columns <= TensorEncoder.limit else {
+          throw .unusable(path: tensor.file.path, reason: "\(name) is too wide")
+        }
         for strip in stride(from: 0, to: stripCount, by: (stripCount + 3) / 4) {
           let rows = 8 * strip..<min(8 * strip + 8, tensor.rows)
           let buffer: AlignedBuffer

@@ -14,7 +14,7 @@ struct TensorEncoder {
 
   /// Values of a batch, unless eight rows are more.
   private static let batchValueCount = 2 << 20
-  private static let limit = 64 << 20
+  static let limit = 64 << 20
 
   /// Bytes of the segment appended so far.
   private final class Position {
