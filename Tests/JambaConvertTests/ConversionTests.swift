@@ -64,6 +64,34 @@ import Testing
     #expect(try #require(error).description.contains("x_proj"))
   }
 
+  @Test func recipesSpendBitsWhereTheyGainMost() throws {
+    var types: [String: [String: StorageType]] = [:]
+    for recipe in [Recipe.small, .balanced] {
+      let path = try convert(Fixtures.checkpoint("demo"), recipe.name + ".jamba", recipe: recipe)
+      types[recipe.name] = Dictionary(
+        uniqueKeysWithValues: try JambaFile(path: path).directory.entries.map { ($0.name, $0.type) })
+    }
+    for (name, small) in try #require(types["small"]) where name.contains(".experts.") {
+      #expect(small == .int4 && types["balanced"]?[name] == .int4)
+    }
+    for recipe in types.values { #expect(recipe["lm_head.weight"] == .int6 || recipe["lm_head.weight"] == .int8) }
+    let order = [StorageType.int4, .int6, .int8]
+    for (name, small) in try #require(types["small"]) {
+      guard let place = order.firstIndex(of: small) else { continue }
+      #expect(try place <= #require(order.firstIndex(of: #require(types["balanced"]?[name]))))
+    }
+  }
+
+  /// Most of a large model's weights are not worth more than 4 bits.
+  @Test(arguments: [("3b", Recipe.small, 4.6), ("3b", .balanced, 5.6), ("mini", .small, 4.6), ("mini", .balanced, 4.7)])
+  func largeModelsStayNearFourBits(shape: String, recipe: Recipe, most: Double) throws {
+    let text = try bytes(of: "\(Fixtures.repository)/tools/make-model/\(shape).json")
+    let model = try SyntheticModel(configurationText: text, recipe: recipe)
+    let weightCount = try ModelTensors(ModelConfiguration(JSON.parse(text))).all.reduce(0) { $0 + $1.shape.reduce(1, *) }
+    let bits = 8 * Double(model.byteCount) / Double(weightCount)
+    #expect(4.2...most ~= bits)
+  }
+
   @Test(arguments: [4.7, 5.5, 7.5]) func aNumberOfBitsIsMet(bits: Double) throws {
     let recipe = try Recipe.meeting(bits: bits, checkpoint: Fixtures.checkpoint("demo"))
     let path = try convert(Fixtures.checkpoint("demo"), "m.jamba", recipe: recipe)
