@@ -25,11 +25,11 @@ public struct Recipe: Sendable {
   /// bits everywhere cost. Nil: the rules are all there is.
   private(set) var leastGain: Double?
 
-  /// 4 bits, and 6 or 8 where they gain much for their size: where a bit a weight would avoid three tenths of what 4 bits cost.
-  public static let balanced = gaining(0.3, name: "balanced")
+  /// 4 bits, and 6 or 8 where they gain much for their size.
+  public static let balanced = gaining(0.8, name: "balanced")
 
-  /// 4 bits, and more only where they gain most: where a bit a weight would avoid seven tenths of what 4 bits cost.
-  public static let small = gaining(0.7, name: "small")
+  /// 4 bits, and more only where they gain most.
+  public static let small = gaining(1.4, name: "small")
 
   private static func gaining(_ leastGain: Double, name: String) -> Recipe {
     var recipe = Recipe(name: name, rules: uniform(.int4).rules)
