@@ -78,7 +78,8 @@ import Testing
     let order = [StorageType.int4, .int6, .int8]
     for (name, small) in try #require(types["small"]) {
       guard let place = order.firstIndex(of: small) else { continue }
-      #expect(try place <= #require(order.firstIndex(of: #require(types["balanced"]?[name]))))
+      let balanced = try #require(types["balanced"]?[name])
+      #expect(try place <= #require(order.firstIndex(of: balanced)))
     }
   }
 
