@@ -23,11 +23,14 @@ JK_INLINE void encoder_load(v8 *x, const float *rows, size_t stride, size_t row_
     for (size_t i = 0; i < count; i++) x[i] = v8_mul(v8_load(lanes[i]), factor);
 }
 
+// The ends of a type's codes.
+JK_INLINE float encoder_most(jk_type type) { return type == JK_NL4 ? 57.0f : type == JK_I8 ? 127.0f : 31.0f; }
+JK_INLINE float encoder_least(jk_type type) { return type == JK_NL4 ? -64.0f : type == JK_I8 ? -127.0f : -32.0f; }
+
 // The code nearest to x / scale.
 JK_INLINE v8 encoder_nearest(jk_type type, v8 x, v8i *stored) {
     if (type == JK_NL4) return v8_nl4_nearest(x, stored);
-    const float most = type == JK_I8 ? 127.0f : 31.0f, least = type == JK_I8 ? -127.0f : -32.0f;
-    v8 clamped = v8_max(v8_min(x, v8_set(most)), v8_set(least));
+    v8 clamped = v8_max(v8_min(x, v8_set(encoder_most(type))), v8_set(encoder_least(type)));
     *stored = v8_round(clamped);
     return v8i_float(*stored);
 }
@@ -78,24 +81,23 @@ JK_INLINE v8 encoder_search(jk_type type, const encoder_group *g, size_t count) 
 
 // The given scale, or a larger one where the group's largest weight would lie beyond the grid.
 JK_INLINE v8 encoder_coarse(jk_type type, const encoder_group *g, size_t count, v8 scale) {
-    const float most = type == JK_NL4 ? 57.0f : type == JK_I8 ? 127.0f : 31.0f;
-    const float least = type == JK_NL4 ? 64.0f : type == JK_I8 ? 127.0f : 32.0f;
-    v8 positive = v8_set(0.0f), negative = positive;
+    v8 largest = v8_set(0.0f), smallest = largest;
     for (size_t i = 0; i < count; i++) {
-        positive = v8_max(g->x[i], positive);
-        negative = v8_max(v8_sub(v8_set(0.0f), g->x[i]), negative);
+        largest = v8_max(g->x[i], largest);
+        smallest = v8_min(g->x[i], smallest);
     }
-    return v8_max(v8_max(v8_div(positive, v8_set(most)), v8_div(negative, v8_set(least))), scale);
+    v8 fitting = v8_max(v8_div(largest, v8_set(encoder_most(type))), v8_div(smallest, v8_set(encoder_least(type))));
+    return v8_max(fitting, scale);
 }
 
-// How coarse group k may be beside others: errors are to weigh the same everywhere, so that its step goes with the inverse
-// root of its columns' importance.
-JK_INLINE float encoder_relative(const float *importance, size_t columns, size_t k, size_t group) {
-    if (importance == NULL) return 1.0f;
-    const size_t count = jk_least(group, columns - k * group);
+// How coarse a group may be beside others: errors are to weigh the same everywhere, so that its step goes with the inverse
+// root of its columns' importance. Within limits, as scales of 8 bits are multiples of a row's largest.
+JK_INLINE float encoder_relative(const float *importance, size_t columns, size_t first, size_t group, float mean) {
+    const size_t count = jk_least(group, columns - first);
     float sum = 0.0f;
-    for (size_t i = 0; i < count; i++) sum += importance[k * group + i];
-    return sqrtf((float)count / sum);
+    for (size_t i = 0; i < count; i++) sum += importance[first + i];
+    const float relative = sqrtf(mean * (float)count / sum);
+    return relative < 0.5f ? 0.5f : relative > 2.0f ? 2.0f : relative;
 }
 
 // Writes the codes of 32 columns as one tile.
@@ -160,14 +162,15 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
     float power[8], unpower[8], spread[8];
     encoder_powers(rows, stride, row_count, columns, power, unpower, spread);
     const v8 factor = v8_load(power);
-    float most = 0.0f;
-    for (size_t i = 0; importance && i < columns; i++) most = importance[i] > most ? importance[i] : most;
-
-    // A step is given in units of a row's root mean square, 2^-1/2 of its spread's.
-    const v8 step_scale = v8_mul(v8_sqrt(v8_load(spread)), v8_set(0.70710678f * step / (type == JK_NL4 ? 6.0f : 1.0f)));
-    float mean_relative = 0.0f;
-    for (size_t k = 0; k < groups; k++)
-        mean_relative += encoder_relative(importance, columns, k, group) / (float)groups;
+    float most = 0.0f, mean = 0.0f, mean_relative = 0.0f;
+    for (size_t i = 0; importance && i < columns; i++) {
+        most = importance[i] > most ? importance[i] : most;
+        mean += importance[i] / (float)columns;
+    }
+    for (size_t k = 0; importance && step > 0.0f && k < groups; k++)
+        mean_relative += encoder_relative(importance, columns, k * group, group, mean) / (float)groups;
+    // A step is given in units of a row's root mean square, 2^-1/2 of its spread's root.
+    const v8 coarse = v8_mul(v8_sqrt(v8_load(spread)), v8_set(0.70710678f * step / (type == JK_NL4 ? 6.0f : 1.0f)));
 
     // Each group's own best scale, kept in the group's first tile until its codes take the place.
     encoder_group g;
@@ -179,11 +182,14 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
             const float weight = c >= columns ? 0.0f : importance ? importance[c] / most : 1.0f;
             g.w[i] = v8_mul(v8_set(weight), v8_sqrt(v8_fma(g.x[i], g.x[i], v8_load(spread))));
         }
-        v8 scale = step > 0.0f
-                       ? encoder_coarse(type, &g, group,
-                                        v8_mul(step_scale, v8_set(encoder_relative(importance, columns, k, group) /
-                                                                  mean_relative)))
-                       : encoder_search(type, &g, group);
+        v8 scale = coarse;
+        if (step > 0.0f) {
+            if (importance)
+                scale = v8_mul(scale, v8_set(encoder_relative(importance, columns, k * group, group, mean) / mean_relative));
+            scale = encoder_coarse(type, &g, group, scale);
+        } else {
+            scale = encoder_search(type, &g, group);
+        }
         largest = v8_max(v8_abs(scale), largest);
         float lanes[8];
         v8_store(lanes, scale);

@@ -47,7 +47,7 @@ struct Convert: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "For int4, in place of a recipe, for downloads and for experts read from a slow disk: about so many bits a weight of the packed file, such as 3.5; in memory it takes 4 and a half.",
+      "For int4, in place of a recipe, for downloads and for experts read from a slow disk: about so many bits a weight of the packed file, such as 3.5; in memory it is like any other int4.",
       valueName: "number"))
   var bitsOnDisk: Double?
 

@@ -48,34 +48,27 @@ extension Recipe {
     let first: Double
     let between: Double
     let last: Double
-
-    init(_ ending: String, first: Double, between: Double, last: Double) {
-      self.ending = ending
-      self.first = first
-      self.between = between
-      self.last = last
-    }
   }
 
   /// Measured on the demo model (tools/measure-sensitivity, docs/QUALITY.md), the first whose ending fits. What an error does depends on
   /// its size beside the signal, not on how many weights a matrix has, and so other models are taken to be alike.
   private static let sensitivities = [
-    Sensitivity(ModelTensors.head, first: 0, between: 0, last: 6170),
-    Sensitivity(ModelTensors.embedding, first: 0, between: 0, last: 3570),
-    Sensitivity("in_proj.weight", first: 1550, between: 1270, last: 2870),
-    Sensitivity("out_proj.weight", first: 810, between: 760, last: 1160),
-    Sensitivity("x_proj.weight", first: 330, between: 120, last: 120),
-    Sensitivity("dt_proj.weight", first: 290, between: 130, last: 300),
-    Sensitivity("q_proj.weight", first: 150, between: 150, last: 150),
-    Sensitivity("k_proj.weight", first: 150, between: 150, last: 150),
-    Sensitivity("v_proj.weight", first: 520, between: 520, last: 520),
-    Sensitivity("o_proj.weight", first: 520, between: 520, last: 520),
-    Sensitivity("feed_forward.gate_proj.weight", first: 1200, between: 105, last: 105),
-    Sensitivity("feed_forward.up_proj.weight", first: 1200, between: 105, last: 105),
-    Sensitivity("feed_forward.down_proj.weight", first: 3630, between: 160, last: 160),
-    Sensitivity("gate_proj.weight", first: 200, between: 200, last: 1130),
-    Sensitivity("up_proj.weight", first: 200, between: 200, last: 1130),
-    Sensitivity("down_proj.weight", first: 390, between: 390, last: 1040),
+    Sensitivity(ending: ModelTensors.head, first: 0, between: 0, last: 6170),
+    Sensitivity(ending: ModelTensors.embedding, first: 0, between: 0, last: 3570),
+    Sensitivity(ending: "in_proj.weight", first: 1550, between: 1270, last: 2870),
+    Sensitivity(ending: "out_proj.weight", first: 810, between: 760, last: 1160),
+    Sensitivity(ending: "x_proj.weight", first: 330, between: 120, last: 120),
+    Sensitivity(ending: "dt_proj.weight", first: 290, between: 130, last: 300),
+    Sensitivity(ending: "q_proj.weight", first: 150, between: 150, last: 150),
+    Sensitivity(ending: "k_proj.weight", first: 150, between: 150, last: 150),
+    Sensitivity(ending: "v_proj.weight", first: 520, between: 520, last: 520),
+    Sensitivity(ending: "o_proj.weight", first: 520, between: 520, last: 520),
+    Sensitivity(ending: "feed_forward.gate_proj.weight", first: 1200, between: 105, last: 105),
+    Sensitivity(ending: "feed_forward.up_proj.weight", first: 1200, between: 105, last: 105),
+    Sensitivity(ending: "feed_forward.down_proj.weight", first: 3630, between: 160, last: 160),
+    Sensitivity(ending: "gate_proj.weight", first: 200, between: 200, last: 1130),
+    Sensitivity(ending: "up_proj.weight", first: 200, between: 200, last: 1130),
+    Sensitivity(ending: "down_proj.weight", first: 390, between: 390, last: 1040),
   ]
 
   /// Squared errors beside those of 4 bits: on normal weights 22, 32 and 44 dB lie between signal and error, and a head in

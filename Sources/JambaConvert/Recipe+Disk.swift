@@ -54,7 +54,7 @@ extension Recipe {
     /// Six distances to an octave are enough. Nearer than the first of each type, its codes do not reach the ends of a normal
     /// distribution; 4 bits as close as they go are between.
     static let all: [Coding] =
-      (0..<9).map { Coding(type: .int6, step: 0.12 * Float(power(2, Double($0) / 6))) }
+      (0..<7).map { Coding(type: .int6, step: 0.12 * Float(power(2, Double($0) / 6))) }
       + [Coding(type: .int4, step: 0)]
       + (0..<10).map { Coding(type: .int4, step: 0.34 * Float(power(2, Double($0) / 6))) }
   }
@@ -93,16 +93,7 @@ extension Recipe {
         }
         for strip in stride(from: 0, to: stripCount, by: (stripCount + 3) / 4) {
           let rows = 8 * strip..<min(8 * strip + 8, tensor.rows)
-          let buffer: AlignedBuffer
-          do { buffer = try AlignedBuffer(byteCount: rows.count * tensor.rowByteCount) } catch { throw .outOfMemory }
-          try unsafe tensor.file.read(tensor.range(ofRows: rows), into: buffer.bytes)
-          var values = [Float](repeating: 0, count: rows.count * tensor.columns)
-          let isFinite = unsafe values.withUnsafeMutableBufferPointer { values in
-            unsafe SourceTensor.convert(
-              tensor.type, UnsafeRawPointer(buffer.base!), count: values.count, into: values.baseAddress!)
-          }
-          guard isFinite else { throw .notFinite(tensor: name) }
-          strips.append((rows.count, tensor.columns, values))
+          strips.append((rows.count, tensor.columns, try tensor.values(ofRows: rows, name: name)))
         }
       }
     }

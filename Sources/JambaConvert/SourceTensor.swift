@@ -34,6 +34,21 @@ struct SourceTensor: Sendable {
     offset + range.lowerBound * rowByteCount..<offset + range.upperBound * rowByteCount
   }
 
+  /// Rows as float32, `[rows, columns]`.
+  ///
+  /// - Parameter name: of the tensor of the model, for an error.
+  func values(ofRows rows: Range<Int>, name: String) throws(ConversionError) -> [Float] {
+    let buffer: AlignedBuffer
+    do { buffer = try AlignedBuffer(byteCount: rows.count * rowByteCount) } catch { throw .outOfMemory }
+    try unsafe file.read(range(ofRows: rows), into: buffer.bytes)
+    var values = [Float](repeating: 0, count: rows.count * columns)
+    let isFinite = unsafe values.withUnsafeMutableBufferPointer { values in
+      unsafe SourceTensor.convert(type, UnsafeRawPointer(buffer.base!), count: values.count, into: values.baseAddress!)
+    }
+    guard isFinite else { throw .notFinite(tensor: name) }
+    return values
+  }
+
   /// Turns stored numbers into float32; false when one is not finite.
   static func convert(
     _ type: ElementType, _ input: UnsafeRawPointer, count: Int, into output: UnsafeMutablePointer<Float>

@@ -125,16 +125,7 @@ struct TensorEncoder {
 
   /// A tensor that stays float32, transformed as the file wants it.
   static func vectorBytes(_ source: SourceTensor, name: String) throws(ConversionError) -> [UInt8] {
-    let count = source.rows * source.columns
-    let buffer: AlignedBuffer
-    do { buffer = try AlignedBuffer(byteCount: source.byteCount) } catch { throw .outOfMemory }
-    try unsafe source.file.read(source.range(ofRows: 0..<source.rows), into: buffer.bytes)
-    var values = [Float](repeating: 0, count: count)
-    let isFinite = unsafe values.withUnsafeMutableBufferPointer { values in
-      unsafe SourceTensor.convert(
-        source.type, UnsafeRawPointer(buffer.base!), count: count, into: values.baseAddress!)
-    }
-    guard isFinite else { throw .notFinite(tensor: name) }
+    var values = try source.values(ofRows: 0..<source.rows, name: name)
     if source.transformation != .none {
       let stored = values
       for row in 0..<source.rows {

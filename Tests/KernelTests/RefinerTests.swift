@@ -113,6 +113,23 @@ import Testing
     #expect(abs(sums[1] / power - 1) < 1e-4)
   }
 
+  /// Scales that are all alike pack well, and so refining leaves those of a strip encoded with a step alone.
+  @Test func scalesOfCoarseCodesStay() {
+    var random = Random(54)
+    let (columns, size, count) = (128, 64, 256)
+    let weights = random.normals(8 * columns)
+    let moments = moments(inputs(count, columns: columns, &random), count, columns: columns, size: size)
+    let matrix = Matrix(JK_NL4, rows: 8, columns: columns)
+    var sums = [0.0, 0.0]
+    jk_encode_strip(JK_NL4, weights, columns, 8, columns, nil, 0.5, matrix.bytes.pointer, &sums)
+    let before = (0..<matrix.stripSize).map { matrix.bytes.pointer[$0] }
+    jk_refine_strip(JK_NL4, weights, columns, 8, columns, moments, size, 0.5, matrix.bytes.pointer, &sums)
+    let after = (0..<matrix.stripSize).map { matrix.bytes.pointer[$0] }
+    let header = matrix.stripSize - columns / 32 * 128
+    #expect(before[..<header] == after[..<header])
+    #expect(before[header...] != after[header...])
+  }
+
   @Test(arguments: [JK_I8, JK_I6, JK_NL4]) func everyInstructionSetRefinesTheSame(type: jk_type) {
     var random = Random(53)
     for columns in [1, 31, 64, 100, 192] {

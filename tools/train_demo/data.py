@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 
 import numpy as np
+from tokenizers import Tokenizer
 
 #: Copies of each text, a fraction standing for a part of them.
 STORIES = {"stories-tinystories.txt": 1.5, "stories-ccby.txt": 1, "stories-fairytaleqa.txt": 1,
@@ -25,6 +26,12 @@ REQUESTS, CONTINUATIONS = 2, 0.4
 REFUSED, REFUSALS = ("dolly-open-qa", "self-instruct"), 1
 #: Conversations put together from small_talk.json, some with a story in them.
 SMALL_TALK = 9000
+
+#: The vocabulary's first tokens.
+SPECIAL = ["<|pad|>", "<|startoftext|>", "<|endoftext|>", "<|unk|>", "<|bom|>", "<|eom|>",
+           "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>"]
+START, END, BOM, EOM = 1, 2, 4, 5
+ROLES = {"system": 6, "user": 7, "assistant": 8, "tool": 9}
 
 PLAIN = str.maketrans({"“": '"', "”": '"', "’": "'", "‘": "'", "—": " - ", "\u00a0": " "})
 
@@ -91,7 +98,8 @@ class SmallTalk:
         self.stories, self.questions = stories, questions
 
     def about(self, topic, pick):
-        return exchange(pick.choice(self.talk[topic]["asks"]), pick.choice(self.talk[topic]["answers"]))
+        talk = self.talk[topic]
+        return exchange(pick.choice(talk["asks"]), pick.choice(talk["answers"] or self.talk["refusal"]["answers"]))
 
     def refusal(self, question, pick):
         return exchange(question, pick.choice(self.talk["refusal"]["answers"]))
@@ -145,16 +153,14 @@ def training_texts(source, pick):
 
 class Encoder:
     def __init__(self, folder):
-        from tokenizers import Tokenizer
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
 
     def __call__(self, content):
         """Token ids of a text, or of the messages of a dialogue as the chat template writes them."""
-        import tokenizer as t
         if isinstance(content, str):
-            return [t.START, *self.text(content), t.END]
-        turns = [[t.BOM, t.ROLES[m["role"]], *self.text(m["content"]), t.EOM] for m in content]
-        return [t.START, *sum(turns, []), t.END]
+            return [START, *self.text(content), END]
+        turns = [[BOM, ROLES[m["role"]], *self.text(m["content"]), EOM] for m in content]
+        return [START, *sum(turns, []), END]
 
     def text(self, text):
         return self.tokenizer.encode(text, add_special_tokens=False).ids

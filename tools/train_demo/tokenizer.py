@@ -11,10 +11,6 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 import data
 
 VOCABULARY = 4096
-SPECIAL = ["<|pad|>", "<|startoftext|>", "<|endoftext|>", "<|unk|>", "<|bom|>", "<|eom|>",
-           "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>"]
-PAD, START, END, UNKNOWN, BOM, EOM = range(6)
-ROLES = {"system": 6, "user": 7, "assistant": 8, "tool": 9}
 
 CHAT_TEMPLATE = (
     "{{- bos_token }}"
@@ -28,16 +24,16 @@ def train(texts):
     bpe.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     bpe.pre_tokenizer = pre_tokenizers.Split(Regex(r"▁?[^▁\n]+|\n|▁+"), "isolated")
     bpe.train_from_iterator(texts, trainers.BpeTrainer(
-        vocab_size=VOCABULARY - 256, special_tokens=SPECIAL, limit_alphabet=200, show_progress=False))
+        vocab_size=VOCABULARY - 256, special_tokens=data.SPECIAL, limit_alphabet=200, show_progress=False))
     tokenizer = json.loads(bpe.to_str())
     learnt = tokenizer["model"]["vocab"]
-    pieces = [piece for piece in sorted(learnt, key=learnt.get) if piece not in SPECIAL]
-    order = SPECIAL + [f"<0x{byte:02X}>" for byte in range(256)] + pieces
+    pieces = [piece for piece in sorted(learnt, key=learnt.get) if piece not in data.SPECIAL]
+    order = data.SPECIAL + [f"<0x{byte:02X}>" for byte in range(256)] + pieces
     tokenizer["model"]["vocab"] = {piece: index for index, piece in enumerate(order)}
     tokenizer["pre_tokenizer"] = None
     tokenizer["added_tokens"] = [
         dict(id=index, content=piece, single_word=False, lstrip=False, rstrip=False, normalized=False, special=True)
-        for index, piece in enumerate(SPECIAL)]
+        for index, piece in enumerate(data.SPECIAL)]
     tokenizer["decoder"] = {"type": "Sequence", "decoders": [
         {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
         {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}

@@ -29,8 +29,8 @@ def arguments():
     parser.add_argument("--resume", action="store_true", help="go on from OUT/state.pt")
     parser.add_argument("--batch", type=int, default=24, help="sequences a step (default: %(default)s)")
     parser.add_argument("--length", type=int, default=512, help="tokens a sequence (default: %(default)s)")
-    parser.add_argument("--lr-muon", type=float, default=0.02, help="(default: %(default)s)")
-    parser.add_argument("--lr-adam", type=float, default=0.004, help="(default: %(default)s)")
+    parser.add_argument("--lr-muon", type=float, default=0.025, help="(default: %(default)s)")
+    parser.add_argument("--lr-adam", type=float, default=0.005, help="(default: %(default)s)")
     parser.add_argument("--decay", type=float, default=0.6, help="the last part of the time, in which the rate falls to "
                         "nothing (default: %(default)s)")
     parser.add_argument("--balance", type=float, default=0.01, help="weight of the routers' balance (default: %(default)s)")
