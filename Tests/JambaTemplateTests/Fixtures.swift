@@ -1,5 +1,5 @@
 import Foundation
-import JambaFormat
+import JambaSystem
 import JambaTemplate
 
 /// The files the tests compare with: written by tools/make_template_fixtures.py, from the reference implementation.
