@@ -42,6 +42,7 @@ let package = Package(
       name: "Jamba",
       dependencies: ["JambaSystem", "JambaFormat", "JambaTemplate", "JambaText", "JambaGrammar", "CKernels"],
       swiftSettings: library),
+    .target(name: "JambaEvaluation", dependencies: ["Jamba", "JambaFormat", "JambaSystem"], swiftSettings: library),
     .target(
       name: "JambaServer",
       dependencies: [
@@ -57,7 +58,7 @@ let package = Package(
     .executableTarget(
       name: "JambaCLI",
       dependencies: [
-        "CLineEditor", "Jamba", "JambaConvert", "JambaFormat", "JambaGrammar", "JambaServer",
+        "CLineEditor", "Jamba", "JambaConvert", "JambaEvaluation", "JambaFormat", "JambaGrammar", "JambaServer",
         "JambaSystem", "JambaTemplate", "JambaText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -91,7 +92,10 @@ let package = Package(
     .testTarget(
       name: "JambaConvertTests", dependencies: ["JambaConvert", "JambaFormat", "JambaSystem", "CKernels", "TestSupport"]),
     .testTarget(
-      name: "JambaTests", dependencies: ["Jamba", "JambaConvert", "JambaFormat", "JambaSystem", "TestSupport"]),
+      name: "JambaTests",
+      dependencies: ["Jamba", "JambaConvert", "JambaEvaluation", "JambaFormat", "JambaSystem", "TestSupport"]),
+    .testTarget(
+      name: "JambaEvaluationTests", dependencies: ["JambaEvaluation", "Jamba", "JambaConvert", "JambaSystem", "TestSupport"]),
     .testTarget(
       name: "ChatTests",
       dependencies: ["Jamba", "JambaConvert", "JambaFormat", "JambaGrammar", "JambaSystem", "JambaText", "TestSupport"]),

@@ -109,7 +109,7 @@ public final class Generation {
     self.promptTokenCount = promptTokenCount
     sampler = try Sampler(options.sampling)
     let model = session.model
-    let shown = prompt == nil ? [] : model.markerTokens
+    let shown = prompt == nil ? [] : model.text.markerTokens
     detokenizer = model.tokenizer.map { StreamingDetokenizer(tokenizer: $0, showing: shown, afterText: afterText) }
     stops = StopMatcher(options.stop)
     let endTokens = options.stopsAtEnd ? model.endTokens : []
@@ -119,7 +119,7 @@ public final class Generation {
     parser = AnswerParser(style)
     do throws(GrammarError) {
       constraint = try ChatGrammar.grammar(options.grammar, style, chat).map { (grammar) throws(GrammarError) in
-        guard let texts = model.tokenTexts(showingMarkers: prompt != nil) else { throw .noTokenFits }
+        guard let texts = model.text.tokenTexts(showingMarkers: prompt != nil) else { throw .noTokenFits }
         return try TokenConstraint(grammar, texts, endTokens: endTokens, afterText: afterText)
       }
     } catch { throw .grammar(error) }

@@ -37,23 +37,23 @@ extension JambaModel {
   }
 
   /// Threads that compute.
-  public var threadCount: Int { engine.threadCount }
+  public var threadCount: Int { loaded.engine.threadCount }
 
   /// The instruction set of the kernels in use, such as "avx2".
-  public var instructionSetName: String { engine.instructionSetName }
+  public var instructionSetName: String { loaded.engine.instructionSetName }
 
   /// Measures the machine for about a fifth of a second, with 256 MiB of memory if the limit leaves them.
   public func measureMachine() throws(JambaError) -> MachineRates {
     let byteCount = 256 << 20
-    let reservation = MemoryBudget.Reservation(sessionMemory.budget)
+    let reservation = MemoryBudget.Reservation(loaded.memory.budget)
     do throws(JambaError) { try reservation.grow(to: byteCount, context: 0) } catch {
-      return MachineRates(readBandwidth: nil, int8Rate: engine.measureMultiplyRate())
+      return MachineRates(readBandwidth: nil, int8Rate: loaded.engine.measureMultiplyRate())
     }
     let buffer: AlignedBuffer
     do throws(SystemError) { buffer = try AlignedBuffer(byteCount: byteCount) } catch {
       throw .outOfMemory(byteCount: byteCount)
     }
     unsafe buffer.bytes.initializeMemory(as: UInt8.self, repeating: 1)
-    return MachineRates(readBandwidth: engine.measureReadRate(buffer), int8Rate: engine.measureMultiplyRate())
+    return MachineRates(readBandwidth: loaded.engine.measureReadRate(buffer), int8Rate: loaded.engine.measureMultiplyRate())
   }
 }

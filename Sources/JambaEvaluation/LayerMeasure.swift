@@ -1,4 +1,4 @@
-import JambaFormat
+public import Jamba
 public import JambaSystem
 
 /// How far a model's layers are from a reference's on the same tokens: the residual stream behind each layer, and the
@@ -31,8 +31,10 @@ public struct LayerMeasure {
 
   /// Takes in one window.
   public mutating func add(_ window: [Int32]) throws(JambaError) {
-    let expected = try LayerTrace(window, reference)
-    let found = try LayerTrace(window, model)
+    let expected = LayerTrace(layerCount: errors.count)
+    let found = LayerTrace(layerCount: errors.count)
+    try reference.observe(window, by: expected)
+    try model.observe(window, by: found)
     for layer in errors.indices {
       for (value, reference) in zip(found.states[layer + 1], expected.states[layer + 1]) {
         let difference = Double(value) - Double(reference)
@@ -41,7 +43,7 @@ public struct LayerMeasure {
       }
       for (chosen, reference) in zip(found.experts[layer], expected.experts[layer]) {
         choices[layer] += reference.count
-        agreements[layer] += reference.intersection(chosen).count
+        agreements[layer] += Set(reference).intersection(chosen).count
       }
     }
   }
@@ -62,35 +64,19 @@ public struct LayerMeasure {
   }
 }
 
-/// What happens in the layers of one model.
-private struct LayerTrace {
-  /// See `Session.hiddenStates`.
-  let states: [[Float]]
-  /// `[layers][tokens]`, empty for layers without a router.
-  let experts: [[Set<Int>]]
+/// What happens in the layers of a model while it reads tokens.
+package final class LayerTrace: PassObserver {
+  /// The residual stream before each layer and after the last, `[layers + 1][tokens * hidden]`.
+  package private(set) var states: [[Float]]
+  /// `[layers][tokens]`: the experts that a token goes to; empty for layers without a router.
+  package private(set) var experts: [[[Int]]]
 
-  init(_ window: [Int32], _ session: Session) throws(JambaError) {
-    let c = session.model.configuration
-    let choices = Choices(layerCount: c.numHiddenLayers)
-    let layers = Dictionary(
-      uniqueKeysWithValues: (0..<c.numHiddenLayers).compactMap { layer in
-        session.model.file.entryIndex(of: ModelTensors.layerPrefix(layer) + "feed_forward.router.weight")
-          .map { ($0, layer) }
-      })
-    let engine = Engine(session.model.engine) { product in
-      guard let layer = layers[product.matrix.entry] else { return }
-      for token in 0..<product.count {
-        let logits = (0..<c.numExperts).map { product.output[token, $0] }
-        let order = logits.indices.sorted { (logits[$1], $0) < (logits[$0], $1) }
-        choices.layers[layer].append(Set(order.prefix(c.numExpertsPerTok)))
-      }
-    }
-    states = try session.withCore { (core) throws(JambaError) in try core.hiddenStates(window, engine: engine) }
-    experts = choices.layers
+  package init(layerCount: Int) {
+    states = Array(repeating: [], count: layerCount + 1)
+    experts = Array(repeating: [], count: layerCount)
   }
 
-  private final class Choices {
-    var layers: [[Set<Int>]]
-    init(layerCount: Int) { layers = Array(repeating: [], count: layerCount) }
-  }
+  package func layerBegins(_ layer: Int, residual: ResidualStream) { states[layer] += residual.copy() }
+
+  package func routerChose(_ chosen: [[Int]], layer: Int) { experts[layer] += chosen }
 }

@@ -1,5 +1,6 @@
 import Jamba
 import JambaConvert
+import JambaEvaluation
 import JambaSystem
 import TestSupport
 import Testing

@@ -1,3 +1,4 @@
+public import Jamba
 import JambaFormat
 import JambaSystem
 
@@ -57,14 +58,21 @@ public final class Calibration {
   public func add(_ window: [Int32]) throws(JambaError) {
     var window = window
     if let bos, !window.isEmpty { window[0] = bos }
-    let owner = session.model.engine
-    let engine = Engine(owner) { [unowned self] product in record(product, owner) }
-    try session.withCore { (core) throws(JambaError) in try core.observe(window, engine: engine) }
+    try session.observe(window, by: Observer(self))
     if let failure { throw failure }
   }
 
-  private func record(_ product: Product, _ engine: Engine) {
-    let name = session.model.file.directory.entries[product.matrix.entry].name
+  /// Watches one window.
+  private final class Observer: PassObserver {
+    private let calibration: Calibration
+
+    init(_ calibration: Calibration) { self.calibration = calibration }
+
+    func didMultiply(_ matrix: MatrixInput) { calibration.record(matrix) }
+  }
+
+  private func record(_ input: MatrixInput) {
+    let name = session.model.file.directory.entries[input.entry].name
     // Whose input is counted under another name, and routers, which stay as they are.
     guard failure == nil, ModelTensors.inputName(of: name) == name, !name.hasSuffix(".router.weight") else { return }
     do throws(JambaError) {
@@ -72,11 +80,11 @@ public final class Calibration {
       if let known = inputs[name] {
         moments = known
       } else {
-        moments = try Moments(columns: product.matrix.columns, blockLimit: blockLimit)
+        moments = try Moments(columns: input.columns, blockLimit: blockLimit)
         inputs[name] = moments
       }
-      engine.addMoments(of: product, blockSize: moments.blockSize, to: moments.sums)
-      moments.tokenCount += product.count
+      input.addMoments(blockSize: moments.blockSize, to: moments.sums)
+      moments.tokenCount += input.tokenCount
     } catch { failure = error }
   }
 

@@ -1,3 +1,4 @@
+public import Jamba
 public import JambaSystem
 
 #if canImport(Glibc)
