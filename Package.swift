@@ -58,17 +58,17 @@ let package = Package(
       name: "make-model",
       dependencies: [
         "JambaConvert", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ], path: "tools/make-model", exclude: ["mini.json"]),
+      ], path: "tools/measure/make-model", exclude: ["mini.json"]),
     .executableTarget(
       name: "measure-sessions",
       dependencies: [
         "CJamba", "Jamba", "JambaC", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "tools/measure-sessions"),
+      path: "tools/measure/sessions"),
     .executableTarget(
       name: "walk-grammar",
       dependencies: ["Jamba", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-      path: "tools/walk-grammar"),
+      path: "tools/check/walk-grammar"),
     .target(name: "TestSupport", dependencies: ["JambaConvert", "JambaFormat"], path: "Tests/TestSupport"),
     .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
     .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat", "TestSupport"]),

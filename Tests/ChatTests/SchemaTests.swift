@@ -2,7 +2,7 @@ import Jamba
 import JambaFormat
 import Testing
 
-/// JSON schemas: texts that fit, texts that do not, and keywords that are refused. tools/check_schemas.py compares a
+/// JSON schemas: texts that fit, texts that do not, and keywords that are refused. tools/check/schemas compares a
 /// thousand random schemas with Python's jsonschema.
 @Suite struct SchemaTests {
   @Test(

@@ -9,7 +9,7 @@ struct MakeModel: ParsableCommand {
     commandName: "make-model",
     abstract: "Writes a .jamba file of any configuration with random weights, straight to disk.")
 
-  @Argument(help: "A config.json. Jamba Mini's is tools/make-model/mini.json.")
+  @Argument(help: "A config.json. Jamba Mini's is tools/measure/make-model/mini.json.")
   var config: String
 
   @Argument(help: "The file to write.")

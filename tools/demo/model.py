@@ -1,7 +1,7 @@
 """Jamba for training: the arithmetic of transformers' JambaForCausalLM, experts stacked, activations in `compute` dtype.
 
 Parameters are float32; the residual stream is float32; products and what lies between them are in `compute`
-(bfloat16 while training, float32 to compare with). test_train_demo.py holds it against transformers.
+(bfloat16 while training, float32 to compare with). test_demo.py holds it against transformers.
 """
 import math
 
