@@ -32,55 +32,72 @@ let package = Package(
     .target(name: "CKernels", path: "CSupport/CKernels"),
     .target(name: "CJamba", path: "CSupport/CJamba", exclude: ["exports.map"]),
     .target(name: "CLineEditor", path: "CSupport/CLineEditor", linkerSettings: [.linkedLibrary("edit")]),
-    .target(name: "JambaFormat", dependencies: ["CZstd", "CChecksum"], swiftSettings: library),
-    .target(name: "JambaConvert", dependencies: ["JambaFormat", "CKernels"], swiftSettings: library),
-    .target(name: "JambaTemplate", dependencies: ["JambaFormat"], swiftSettings: library),
+    .target(name: "JambaSystem", swiftSettings: library),
+    .target(name: "JambaFormat", dependencies: ["JambaSystem", "CZstd", "CChecksum"], swiftSettings: library),
+    .target(name: "JambaTemplate", dependencies: ["JambaSystem"], swiftSettings: library),
+    .target(name: "JambaText", dependencies: ["JambaSystem"], swiftSettings: library),
+    .target(name: "JambaGrammar", dependencies: ["JambaSystem", "JambaText"], swiftSettings: library),
+    .target(name: "JambaConvert", dependencies: ["JambaSystem", "JambaFormat", "CKernels"], swiftSettings: library),
     .target(
-      name: "Jamba", dependencies: ["JambaFormat", "JambaTemplate", "CKernels"],
+      name: "Jamba",
+      dependencies: ["JambaSystem", "JambaFormat", "JambaTemplate", "JambaText", "JambaGrammar", "CKernels"],
       swiftSettings: library),
     .target(
       name: "JambaServer",
       dependencies: [
-        "Jamba", "JambaFormat", .product(name: "Hummingbird", package: "hummingbird"),
+        "Jamba", "JambaGrammar", "JambaSystem", "JambaText", .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"), .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       resources: [.embedInCode("Page/index.html")], swiftSettings: [.strictMemorySafety()]),
-    .target(name: "JambaC", dependencies: ["CJamba", "Jamba", "JambaFormat"], swiftSettings: library),
+    .target(
+      name: "JambaC", dependencies: ["CJamba", "Jamba", "JambaFormat", "JambaGrammar", "JambaSystem", "JambaText"],
+      swiftSettings: library),
     .executableTarget(
       name: "JambaCLI",
       dependencies: [
-        "CLineEditor", "Jamba", "JambaConvert", "JambaFormat", "JambaServer", "JambaTemplate",
+        "CLineEditor", "Jamba", "JambaConvert", "JambaFormat", "JambaGrammar", "JambaServer",
+        "JambaSystem", "JambaTemplate", "JambaText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "make-model",
       dependencies: [
-        "JambaConvert", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "JambaConvert", "JambaFormat", "JambaSystem",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "tools/measure/make-model", exclude: ["mini.json"]),
     .executableTarget(
       name: "measure-sessions",
       dependencies: [
-        "CJamba", "Jamba", "JambaC", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CJamba", "Jamba", "JambaC", "JambaSystem",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/measure/sessions"),
     .executableTarget(
       name: "walk-grammar",
-      dependencies: ["Jamba", "JambaFormat", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "JambaGrammar", "JambaSystem", "JambaText",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       path: "tools/check/walk-grammar"),
-    .target(name: "TestSupport", dependencies: ["JambaConvert", "JambaFormat"], path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport", dependencies: ["JambaConvert", "JambaFormat", "JambaSystem"], path: "Tests/TestSupport"),
     .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
-    .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat", "TestSupport"]),
+    .testTarget(name: "JambaSystemTests", dependencies: ["JambaSystem"]),
+    .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat", "JambaSystem", "TestSupport"]),
+    .testTarget(name: "JambaTemplateTests", dependencies: ["JambaTemplate", "JambaSystem"], exclude: ["Fixtures"]),
+    .testTarget(name: "TokenizerTests", dependencies: ["JambaText", "JambaSystem"], exclude: ["Fixtures"]),
     .testTarget(
-      name: "JambaTemplateTests", dependencies: ["JambaTemplate", "JambaFormat"], exclude: ["Fixtures"]),
-    .testTarget(name: "TokenizerTests", dependencies: ["Jamba", "JambaFormat"], exclude: ["Fixtures"]),
-    .testTarget(name: "JambaConvertTests", dependencies: ["JambaConvert", "JambaFormat", "CKernels", "TestSupport"]),
-    .testTarget(name: "JambaTests", dependencies: ["Jamba", "JambaConvert", "JambaFormat", "TestSupport"]),
-    .testTarget(name: "ChatTests", dependencies: ["Jamba", "JambaConvert", "JambaFormat", "TestSupport"]),
+      name: "JambaConvertTests", dependencies: ["JambaConvert", "JambaFormat", "JambaSystem", "CKernels", "TestSupport"]),
     .testTarget(
-      name: "JambaServerTests", dependencies: ["JambaServer", "Jamba", "JambaConvert", "JambaFormat", "TestSupport"]),
+      name: "JambaTests", dependencies: ["Jamba", "JambaConvert", "JambaFormat", "JambaSystem", "TestSupport"]),
     .testTarget(
-      name: "JambaCLITests", dependencies: ["JambaCLI", "JambaFormat", "TestSupport"], exclude: ["Fixtures"]),
+      name: "ChatTests",
+      dependencies: ["Jamba", "JambaConvert", "JambaFormat", "JambaGrammar", "JambaSystem", "JambaText", "TestSupport"]),
+    .testTarget(
+      name: "JambaServerTests", dependencies: ["JambaServer", "Jamba", "JambaConvert", "JambaSystem", "TestSupport"]),
+    .testTarget(
+      name: "JambaCLITests", dependencies: ["JambaCLI", "JambaFormat", "JambaSystem", "TestSupport"], exclude: ["Fixtures"]),
   ]
 )

@@ -1,3 +1,6 @@
+import JambaGrammar
+import JambaSystem
+
 public import CJamba
 internal import Jamba
 internal import JambaFormat

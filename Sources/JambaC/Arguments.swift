@@ -1,6 +1,8 @@
 // What comes from C is checked here before Swift could trap on it, and copied. Invariant of every function: pointers are
 // followed only after they were found not to be NULL and to be aligned, and only as far as the caller's size says.
 
+import JambaSystem
+
 internal import CJamba
 internal import JambaFormat
 

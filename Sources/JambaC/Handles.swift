@@ -1,3 +1,5 @@
+import JambaSystem
+
 internal import CJamba
 internal import Jamba
 internal import JambaFormat

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Jamba
-import JambaFormat
 
 struct Calibrate: ParsableCommand {
   static let configuration = CommandConfiguration(

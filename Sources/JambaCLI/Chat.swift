@@ -1,6 +1,6 @@
 import ArgumentParser
 import Jamba
-import JambaFormat
+import JambaSystem
 
 struct Chat: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,5 +1,5 @@
 import Jamba
-import JambaFormat
+import JambaSystem
 
 /// Messages in, answers out, until the user leaves.
 final class ChatLoop {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Jamba
 import JambaConvert
 import JambaFormat
+import JambaSystem
 
 struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(

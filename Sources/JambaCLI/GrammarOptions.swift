@@ -1,6 +1,7 @@
 import ArgumentParser
 import Jamba
-import JambaFormat
+import JambaGrammar
+import JambaSystem
 
 /// What an answer may look like.
 struct GrammarOptions: ParsableArguments {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Jamba
 import JambaFormat
+import JambaSystem
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Shows what a .jamba file holds.")

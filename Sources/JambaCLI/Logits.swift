@@ -1,6 +1,7 @@
 import ArgumentParser
 import Jamba
 import JambaFormat
+import JambaSystem
 
 struct Logits: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Jamba
 import JambaFormat
+import JambaSystem
 
 /// The release this program is built from.
 let toolVersion = "0.1.0"

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Jamba
-import JambaFormat
+import JambaSystem
 
 struct Plan: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Jamba
-import JambaFormat
 import JambaServer
+import JambaSystem
 
 struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(

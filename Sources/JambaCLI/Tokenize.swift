@@ -1,6 +1,8 @@
 import ArgumentParser
 import Jamba
 import JambaFormat
+import JambaSystem
+import JambaText
 
 struct Tokenize: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Jamba
 import JambaConvert
-import JambaFormat
+import JambaSystem
 
 struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(

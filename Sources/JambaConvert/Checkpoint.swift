@@ -1,4 +1,5 @@
 import JambaFormat
+import JambaSystem
 
 /// A checkpoint folder in Hugging Face layout.
 struct Checkpoint {

@@ -1,4 +1,5 @@
 public import JambaFormat
+public import JambaSystem
 
 /// Why a checkpoint cannot be converted, or a conversion not verified.
 public enum ConversionError: Error, Sendable, CustomStringConvertible {

@@ -1,4 +1,5 @@
 import JambaFormat
+import JambaSystem
 
 /// What a conversion made, and what it lost.
 public struct ConversionSummary: Sendable {

@@ -1,5 +1,6 @@
 import CKernels
 public import JambaFormat
+import JambaSystem
 
 /// How to convert.
 public struct ConversionOptions: Sendable {

@@ -1,4 +1,5 @@
 import JambaFormat
+import JambaSystem
 
 /// The moments of a model's inputs as `jamba calibrate` wrote them: how much an error of a weight, and of every two
 /// together, counts.

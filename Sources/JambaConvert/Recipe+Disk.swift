@@ -1,5 +1,6 @@
 import CKernels
 import JambaFormat
+import JambaSystem
 
 extension Recipe {
   /// The recipe whose matrices take about `bits` a weight in a packed file, at the least divergence.

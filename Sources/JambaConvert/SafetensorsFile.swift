@@ -1,4 +1,5 @@
 import JambaFormat
+import JambaSystem
 
 /// A .safetensors file: its header read and checked, its tensors read on demand.
 ///

@@ -1,4 +1,4 @@
-import JambaFormat
+import JambaSystem
 
 /// Where the numbers of one tensor of the model come from: rows of a tensor of the checkpoint.
 struct SourceTensor: Sendable {

@@ -1,4 +1,5 @@
 import JambaFormat
+import JambaSystem
 
 /// Finds the source of every tensor of the model among the names that checkpoints use.
 struct SourceTensors {

@@ -1,5 +1,6 @@
 import CKernels
 import JambaFormat
+import JambaSystem
 
 /// A model of any shape with random weights, written straight to a .jamba file: for trying sizes of which there is no
 /// checkpoint at hand.

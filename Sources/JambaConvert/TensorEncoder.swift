@@ -1,5 +1,6 @@
 import CKernels
 import JambaFormat
+import JambaSystem
 import Synchronization
 
 /// Reads a tensor from its checkpoint in batches of rows, encodes them on all threads and appends them to the writer.

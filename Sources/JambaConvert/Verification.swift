@@ -1,5 +1,6 @@
 import CKernels
 public import JambaFormat
+import JambaSystem
 import Synchronization
 
 /// What `verify` found about a sound file.

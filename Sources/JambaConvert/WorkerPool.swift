@@ -1,5 +1,4 @@
 import CKernels
-import JambaFormat
 
 /// The kernels' thread pool for Swift closures.
 ///

@@ -1,5 +1,6 @@
 import Jamba
-import JambaFormat
+import JambaGrammar
+import JambaSystem
 
 /// Generates an answer, on the thread that calls `run`, and tells its job what comes.
 struct AnswerGenerator {

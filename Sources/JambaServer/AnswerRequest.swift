@@ -1,5 +1,5 @@
 import Jamba
-import JambaFormat
+import JambaSystem
 
 /// What a client wants generated: both endpoints' common form.
 package struct AnswerRequest: Sendable {

@@ -1,5 +1,5 @@
 import Jamba
-import JambaFormat
+import JambaSystem
 import Synchronization
 
 /// An answer that is waited for or being generated.

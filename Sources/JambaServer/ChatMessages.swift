@@ -1,5 +1,5 @@
 import Jamba
-import JambaFormat
+import JambaSystem
 
 /// Reads the messages of a chat request.
 package enum ChatMessages {

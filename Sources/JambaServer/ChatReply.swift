@@ -1,5 +1,6 @@
 import Jamba
-import JambaFormat
+import JambaSystem
+import JambaText
 
 /// The wording of /v1/chat/completions.
 struct ChatReply: Reply {

@@ -1,5 +1,5 @@
 import Jamba
-import JambaFormat
+import JambaSystem
 
 extension AnswerRequest {
   /// Reads the body of /v1/chat/completions.

@@ -1,6 +1,6 @@
 import HTTPTypes
 import Jamba
-import JambaFormat
+import JambaSystem
 
 /// Why a request is not answered, told in the shape of OpenAI's errors.
 package struct Failure: Error, Sendable {

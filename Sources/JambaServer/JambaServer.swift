@@ -1,7 +1,7 @@
 import Hummingbird
 import HummingbirdCore
 public import Jamba
-import JambaFormat
+import JambaSystem
 import Logging
 import NIOCore
 import NIOPosix

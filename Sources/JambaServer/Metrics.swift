@@ -1,5 +1,5 @@
 import Jamba
-import JambaFormat
+import JambaSystem
 import Synchronization
 
 /// What the server has done so far, for Prometheus.

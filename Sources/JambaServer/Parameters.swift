@@ -1,4 +1,4 @@
-import JambaFormat
+import JambaSystem
 
 /// The members of a request's body. Every one that is there must be read: those left over are refused by name.
 struct Parameters {

@@ -1,5 +1,6 @@
 import Jamba
-import JambaFormat
+import JambaSystem
+import JambaText
 
 #if canImport(Glibc)
   import Glibc

@@ -1,5 +1,5 @@
 import Hummingbird
-import JambaFormat
+import JambaSystem
 import NIOCore
 import Synchronization
 

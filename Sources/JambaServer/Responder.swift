@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import Jamba
-import JambaFormat
+import JambaSystem
 import NIOCore
 
 /// Finds out what a request wants and answers it.

@@ -1,4 +1,4 @@
-import JambaFormat
+import JambaSystem
 
 /// A chat template: a conversation in, the model's prompt out.
 ///

@@ -1,3 +1,5 @@
+import JambaSystem
+
 typealias Position = TemplateError.Position
 
 /// An expression as parsed. Chains (`a + b + c`, `a.b.c|d`) are flat, so that the depth of the tree is the depth of the

@@ -1,3 +1,5 @@
+import JambaSystem
+
 /// Arithmetic by Python's rules. Integers have 64 bits; what does not fit is an error.
 extension Interpreter {
   func calculate(_ left: Value, _ kind: ArithmeticOperator, _ right: Value) throws(TemplateError) -> Value {

@@ -1,4 +1,6 @@
 // Invariant: the only unsafe code here is the C library's conversion of a time; it writes into a local variable.
+import JambaSystem
+
 #if canImport(Darwin)
   import Darwin
 #elseif canImport(Musl)

@@ -1,3 +1,5 @@
+import JambaSystem
+
 extension Parser {
   /// An expression; without `allowsCondition`, not an inline `if`.
   mutating func expression(allowsCondition: Bool = true) throws(TemplateError) -> Expression {

@@ -1,3 +1,4 @@
+
 /// A parsed template with every name resolved to a slot.
 struct Program: Sendable {
   /// A variable as seen from a place in the source: `hops` functions further out, at `slot`.

@@ -1,4 +1,4 @@
-import JambaFormat
+import JambaSystem
 
 /// What an expression evaluates to: Python's values, as far as templates see them.
 enum Value {

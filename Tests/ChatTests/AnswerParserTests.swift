@@ -1,5 +1,5 @@
 import Jamba
-import JambaFormat
+import JambaSystem
 import Testing
 
 /// Answers taken apart, however they are cut.

@@ -1,7 +1,8 @@
 import Foundation
 import Jamba
 import JambaConvert
-import JambaFormat
+import JambaGrammar
+import JambaSystem
 import TestSupport
 import Testing
 

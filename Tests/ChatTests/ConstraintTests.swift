@@ -1,5 +1,7 @@
 import Jamba
-import JambaFormat
+import JambaGrammar
+import JambaSystem
+import JambaText
 import Testing
 
 /// Token masks, compared with what the grammar's few texts say.

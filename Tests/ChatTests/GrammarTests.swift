@@ -1,4 +1,5 @@
 import Jamba
+import JambaGrammar
 import Testing
 
 /// GBNF: what is read, what it matches, and what is refused.

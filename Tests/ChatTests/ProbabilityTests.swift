@@ -1,6 +1,5 @@
 import Foundation
 import Jamba
-import JambaFormat
 import TestSupport
 import Testing
 

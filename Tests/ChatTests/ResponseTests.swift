@@ -1,5 +1,4 @@
 import Jamba
-import JambaFormat
 import Synchronization
 import TestSupport
 import Testing

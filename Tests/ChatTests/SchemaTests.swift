@@ -1,5 +1,6 @@
 import Jamba
-import JambaFormat
+import JambaGrammar
+import JambaSystem
 import Testing
 
 /// JSON schemas: texts that fit, texts that do not, and keywords that are refused. tools/check/schemas compares a

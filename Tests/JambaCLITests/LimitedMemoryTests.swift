@@ -1,5 +1,6 @@
 import Foundation
 import JambaFormat
+import JambaSystem
 import TestSupport
 import Testing
 

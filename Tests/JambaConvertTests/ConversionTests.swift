@@ -2,6 +2,7 @@ import CKernels
 import Foundation
 import JambaConvert
 import JambaFormat
+import JambaSystem
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import Foundation
 import JambaConvert
 import JambaFormat
+import JambaSystem
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import JambaFormat
+import JambaSystem
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 import Jamba
 import JambaConvert
-import JambaFormat
 import JambaServer
+import JambaSystem
 import TestSupport
 import Testing
 

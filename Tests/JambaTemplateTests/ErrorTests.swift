@@ -1,4 +1,4 @@
-import JambaFormat
+import JambaSystem
 import JambaTemplate
 import Testing
 

@@ -1,5 +1,5 @@
 import Foundation
-import JambaFormat
+import JambaSystem
 import JambaTemplate
 
 /// The files the tests compare with: written by tools/fixtures/templates, from the reference implementation.

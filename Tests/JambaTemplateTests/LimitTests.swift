@@ -1,5 +1,4 @@
 import Foundation
-import JambaFormat
 import JambaTemplate
 import Testing
 

@@ -1,5 +1,5 @@
 import Foundation
-import JambaFormat
+import JambaSystem
 import JambaTemplate
 import Testing
 

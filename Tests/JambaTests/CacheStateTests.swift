@@ -1,5 +1,4 @@
 import Jamba
-import JambaFormat
 import TestSupport
 import Testing
 

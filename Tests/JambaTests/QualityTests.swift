@@ -1,6 +1,6 @@
 import Jamba
 import JambaConvert
-import JambaFormat
+import JambaSystem
 import TestSupport
 import Testing
 

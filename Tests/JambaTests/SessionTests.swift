@@ -1,7 +1,6 @@
 import Foundation
 import Jamba
 import JambaConvert
-import JambaFormat
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 import Foundation
 import Jamba
 import JambaConvert
-import JambaFormat
+import JambaSystem
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import CKernels
+import JambaSystem
 import Testing
 
 /// Moments of inputs, and rounding by them.

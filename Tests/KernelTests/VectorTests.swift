@@ -1,5 +1,6 @@
 import CKernels
 import Foundation
+import JambaSystem
 import Testing
 
 @Suite struct VectorTests {

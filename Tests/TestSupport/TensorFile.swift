@@ -1,5 +1,5 @@
 import Foundation
-import JambaFormat
+import JambaSystem
 
 /// A safetensors file in memory, read and written by a second, simple implementation.
 package struct TensorFile {

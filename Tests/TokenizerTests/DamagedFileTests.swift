@@ -1,5 +1,5 @@
-import Jamba
-import JambaFormat
+import JambaSystem
+import JambaText
 import Testing
 
 /// A damaged or foreign tokenizer.json is refused with a sentence that names the place.

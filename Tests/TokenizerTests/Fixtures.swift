@@ -1,6 +1,6 @@
 import Foundation
-import Jamba
-import JambaFormat
+import JambaSystem
+import JambaText
 
 /// What the Hugging Face tokenizers library made of texts and ids, and the tokenizers it did that with.
 enum Fixtures {

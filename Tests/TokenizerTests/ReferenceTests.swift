@@ -1,5 +1,5 @@
-import Jamba
-import JambaFormat
+import JambaSystem
+import JambaText
 import Testing
 
 /// Against the tokenizers library: the two spellings in use, and unusual configurations.

@@ -1,4 +1,4 @@
-import Jamba
+import JambaText
 import Testing
 
 /// Pushing ids one by one gives what decoding them at once gives, and never half a character.

@@ -1,5 +1,5 @@
-import Jamba
-import JambaFormat
+import JambaSystem
+import JambaText
 import Testing
 
 struct TokenizerTests {

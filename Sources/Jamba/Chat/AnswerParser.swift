@@ -1,4 +1,4 @@
-import JambaFormat
+import JambaSystem
 
 /// Takes an answer apart while it comes in: thoughts, text and tool calls.
 package struct AnswerParser {

@@ -1,3 +1,5 @@
+import JambaText
+
 /// What a model's chat template says about its answers: where a turn ends, whether it thinks aloud, how it calls tools.
 package struct ChatFormat: Sendable {
   /// How tool calls are written.

@@ -1,4 +1,5 @@
-import JambaFormat
+import JambaGrammar
+import JambaSystem
 
 /// Grammars of whole answers: a thought first, then what the grammar asks, or text with tool calls in it.
 enum ChatGrammar {

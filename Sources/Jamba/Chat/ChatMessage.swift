@@ -1,4 +1,4 @@
-public import JambaFormat
+public import JambaSystem
 
 /// A turn of a conversation.
 public struct ChatMessage: Sendable, Equatable {

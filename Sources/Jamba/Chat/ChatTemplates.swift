@@ -1,4 +1,5 @@
 import JambaFormat
+import JambaSystem
 import JambaTemplate
 
 /// The chat templates that a file holds: chat_template.jinja, or those of tokenizer_config.json, a string or a list of

@@ -1,5 +1,6 @@
-import JambaFormat
+import JambaSystem
 import JambaTemplate
+import JambaText
 
 /// A rendered conversation, ready to be encoded.
 package struct Prompt {
@@ -48,7 +49,11 @@ extension JambaModel {
   ) throws(JambaError) -> Prompt {
     let untrusted: [JSON] = messages.map { json($0) } + options.tools + options.documents
     var marker: Marker?
-    if !options.parsesSpecialTokens, let tokenizer { marker = try Marker(tokenizer, avoiding: untrusted) }
+    if !options.parsesSpecialTokens, let tokenizer {
+      do { marker = try Marker(tokenizer, avoiding: untrusted) } catch {
+        throw .invalidOption("the messages hold every character that could mark the names of control tokens")
+      }
+    }
     func marked(_ value: JSON, except names: [String] = []) -> JSON { marker?.marked(value, except: names) ?? value }
 
     guard let template = options.tools.isEmpty ? chatTemplate : toolTemplate ?? chatTemplate else {

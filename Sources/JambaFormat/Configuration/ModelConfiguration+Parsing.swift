@@ -1,3 +1,5 @@
+import JambaSystem
+
 extension ModelConfiguration {
   /// Reads config.json and, where there is one, generation_config.json.
   ///

@@ -1,3 +1,5 @@
+import JambaSystem
+
 /// How the system's page cache takes part in reading.
 public enum FileAccess: String, Sendable, CaseIterable {
   /// Through the page cache, which keeps what was read as long as it has room.

@@ -1,3 +1,5 @@
+import JambaSystem
+
 extension Directory {
   /// Reads a directory and checks all of it: afterwards every entry lies inside its segment, every segment inside
   /// `contents` (the bytes between header and directory), and none overlaps another.

@@ -1,3 +1,5 @@
+import JambaSystem
+
 /// Why a .jamba file cannot be read or written.
 public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The operating system refused; `action` is what was being done ("open", "write", …).

@@ -1,3 +1,5 @@
+import JambaSystem
+
 /// A .jamba file opened for reading: its directory checked, its contents read on demand.
 public final class JambaFile: Sendable {
   public let path: String

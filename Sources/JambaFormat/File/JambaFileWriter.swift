@@ -1,3 +1,5 @@
+import JambaSystem
+
 /// Writes a .jamba file front to back in a few megabytes of memory, under a temporary name until it is complete.
 ///
 /// Add segments with `beginSegment`, `append`, `endSegment`, name what they hold with `add`, and `finish`. A writer that
@@ -162,7 +164,7 @@ public final class JambaFileWriter {
 
     var packedSizes = [Int?](repeating: nil, count: count)
     if open!.packing != .raw {
-      let sizes = Slots<Int?>(repeating: nil, count: count)
+      let sizes = ParallelResults<Int?>(repeating: nil, count: count)
       parallel(count) { index in
         let range = index * Block.byteCount..<min((index + 1) * Block.byteCount, total)
         sizes[index] = unsafe Zstd.compress(
@@ -216,26 +218,5 @@ public final class JambaFileWriter {
     FileSystem.synchronizeParent(of: path)
     isFinished = true
     journal?.remove()
-  }
-}
-
-/// Results of a parallel loop: every index is written by one iteration only, and read after the loop.
-@safe
-final class Slots<Value>: @unchecked Sendable {
-  private let values: UnsafeMutableBufferPointer<Value>
-
-  init(repeating value: Value, count: Int) {
-    unsafe values = .allocate(capacity: count)
-    unsafe values.initialize(repeating: value)
-  }
-
-  deinit {
-    unsafe values.deinitialize()
-    unsafe values.deallocate()
-  }
-
-  subscript(index: Int) -> Value {
-    get { unsafe values[index] }
-    set { unsafe values[index] = newValue }
   }
 }

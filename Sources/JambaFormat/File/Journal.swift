@@ -1,3 +1,5 @@
+import JambaSystem
+
 /// The progress of an unfinished file: the directory so far, kept beside the temporary file and replaced after every
 /// segment, so that an interrupted conversion can go on.
 struct Journal {

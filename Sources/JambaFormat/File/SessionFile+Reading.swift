@@ -1,3 +1,5 @@
+import JambaSystem
+
 /// Reads a saved session from front to back. Sizes and checksums are checked before anything is believed.
 package final class SessionFileReader {
   package let path: String
@@ -110,7 +112,7 @@ package final class SessionFileReader {
     } catch { throw .system(action: "read", path: path, error) }
     let total = min(
       range.count * SessionFile.blockByteCount, contentsByteCount - range.lowerBound * SessionFile.blockByteCount)
-    let isSound = Slots<Bool>(repeating: false, count: range.count)
+    let isSound = ParallelResults<Bool>(repeating: false, count: range.count)
     let (batch, starts, input, output) = (Array(blocks[range]), offsets, stored, decoded)
     parallel(range.count) { index in
       let block = unsafe UnsafeRawBufferPointer(rebasing: input.bytes[starts[index]..<starts[index + 1]])

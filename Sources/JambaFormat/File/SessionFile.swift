@@ -1,3 +1,5 @@
+import JambaSystem
+
 /// The container of a saved session (docs/SESSIONS.md): a description, and contents in blocks. What they mean is the
 /// runtime's business.
 package enum SessionFile {
@@ -83,7 +85,7 @@ package enum SessionFile {
     func flush() throws(SystemError) {
       let total = used
       let count = blockCount(total)
-      let results = Slots<(size: Int?, checksum: UInt32)>(repeating: (nil, 0), count: max(count, 1))
+      let results = ParallelResults<(size: Int?, checksum: UInt32)>(repeating: (nil, 0), count: max(count, 1))
       @Sendable func range(_ index: Int, _ size: Int?) -> Range<Int> {
         let start = index * blockByteCount
         return start..<(size.map { start + $0 } ?? min(start + blockByteCount, total))

@@ -1,7 +1,8 @@
 import ArgumentParser
 import Foundation
-import Jamba
-import JambaFormat
+import JambaGrammar
+import JambaSystem
+import JambaText
 
 /// Writes random texts of grammars, token by token, as a model with random logits would.
 ///

@@ -1,6 +1,7 @@
 import ArgumentParser
 import JambaConvert
 import JambaFormat
+import JambaSystem
 
 /// Writes a model of any shape with random weights.
 @main

@@ -2,7 +2,6 @@ import ArgumentParser
 import CJamba
 import Jamba
 import JambaC
-import JambaFormat
 
 /// What a token costs through jamba.h beside the loop in Swift: the two take turns, each with a model of its own.
 struct Overhead: ParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Jamba
 import JambaFormat
+import JambaSystem
 
 /// Measures what docs/SESSIONS.md states, and checks that bits are the same where they must be.
 @main

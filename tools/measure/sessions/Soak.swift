@@ -1,6 +1,6 @@
 import ArgumentParser
 import Jamba
-import JambaFormat
+import JambaSystem
 
 /// Sessions that come and go on one model for a while, in a given amount of memory: reading texts of all lengths, going
 /// on, forking, rewinding. Everything is computed twice now and then, and must be the same.

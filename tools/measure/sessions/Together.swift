@@ -1,6 +1,6 @@
 import ArgumentParser
 import Jamba
-import JambaFormat
+import JambaSystem
 import Synchronization
 
 /// What sessions that generate at the same time get, for several numbers of them in turn, and whether each computes what

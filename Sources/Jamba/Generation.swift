@@ -1,0 +1,282 @@
+import JambaGrammar
+import JambaText
+
+/// When and how to generate.
+public struct GenerationOptions: Sendable {
+  /// How tokens are chosen.
+  public var sampling: Sampling
+  /// The most tokens to generate.
+  public var maxTokens: Int
+  /// Texts that end the answer; they are not part of it.
+  public var stop: [String]
+  /// Whether an end-of-text token ends the answer.
+  public var stopsAtEnd: Bool
+  /// What the answer may look like; in a chat without the thoughts before it.
+  public var grammar: Grammar?
+  /// Whether pieces say how probable their token was, and how many of the most probable ones they name; nil for no.
+  public var topLogProbabilities: Int?
+
+  public init(
+    sampling: Sampling = Sampling(), maxTokens: Int = 512, stop: [String] = [], stopsAtEnd: Bool = true,
+    grammar: Grammar? = nil, topLogProbabilities: Int? = nil
+  ) {
+    self.sampling = sampling
+    self.maxTokens = maxTokens
+    self.stop = stop
+    self.stopsAtEnd = stopsAtEnd
+    self.grammar = grammar
+    self.topLogProbabilities = topLogProbabilities
+  }
+}
+
+/// Why an answer ended.
+public enum FinishReason: String, Sendable {
+  /// The model ended it, or a stop text came up.
+  case stop
+  /// The model ended it and wants functions called.
+  case toolCalls = "tool_calls"
+  /// As many tokens as were asked for.
+  case length
+  /// A callback or the cancelled task stopped it.
+  case cancelled
+}
+
+/// How many tokens an answer has taken.
+public struct Usage: Sendable, Equatable {
+  /// Tokens of the prompt as given, whether computed or taken from a snapshot.
+  public let promptTokens: Int
+  /// Those of the prompt that were not computed, but taken from a snapshot.
+  public let cachedTokens: Int
+  /// Tokens generated.
+  public let completionTokens: Int
+}
+
+/// A step of generation: a token, and the text that became certain with it.
+public struct Piece: Sendable, Equatable {
+  /// The token; nil for the last piece when it only carries text that was held back.
+  public let token: Int32?
+  /// Whole characters; may be empty while a character or a stop text is incomplete.
+  public let text: String
+  /// In a chat with a model that thinks aloud: what belongs to its thoughts, and so not to `text`.
+  public var reasoning = ""
+  /// In a chat with tools: the calls that are complete with this token.
+  public var toolCalls: [ToolCall] = []
+  /// How probable the token was, where that was asked for.
+  public var logProbabilities: LogProbabilities?
+  /// Set on the last piece.
+  public let finishReason: FinishReason?
+  /// Set on the last piece.
+  public let usage: Usage?
+}
+
+/// The token loop: prompt in, pieces out.
+///
+///     var generation = try session.generate(tokens: prompt, options: options)
+///     while let piece = try generation.next() { print(piece.text, terminator: "") }
+public final class Generation {
+  private let session: Session
+  private let options: GenerationOptions
+  private var sampler: Sampler
+  private var detokenizer: StreamingDetokenizer?
+  private var stops: StopMatcher
+  private let promptTokenCount: Int
+  private var cachedTokenCount = 0
+  private var generated = 0
+  private var pendingToken: Int32?
+  private var isFinished = false
+  private let endTokens: Set<Int32>
+  private let constraint: TokenConstraint?
+  /// In a chat: what is answered, how the answer is taken apart, and the answer so far.
+  private let prompt: Prompt?
+  private var parser: AnswerParser
+  private var answer = ""
+  /// The answer as a message. Complete when the last piece is out.
+  public private(set) var message = ChatMessage.assistant("")
+
+  init(
+    _ session: Session, _ options: GenerationOptions, promptTokenCount: Int, afterText: Bool,
+    answering prompt: Prompt? = nil, _ chat: ChatOptions = ChatOptions()
+  ) throws(JambaError) {
+    guard options.maxTokens >= 0 else {
+      throw .invalidOption("the number of tokens is \(options.maxTokens), which is negative")
+    }
+    if let count = options.topLogProbabilities, !(0...LogProbabilities.limit ~= count) {
+      throw .invalidOption(
+        "\(count) most probable tokens are asked for, which is not within 0...\(LogProbabilities.limit)")
+    }
+    self.session = session
+    self.options = options
+    self.promptTokenCount = promptTokenCount
+    sampler = try Sampler(options.sampling)
+    let model = session.model
+    let shown = prompt == nil ? [] : model.markerTokens
+    detokenizer = model.tokenizer.map { StreamingDetokenizer(tokenizer: $0, showing: shown, afterText: afterText) }
+    stops = StopMatcher(options.stop)
+    let endTokens = options.stopsAtEnd ? model.endTokens : []
+    self.endTokens = endTokens
+    self.prompt = prompt
+    let style = prompt?.parsing ?? AnswerParser.Style()
+    parser = AnswerParser(style)
+    do throws(GrammarError) {
+      constraint = try ChatGrammar.grammar(options.grammar, style, chat).map { (grammar) throws(GrammarError) in
+        guard let texts = model.tokenTexts(showingMarkers: prompt != nil) else { throw .noTokenFits }
+        return try TokenConstraint(grammar, texts, endTokens: endTokens, afterText: afterText)
+      }
+    } catch { throw .grammar(error) }
+  }
+
+  /// Tokens so far.
+  public var usage: Usage {
+    Usage(promptTokens: promptTokenCount, cachedTokens: cachedTokenCount, completionTokens: generated)
+  }
+
+  /// Begins after a prompt.
+  fileprivate func read(
+    _ tokens: [Int32], _ progress: (Int) -> Bool, _ isCancelled: () -> Bool
+  ) throws(JambaError) {
+    cachedTokenCount = try session.withCore { (core) throws(JambaError) in
+      var prompt = tokens
+      if prompt.isEmpty, core.tokens.isEmpty {
+        guard let bos = core.model.configuration.bosTokenID else { throw .emptyPrompt }
+        prompt = [Int32(bos)]
+      }
+      return min(try core.read(prompt, progress: progress, isCancelled: isCancelled), tokens.count)
+    }
+  }
+
+  /// The next piece; nil after the last one. Computes one step of the model.
+  ///
+  /// - Parameter isCancelled: asked before the step; once true, the last piece has `finishReason` `cancelled`, and the
+  ///   tokens handed out so far are what the session holds.
+  public func next(isCancelled: () -> Bool = { false }) throws(JambaError) -> Piece? {
+    guard !isFinished else { return nil }
+    if generated >= options.maxTokens { return finish(.length) }
+    if isCancelled() { return finish(.cancelled) }
+    if constraint?.isComplete ?? false { return finish(.stop) }
+    let allowed: TokenMask?
+    do throws(GrammarError) { allowed = try constraint?.allowedTokens() } catch { throw .grammar(error) }
+    // The token of the last piece goes into the session only now, so that an answer costs no step for its last token.
+    let pending = pendingToken
+    pendingToken = nil
+    var sampler = self.sampler
+    let (token, probabilities) = try session.withCore { (core) throws(JambaError) in
+      if let pending { try core.step(pending, limit: options.maxTokens - generated) }
+      let token = core.sample(&sampler, allowed: allowed)
+      core.continuation = Continuation(generator: sampler.generator, token: token)
+      let probabilities = options.topLogProbabilities.map { count in
+        core.withLogits { LogProbabilities(of: token, $0, top: count) }
+      }
+      return (token, probabilities)
+    }
+    self.sampler = sampler
+    generated += 1
+    if endTokens.contains(token) { return finish(.stop, token: token, probabilities) }
+    pendingToken = token
+    do throws(GrammarError) { try constraint?.advance(token) } catch { throw .grammar(error) }
+    let text = stops.push(detokenizer?.push(token) ?? "")
+    if stops.hasMatched { return finish(.stop, token: token, text: text, probabilities) }
+    return piece(token, text, probabilities, nil)
+  }
+
+  /// The prompt and the answer as the session's tokens spell them, marks included; nil after a stop text, which is cut from
+  /// the last piece.
+  var promptAndAnswer: String? { stops.hasMatched ? nil : prompt?.continued(by: answer) }
+
+  /// Takes text apart and records it.
+  private func piece(
+    _ token: Int32?, _ text: String, _ probabilities: LogProbabilities?, _ reason: FinishReason?
+  ) -> Piece {
+    answer += text
+    var parts = parser.push(text)
+    if reason != nil {
+      let rest = parser.finish()
+      parts.text += rest.text
+      parts.reasoning += rest.reasoning
+    }
+    message.content += parts.text
+    if !parts.reasoning.isEmpty { message.reasoning = (message.reasoning ?? "") + parts.reasoning }
+    message.toolCalls += parts.toolCalls
+    let reason = reason == .stop && !message.toolCalls.isEmpty ? .toolCalls : reason
+    return Piece(
+      token: token, text: parts.text, reasoning: parts.reasoning, toolCalls: parts.toolCalls,
+      logProbabilities: probabilities, finishReason: reason, usage: reason == nil ? nil : usage)
+  }
+
+  /// Puts the last piece's token into the session, where it is part of the text.
+  func settle() throws(JambaError) {
+    isFinished = true
+    guard let token = pendingToken else { return }
+    pendingToken = nil
+    try session.withCore { (core) throws(JambaError) in
+      try core.append([token], progress: { _ in true }, isCancelled: { false })
+    }
+  }
+
+  /// Starts where `continuation` left off.
+  func resume(_ continuation: Continuation) {
+    sampler.generator = continuation.generator
+    pendingToken = continuation.token
+  }
+
+  private func finish(
+    _ reason: FinishReason, token: Int32? = nil, text: String = "", _ probabilities: LogProbabilities? = nil
+  ) -> Piece {
+    isFinished = true
+    var text = text
+    if !stops.hasMatched {
+      text += stops.push(detokenizer?.finish() ?? "")
+      if !stops.hasMatched { text += stops.finish() }
+    }
+    return piece(token, text, probabilities, reason)
+  }
+}
+
+extension Session {
+  /// Appends a prompt and generates after it. In an empty session an empty prompt stands for the model's first token.
+  ///
+  /// - Parameters:
+  ///   - continuesText: whether the answer goes on where the prompt's text ends, so that its leading space is kept;
+  ///     false for an answer that stands alone, as in a chat.
+  ///   - progress: called between chunks of the prompt with the tokens done; false cancels.
+  ///   - isCancelled: asked between layers while the prompt is computed.
+  public func generate(
+    tokens: [Int32], options: GenerationOptions = GenerationOptions(), continuesText: Bool = true,
+    progress: (Int) -> Bool = { _ in true }, isCancelled: () -> Bool = { false }
+  ) throws(JambaError) -> Generation {
+    let generation = try Generation(self, options, promptTokenCount: tokens.count, afterText: continuesText)
+    return try generate(tokens, generation, progress, isCancelled)
+  }
+
+  /// Appends what is left of a chat's prompt and generates the answer.
+  package func generate(
+    tokens: [Int32], options: GenerationOptions, answering prompt: Prompt, _ chat: ChatOptions,
+    progress: (Int) -> Bool, isCancelled: () -> Bool
+  ) throws(JambaError) -> Generation {
+    let generation = try Generation(
+      self, options, promptTokenCount: tokens.count, afterText: false, answering: prompt, chat)
+    return try generate(tokens, generation, progress, isCancelled)
+  }
+
+  private func generate(
+    _ tokens: [Int32], _ generation: Generation, _ progress: (Int) -> Bool, _ isCancelled: () -> Bool
+  ) throws(JambaError) -> Generation {
+    try generation.read(tokens, progress, isCancelled)
+    return generation
+  }
+
+  /// Goes on with a generation that ended for `maxTokens`, was cancelled, or was saved in the middle, with the same draws
+  /// as if it had not stopped, given the same sampling.
+  ///
+  /// - Throws: `emptyPrompt` when nothing was generated since the session's last other token; `invalidOption` for a
+  ///   grammar, which cannot be taken up in the middle.
+  public func continueGenerating(options: GenerationOptions = GenerationOptions()) throws(JambaError) -> Generation {
+    guard options.grammar == nil else {
+      throw .invalidOption("a grammar cannot be taken up in the middle of an answer")
+    }
+    let generation = try Generation(self, options, promptTokenCount: 0, afterText: true)
+    let continuation = try withCore { (core) throws(JambaError) in core.continuation }
+    guard let continuation else { throw .emptyPrompt }
+    generation.resume(continuation)
+    return generation
+  }
+}

@@ -1,0 +1,59 @@
+import JambaFormat
+import JambaSystem
+
+/// What the machine does at best on the model's threads: the bounds of decoding and of prefill.
+public struct MachineRates: Sendable {
+  /// Bytes per second read from memory; nil where the memory limit leaves no room to measure it.
+  public let readBandwidth: Double?
+  /// Products of int8 per second.
+  public let int8Rate: Double
+}
+
+extension JambaModel {
+  /// Bytes of weights that decoding one token reads: everything but the experts that it does not go to and the rows of an
+  /// embedding matrix of its own.
+  public var weightBytesPerToken: Int {
+    perToken { entry in
+      entry.name == ModelTensors.embedding && !configuration.tieWordEmbeddings
+        ? entry.byteCount / configuration.vocabSize : entry.byteCount
+    }
+  }
+
+  /// Products of a weight and an activation that a token of a prompt costs: those of decoding, without the head's.
+  public var productsPerToken: Int {
+    perToken { entry in
+      let isOuter = entry.name == ModelTensors.embedding || entry.name == ModelTensors.head
+      return entry.type.isMatrix && !isOuter ? entry.elementCount : 0
+    }
+  }
+
+  /// Adds up a measure of all tensors; experts count as often as a token goes to them.
+  private func perToken(_ measure: (Entry) -> Int) -> Int {
+    var (always, experts) = (0, 0)
+    for entry in file.directory.entries where entry.type != .document {
+      if ModelTensors.isExpert(entry.name) { experts += measure(entry) } else { always += measure(entry) }
+    }
+    return always + experts / max(1, configuration.numExperts) * configuration.numExpertsPerTok
+  }
+
+  /// Threads that compute.
+  public var threadCount: Int { engine.threadCount }
+
+  /// The instruction set of the kernels in use, such as "avx2".
+  public var instructionSetName: String { engine.instructionSetName }
+
+  /// Measures the machine for about a fifth of a second, with 256 MiB of memory if the limit leaves them.
+  public func measureMachine() throws(JambaError) -> MachineRates {
+    let byteCount = 256 << 20
+    let reservation = MemoryBudget.Reservation(sessionMemory.budget)
+    do throws(JambaError) { try reservation.grow(to: byteCount, context: 0) } catch {
+      return MachineRates(readBandwidth: nil, int8Rate: engine.measureMultiplyRate())
+    }
+    let buffer: AlignedBuffer
+    do throws(SystemError) { buffer = try AlignedBuffer(byteCount: byteCount) } catch {
+      throw .outOfMemory(byteCount: byteCount)
+    }
+    unsafe buffer.bytes.initializeMemory(as: UInt8.self, repeating: 1)
+    return MachineRates(readBandwidth: engine.measureReadRate(buffer), int8Rate: engine.measureMultiplyRate())
+  }
+}

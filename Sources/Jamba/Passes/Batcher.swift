@@ -1,0 +1,199 @@
+import JambaFormat
+import JambaSystem
+import Synchronization
+
+/// Runs passes over the weights, one after the other. Sequences whose threads wait at the same time share a pass
+/// (continuous batching): weights are read once for all of them, and each gets the bits it would get alone.
+///
+/// There is no thread for it: one of those that wait computes for all. Before it starts it gives those who were in the
+/// last pass a moment to come back with their next token.
+///
+/// Invariant: workspace and head logits are touched by the thread that has set `isBusy` only. Sendable for that reason.
+@safe
+final class Batcher: @unchecked Sendable {
+  private let network: Network
+  private let engine: Engine
+  private let workspace: Workspace
+  /// `[headRows, vocab]`, for passes that several sequences share.
+  private let headLogits: Activations
+  private let reservation: MemoryBudget.Reservation
+  private let queue: Monitor<BatchQueue<BatchPart>>
+
+  /// How long a waiting thread sleeps before it asks whether it has been cancelled.
+  private static let pollSeconds = 0.02
+  /// Which share of the last pass's time may be spent on waiting for those who were in it.
+  private static let gatheringShare = 0.1
+
+  private static func headRows(sessions: Int) -> Int { max(4, min(sessions, 16)) }
+
+  /// - Parameters:
+  ///   - capacity: the most tokens in a pass.
+  ///   - sessions: how many sequences are expected at the same time.
+  init(
+    _ network: Network, _ engine: Engine, capacity: Int, sessions: Int, _ memory: SessionMemory
+  ) throws(JambaError) {
+    let c = network.configuration
+    self.network = network
+    self.engine = engine
+    do throws(SystemError) {
+      workspace = try Workspace(c, capacity: capacity)
+      headLogits = try Activations(width: c.vocabSize, capacity: Batcher.headRows(sessions: sessions), codes: false)
+    } catch { throw .outOfMemory(byteCount: 0) }
+    reservation = MemoryBudget.Reservation(memory.budget)
+    queue = Monitor(BatchQueue<BatchPart>(capacity: capacity, isShared: sessions > 1))
+    try memory.grow(reservation, to: try Batcher.byteCount(c, capacity: capacity, sessions: sessions))
+  }
+
+  /// Bytes of activations and logits.
+  static func byteCount(_ c: ModelConfiguration, capacity: Int, sessions: Int) throws(JambaError) -> Int {
+    let logits = Activations.byteCount(width: c.vocabSize, capacity: headRows(sessions: sessions), codes: false)
+    do throws(SystemError) {
+      return try Workspace.byteCount(c, capacity: capacity) + SystemMemory.wholePages(logits)
+    } catch { throw .outOfMemory(byteCount: 0) }
+  }
+
+  /// The most tokens in a pass.
+  var capacity: Int { workspace.capacity }
+
+  var statistics: PassStatistics { queue.withLock { $0.statistics } }
+
+  /// Has a sequence's tokens computed, or, of a prompt, as many as others leave room for.
+  ///
+  /// - Parameter isCancelled: asked on this thread, between layers or every 20 ms. What is cancelled while others are in
+  ///   the pass ends with it.
+  /// - Returns: how many tokens were computed; nil when it was cancelled, and the sequence's state is good for nothing but
+  ///   `reset`.
+  /// - Throws: as `Network.forward`.
+  func run(_ part: BatchPart, isCancelled: () -> Bool) throws(JambaError) -> Int? {
+    enum Turn { case lead, done(BatchPart.Outcome) }
+    if isCancelled() { return nil }
+    queue.withLock { $0.arrive(part) }
+    queue.signal(.work)
+    while true {
+      let turn = queue.wait(for: .result, atMost: Batcher.pollSeconds) { queue -> Turn? in
+        if let outcome = part.outcome { return .done(outcome) }
+        guard !queue.isBusy else { return nil }
+        queue.isBusy = true
+        return .lead
+      }
+      switch turn {
+      case .done(.computed(let count)): return count
+      case .done(.cancelled): return nil
+      case .done(.failed(let error)): throw error
+      case .lead: lead { if isCancelled() { part.isCancelled.store(true, ordering: .relaxed) } }
+      case nil:
+        guard isCancelled() else { continue }
+        part.isCancelled.store(true, ordering: .relaxed)
+        if queue.withLock({ $0.withdraw(part) }) { return nil }
+      }
+    }
+  }
+
+  /// Computes a pass for those who wait.
+  private func lead(poll: () -> Void) {
+    let patience = queue.withLock { $0.lastSeconds * Batcher.gatheringShare }
+    _ = queue.wait(for: .work, atMost: patience) { $0.expected.isEmpty ? true : nil }
+    let batch = queue.withLock { $0.take() }
+    let start = monotonicSeconds()
+    let result = compute(batch, poll: poll)
+    let seconds = monotonicSeconds() - start
+    queue.withLock { queue in
+      for (part, count) in batch {
+        part.outcome =
+          switch result {
+          case .success(let isComplete): isComplete ? .computed(count) : .cancelled
+          case .failure(let error): .failed(error)
+          }
+      }
+      queue.finish(batch, seconds: seconds)
+    }
+    queue.signal(.result)
+  }
+
+  /// - Returns: false when all have been cancelled.
+  private func compute(_ batch: [(part: BatchPart, count: Int)], poll: () -> Void) -> Result<Bool, JambaError> {
+    var sequences: [SequenceRows] = []
+    for (part, count) in batch {
+      sequences.append(
+        SequenceRows(
+          part.tokens.prefix(count), part.state, trace: part.trace, firstRow: sequences.last?.rows.upperBound ?? 0))
+    }
+    do throws(JambaError) {
+      let isComplete = try network.forward(sequences, engine, workspace) {
+        poll()
+        return batch.allSatisfy { $0.part.isCancelled.load(ordering: .relaxed) }
+      }
+      if isComplete { computeLogits(zip(batch, sequences).map { ($0.part, $1) }) }
+      return .success(isComplete)
+    } catch { return .failure(error) }
+  }
+
+  /// One product with the head for as many rows as its buffer holds; a sequence alone needs no buffer.
+  private func computeLogits(_ parts: [(part: BatchPart, sequence: SequenceRows)]) {
+    var wanted: [(row: Int, target: Columns)] = []
+    for (part, sequence) in parts {
+      guard let logits = part.logits, sequence.rows.count == part.tokens.count else { continue }
+      let rows = part.trace == nil ? sequence.rows.suffix(1) : sequence.rows
+      if parts.count == 1 { return network.logits(rows: rows, engine, workspace, into: logits) }
+      for (index, row) in rows.enumerated() { wanted.append((row, logits.row(index))) }
+    }
+    let width = network.configuration.vocabSize
+    let size = headLogits.capacity
+    for start in stride(from: 0, to: wanted.count, by: size) {
+      let group = wanted[start..<min(start + size, wanted.count)]
+      network.logits(rows: group.map(\.row), engine, workspace, into: headLogits.values)
+      for (index, entry) in group.enumerated() {
+        entry.target.copy(headLogits.values.row(index), width: width, rows: 1)
+      }
+    }
+  }
+
+  /// Lends the workspace, while no pass runs.
+  func withWorkspace<Result>(_ body: (Workspace) throws(JambaError) -> Result) throws(JambaError) -> Result {
+    queue.wait(for: .result) { queue -> Void? in
+      guard !queue.isBusy else { return nil }
+      queue.isBusy = true
+      return ()
+    }
+    defer {
+      queue.withLock { $0.isBusy = false }
+      queue.signal(.result)
+    }
+    return try body(workspace)
+  }
+}
+
+/// What a sequence wants to have computed.
+///
+/// Invariant: its thread waits for the outcome, and meanwhile the thread that computes has all of it; the outcome is
+/// guarded by the queue's lock. Sendable for that reason.
+@safe
+final class BatchPart: BatchMember, @unchecked Sendable {
+  enum Outcome {
+    /// How many of the tokens.
+    case computed(Int)
+    case cancelled
+    case failed(JambaError)
+  }
+
+  let tokens: ArraySlice<Int32>
+  let state: SequenceState
+  let trace: PassTrace?
+  /// Where the logits go: with a trace those of every token, else of the last one if the pass gets so far.
+  let logits: Columns?
+  let isCancelled = Atomic(false)
+  fileprivate(set) var outcome: Outcome?
+  let thread = currentThread
+
+  init(_ tokens: ArraySlice<Int32>, _ state: SequenceState, trace: PassTrace? = nil, logits: Columns?) {
+    self.tokens = tokens
+    self.state = state
+    self.trace = trace
+    self.logits = logits
+  }
+
+  /// A step is one token, or one and guesses of what follows it.
+  var isPrompt: Bool { trace == nil && tokens.count > 1 }
+  var tokenCount: Int { tokens.count }
+  var sequence: ObjectIdentifier { ObjectIdentifier(state) }
+}

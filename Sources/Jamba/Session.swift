@@ -1,0 +1,163 @@
+import Synchronization
+
+/// Options for a session.
+public struct SessionOptions: Sendable {
+  /// Tokens of a prompt that are computed together, at most those of the model's options: more is faster and takes more
+  /// memory. The result is the same bits.
+  public var chunk: Int
+  /// Of how many tokens, itself included, a token sees keys and values; nil takes what the model was opened with, and
+  /// if that is nil, too, all. With a window a text can be of any length in constant memory.
+  public var window: Int?
+  /// How many tokens at the beginning are seen for ever. Only with a window, which must be larger.
+  public var sinks: Int
+  /// How keys and values are kept; nil takes what the model was opened with, and if that is nil, too, f32 beside f32
+  /// weights, else int8.
+  public var cacheType: CacheType?
+  /// A snapshot is kept after every so many tokens of a prompt, and an eighth as many generated ones, so that `rewind` has
+  /// no more to read again. Where memory is short the last ones stay dense and earlier ones become sparse. A chunk ends
+  /// where a snapshot is due; nil takes 256, or the chunk where that is larger.
+  public var snapshotInterval: Int?
+  /// The most tokens that generating guesses ahead, from what followed the like before, to verify them in one pass: the
+  /// same tokens, sooner. It guesses as many as pays on this machine, often none. nil takes what the model was opened
+  /// with.
+  public var draft: Int?
+  /// Guesses whether it pays or not.
+  package var draftsEagerly = false
+
+  public init(
+    chunk: Int = 256, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil, snapshotInterval: Int? = nil,
+    draft: Int? = nil
+  ) {
+    self.chunk = chunk
+    self.window = window
+    self.sinks = sinks
+    self.cacheType = cacheType
+    self.snapshotInterval = snapshotInterval
+    self.draft = draft
+  }
+}
+
+/// One text in the making: the state after the tokens it has seen.
+///
+/// A session may be handed from task to task; two calls at the same time are refused with `sessionBusy`.
+public final class Session: Sendable {
+  /// The model that computes it.
+  public let model: JambaModel
+  let core: Mutex<SessionCore>
+
+  init(_ model: JambaModel, _ options: SessionOptions, layout: KeyValueLayout? = nil) throws(JambaError) {
+    self.model = model
+    core = Mutex(try SessionCore(model, options, layout: layout))
+  }
+
+  /// Tokens in the session's text so far.
+  public var tokenCount: Int { core.withLock { $0.tokens.count } }
+
+  /// The session's text so far.
+  public var tokens: [Int32] { core.withLock { $0.tokens } }
+
+  /// Empties the session.
+  public func reset() throws(JambaError) {
+    try withCore { (core) throws(JambaError) in core.reset() }
+  }
+
+  /// Appends tokens and hands out the logits after the last one, `[vocabulary]`.
+  ///
+  /// - Throws: `invalidToken`, `contextFull`, `outOfMemory` before anything is computed; `cancelled` when `progress`
+  ///   returns false, `format` when weights cannot be read. After these two the session is empty.
+  /// - Parameter progress: called between chunks with the number of tokens done.
+  public func append(
+    _ tokens: [Int32], progress: (Int) -> Bool = { _ in true }
+  ) throws(JambaError) -> [Float] {
+    try withCore { (core) throws(JambaError) in
+      try core.append(tokens, progress: progress, isCancelled: { false })
+      return core.lastLogits()
+    }
+  }
+
+  /// Appends tokens. `withLogits` and `sample` then have the logits after the last one.
+  ///
+  /// - Throws: as `append`.
+  /// - Parameters:
+  ///   - progress: called between chunks with the number of tokens done; false cancels.
+  ///   - isCancelled: asked between layers.
+  public func prefill(
+    _ tokens: [Int32], progress: (Int) -> Bool = { _ in true }, isCancelled: () -> Bool = { false }
+  ) throws(JambaError) {
+    try withCore { (core) throws(JambaError) in
+      try core.append(tokens, progress: progress, isCancelled: isCancelled)
+    }
+  }
+
+  /// Lends the logits after the last token, `[vocabulary]`.
+  ///
+  /// - Returns: false where there are none, since nothing has been read; `body` is not called then.
+  public func withLogits(_ body: (Span<Float>) -> Void) throws(JambaError) -> Bool {
+    try withCore { (core) throws(JambaError) in
+      if core.hasLogits { core.withLogits(body) }
+      return core.hasLogits
+    }
+  }
+
+  /// Chooses the token after the last one, without appending it; nil where there are no logits.
+  public func sample(with sampler: inout Sampler) throws(JambaError) -> Int32? {
+    try withCore { (core) throws(JambaError) in core.hasLogits ? core.sample(&sampler) : nil }
+  }
+
+  /// Appends tokens and hands the logits after each to `body`, in order.
+  public func append(_ tokens: [Int32], logits body: (_ index: Int, _ logits: Span<Float>) -> Void) throws(JambaError) {
+    try withCore { (core) throws(JambaError) in try core.append(tokens, eachLogits: body) }
+  }
+
+  /// Appends at most a chunk of tokens; the residual stream before each layer and after the last,
+  /// `[layers + 1][tokens * hidden]`.
+  package func hiddenStates(_ tokens: [Int32]) throws(JambaError) -> [[Float]] {
+    try withCore { (core) throws(JambaError) in try core.hiddenStates(tokens) }
+  }
+
+  /// Appends tokens one by one as if they had been generated.
+  package func follow(_ tokens: [Int32]) throws(JambaError) {
+    for (index, token) in tokens.enumerated() {
+      try withCore { (core) throws(JambaError) in try core.step(token, limit: tokens.count - 1 - index) }
+    }
+  }
+
+  /// What guessing ahead has come to in this session.
+  public var draftStatistics: DraftStatistics { core.withLock { $0.draftStatistics } }
+
+  /// Bytes of the session's state: Mamba states, keys and values.
+  public var stateByteCount: Int { core.withLock { $0.state.byteCount } }
+
+  /// A second session with the same text. Both go on alone; keys and values are shared until one of them changes.
+  public func fork() throws(JambaError) -> Session {
+    let (options, snapshot) = try withCore { (core) throws(JambaError) in (core.options, try core.snapshot()) }
+    let fork = try Session(model, options, layout: snapshot.layout)
+    try fork.withCore { (core) throws(JambaError) in core.restore(snapshot) }
+    return fork
+  }
+
+  /// Forgets what comes after the first `tokenCount` tokens: from a snapshot (see
+  /// `SessionOptions.snapshotInterval`), after which tokens are read again. The same bits as a session that
+  /// has read no more.
+  ///
+  /// - Parameter progress: called between chunks with the number of tokens read again; false cancels.
+  /// - Throws: `invalidOption` when the session has fewer tokens; `cancelled`, after which it is empty.
+  public func rewind(to tokenCount: Int, progress: (Int) -> Bool = { _ in true }) throws(JambaError) {
+    try withCore { (core) throws(JambaError) in try core.rewind(to: tokenCount, progress: progress) }
+  }
+
+  /// Keeps a snapshot of the text so far, to which `rewind` returns without reading, and from which any session of the
+  /// model starts whose text begins the same way. It goes when memory is needed.
+  public func checkpoint() throws(JambaError) {
+    try withCore { (core) throws(JambaError) in
+      try core.settle()
+      core.keepSnapshot(withLogits: core.hasLogits)
+    }
+  }
+
+  func withCore<Result>(_ body: (inout SessionCore) throws(JambaError) -> sending Result) throws(JambaError) -> Result {
+    let result = try core.withLockIfAvailable { (core) throws(JambaError) in try body(&core) }
+    guard let result else { throw .sessionBusy }
+    return result
+  }
+}

@@ -1,0 +1,306 @@
+import JambaGrammar
+import JambaSystem
+
+/// What a session owns: state and the last logits.
+struct SessionCore {
+  let model: JambaModel
+  let options: SessionOptions
+  /// The most tokens in a pass.
+  private let chunk: Int
+  private let snapshotInterval: Int
+  let state: SequenceState
+  /// `[1 + draft, vocab]`
+  private let logits: Activations
+  /// The row of `logits` that holds those after the last token; nil before there are any.
+  private var row: Int?
+  private let reservation: MemoryBudget.Reservation
+  /// The text's tokens; those taken from an open lookahead are ahead of the state.
+  private(set) var tokens: [Int32] = []
+  private var lookahead: Lookahead?
+  private var drafts: DraftSource
+  private(set) var draftStatistics = DraftStatistics()
+  /// What generating needs to go on after the last token; nil when that was not generated.
+  var continuation: Continuation?
+
+  /// - Parameter layout: how keys and values are kept, whatever the options say.
+  init(_ model: JambaModel, _ options: SessionOptions, layout: KeyValueLayout?) throws(JambaError) {
+    let preferred = model.preferredLayout
+    let chosen = try KeyValueLayout(
+      type: options.cacheType ?? preferred.type, window: options.window ?? preferred.window,
+      sinks: options.window == nil ? preferred.sinks : options.sinks, chunk: options.chunk)
+    let layout = layout ?? chosen
+    snapshotInterval = options.snapshotInterval ?? max(256, layout.chunk)
+    guard snapshotInterval > 0 else {
+      throw .invalidOption("the interval of snapshots is \(snapshotInterval) tokens, which is not positive")
+    }
+    // A pass that is verified fits a chunk; and where layers stream, replaying it would read them all again.
+    let chunk = min(layout.chunk, model.batcher.capacity)
+    var draft = try min(Lookahead.checked(options.draft ?? model.preferredDraft), chunk - 1)
+    if !model.network.canReplay { draft = 0 }
+    let (c, memory) = (model.configuration, model.sessionMemory)
+    self.model = model
+    self.options = options
+    self.chunk = chunk
+    reservation = MemoryBudget.Reservation(memory.budget)
+    do throws(SystemError) {
+      logits = try Activations(width: c.vocabSize, capacity: draft + 1, codes: false)
+    } catch { throw .outOfMemory(byteCount: 0) }
+    try memory.grow(reservation, to: SystemMemory.wholePages(Lookahead.logitsByteCount(c, draft: draft)))
+    state = try SequenceState(c, layout, memory)
+    drafts = DraftSource(isEager: options.draftsEagerly)
+    lookahead = draft > 0 ? try Lookahead(c, draft: draft, memory) : nil
+  }
+
+  mutating func reset() {
+    state.reset()
+    tokens = []
+    row = nil
+    lookahead?.close()
+    continuation = nil
+  }
+
+  /// Checks tokens and makes room for them, so that nothing can fail half way.
+  private mutating func prepare(_ new: [Int32]) throws(JambaError) {
+    let c = model.configuration
+    for id in new where id < 0 || Int(id) >= c.vocabSize {
+      throw .invalidToken(Int(id), vocabularyCount: c.vocabSize)
+    }
+    // Jamba has no positions: the limit is what the model was trained for, which a window keeps to.
+    guard new.count <= room else { throw .contextFull(limit: c.maxPositionEmbeddings) }
+    try settle()
+    try state.reserve(new.count)
+    continuation = nil
+  }
+
+  /// Tokens that the text may still take.
+  private var room: Int {
+    state.layout.window == nil ? model.configuration.maxPositionEmbeddings - tokens.count : .max
+  }
+
+  /// Runs tokens through the model chunk by chunk; `lastLogits` then holds those after the last token.
+  mutating func append(
+    _ new: [Int32], progress: (Int) -> Bool, isCancelled: () -> Bool
+  ) throws(JambaError) {
+    guard !new.isEmpty else { return }
+    try prepare(new)
+    var done = 0
+    while done < new.count {
+      let count = count(of: new.count - done)
+      guard let computed = try pass(new[done..<done + count], endsText: done + count == new.count, isCancelled) else {
+        throw .cancelled
+      }
+      done += computed
+      if done < new.count, !progress(done) {
+        reset()
+        throw .cancelled
+      }
+      if state.position % snapshotInterval == 0 { keepSnapshot(withLogits: done == new.count) }
+    }
+  }
+
+  /// How many of `count` tokens come next: up to a chunk, and not past the next snapshot.
+  private func count(of count: Int) -> Int {
+    min(chunk, count, snapshotInterval - state.position % snapshotInterval)
+  }
+
+  /// A pass with tokens, or, where others share it, with some of them. One that fails or is cancelled empties the session.
+  ///
+  /// - Parameter endsText: whether the logits after the last one are wanted.
+  /// - Returns: how many were computed; nil when it was cancelled.
+  private mutating func pass(
+    _ new: ArraySlice<Int32>, endsText: Bool, _ isCancelled: () -> Bool
+  ) throws(JambaError) -> Int? {
+    try state.makeWritable(new.count)
+    row = nil
+    let part = BatchPart(new, state, logits: endsText ? logits.values : nil)
+    do throws(JambaError) {
+      guard let count = try model.batcher.run(part, isCancelled: isCancelled) else {
+        reset()
+        return nil
+      }
+      tokens += new.prefix(count)
+      if endsText, count == new.count { row = 0 }
+      return count
+    } catch {
+      reset()
+      throw error
+    }
+  }
+
+  /// A pass in the workspace, which nobody shares, for who looks at more of it than the last logits. One that fails empties
+  /// the session.
+  ///
+  /// - Parameter look: called before each layer.
+  private mutating func forward(
+    _ new: ArraySlice<Int32>, _ engine: Engine, _ w: Workspace, beforeEachLayer look: () -> Void = {}
+  ) throws(JambaError) {
+    try state.makeWritable(new.count)
+    row = nil
+    do throws(JambaError) {
+      // The network asks before each layer whether to stop: a good moment to look.
+      _ = try model.network.forward([SequenceRows(new, state)], engine, w) {
+        look()
+        return false
+      }
+    } catch {
+      reset()
+      throw error
+    }
+    tokens += new
+  }
+
+  /// - Parameter engine: the model's own when nil.
+  mutating func append(
+    _ new: [Int32], engine: Engine? = nil, eachLogits body: (Int, Span<Float>) -> Void
+  ) throws(JambaError) {
+    let (network, engine) = (model.network, engine ?? model.engine)
+    try prepare(new)
+    var done = 0
+    while done < new.count {
+      let count = count(of: new.count - done)
+      try model.batcher.withWorkspace { (w) throws(JambaError) in
+        try forward(new[done..<done + count], engine, w)
+        for index in 0..<count {
+          network.logits(rows: index...index, engine, w, into: logits.values)
+          row = 0
+          withLogits { body(done + index, $0) }
+        }
+      }
+      done += count
+    }
+  }
+
+  /// Runs tokens through the model, and the head's inputs past whoever watches the engine. Afterwards the session is empty.
+  mutating func observe(_ new: [Int32], engine: Engine) throws(JambaError) {
+    try prepare(new)
+    var done = 0
+    while done < new.count {
+      let count = count(of: new.count - done)
+      try model.batcher.withWorkspace { (w) throws(JambaError) in
+        try forward(new[done..<done + count], engine, w)
+        model.network.showHeadInput(count, engine, w)
+      }
+      done += count
+    }
+    reset()
+  }
+
+  /// The residual stream before each layer and after the last, `[layers + 1][tokens * hidden]`, for comparison with a
+  /// reference. Afterwards the session is empty.
+  ///
+  /// - Parameter engine: the model's own when nil.
+  /// - Throws: `invalidOption` for more tokens than a chunk.
+  mutating func hiddenStates(_ new: [Int32], engine: Engine? = nil) throws(JambaError) -> [[Float]] {
+    guard new.count <= chunk else {
+      throw .invalidOption("\(new.count) tokens are more than a chunk, which is \(chunk)")
+    }
+    try prepare(new)
+    var states: [[Float]] = []
+    let width = model.configuration.hiddenSize
+    try model.batcher.withWorkspace { (w) throws(JambaError) in
+      let residual = w.residual.values
+      func look() { states.append((0..<new.count).flatMap { row in (0..<width).map { residual[row, $0] } }) }
+      try forward(new[...], engine ?? model.engine, w, beforeEachLayer: look)
+      look()
+    }
+    reset()
+    return states
+  }
+
+  /// Takes over a snapshot's text and logits.
+  mutating func take(_ snapshot: Snapshot) {
+    tokens = snapshot.tokens
+    row = nil
+    guard let saved = snapshot.logits else { return }
+    let target = logits.values
+    for (index, value) in saved.enumerated() { target[0, index] = value }
+    row = 0
+  }
+
+  var hasLogits: Bool { row != nil }
+
+  func withLogits<Result>(_ body: (Span<Float>) -> Result) -> Result {
+    body(unsafe Span(_unsafeStart: UnsafePointer(logits.values.row(row ?? 0).base), count: logits.width))
+  }
+
+  func lastLogits() -> [Float] {
+    unsafe Array(UnsafeBufferPointer(start: logits.values.row(row ?? 0).base, count: logits.width))
+  }
+
+  /// Picks the next token from the last logits.
+  mutating func sample(_ sampler: inout Sampler, allowed: TokenMask? = nil) -> Int32 {
+    withLogits { sampler.sample($0, history: tokens, allowed: allowed) }
+  }
+}
+
+// MARK: - Steps of a generation
+
+extension SessionCore {
+  /// Appends a token that was generated, of which at most `limit` more may follow.
+  mutating func step(_ token: Int32, limit: Int) throws(JambaError) {
+    guard lookahead != nil else { return try append(token) }
+    if lookahead!.take(token) {
+      tokens.append(token)
+      row = lookahead!.taken - 1
+      draftStatistics.right += 1
+      let next = lookahead!.taken
+      drafts.confirm(next: next < lookahead!.tokens.count ? lookahead!.tokens[next] : nil)
+      return
+    }
+    let start = monotonicSeconds()
+    try settle()
+    let most = min(lookahead!.capacity - 1, limit, room - 1, generatedInterval - state.position % generatedInterval - 1)
+    let guesses = drafts.propose(after: tokens, token, limit: max(0, most))
+    let isVerified = guesses.isEmpty ? false : try verify([token] + guesses)
+    if !isVerified { try append(token) }
+    drafts.record(seconds: monotonicSeconds() - start, count: isVerified ? 1 + guesses.count : 1)
+  }
+
+  /// A pass over a token and guesses of what follows it.
+  ///
+  /// - Returns: false when there is no memory for guesses.
+  private mutating func verify(_ pass: [Int32]) throws(JambaError) -> Bool {
+    do throws(JambaError) {
+      try prepare(pass)
+      try state.makeWritable(pass.count)
+    } catch { return false }
+    row = nil
+    let part = BatchPart(pass[...], state, trace: lookahead!.trace, logits: logits.values)
+    do throws(JambaError) { _ = try model.batcher.run(part, isCancelled: { false }) } catch {
+      reset()
+      throw error
+    }
+    lookahead!.open(pass)
+    draftStatistics.passes += 1
+    draftStatistics.guessed += pass.count - 1
+    tokens.append(pass[0])
+    row = 0
+    return true
+  }
+
+  /// Brings the state up to the text: closes a pass that was computed ahead.
+  mutating func settle() throws(JambaError) {
+    guard let taken = lookahead?.taken, taken > 0 else { return }
+    lookahead!.close()
+    do throws(JambaError) {
+      try model.batcher.withWorkspace { (w) throws(JambaError) in
+        try model.network.replay(lookahead!.trace, taken, model.engine, w, state)
+      }
+    } catch {
+      reset()
+      throw error
+    }
+    if state.position % generatedInterval == 0 { keepSnapshot(withLogits: true) }
+  }
+
+  /// A step takes as long as several tokens of a prompt, so that generated tokens are worth more snapshots.
+  private var generatedInterval: Int { max(1, snapshotInterval / 8) }
+
+  /// A step of one token.
+  private mutating func append(_ token: Int32) throws(JambaError) {
+    try append([token], progress: { _ in true }, isCancelled: { false })
+    if state.position % generatedInterval == 0, state.position % snapshotInterval != 0 {
+      keepSnapshot(withLogits: true)
+    }
+  }
+}

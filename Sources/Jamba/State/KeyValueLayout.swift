@@ -1,0 +1,90 @@
+import CKernels
+
+/// How keys and values are kept.
+public enum CacheType: String, Sendable, CaseIterable {
+  /// As they are; beside weights in f32.
+  case f32
+  /// Half the precision, for half the memory.
+  case f16
+  /// A byte each, with a scale for each position and head.
+  case int8
+
+  var raw: jk_kv_type {
+    switch self {
+    case .f32: JK_KV_F32
+    case .f16: JK_KV_F16
+    case .int8: JK_KV_I8
+    }
+  }
+}
+
+/// Which keys and values a session keeps, and where.
+///
+/// A token sees the first `sinks` positions and the last `window` ones, itself included. Pages of 64 positions that hold
+/// sinks stay; the others take turns in a ring, which has room for the window and for a chunk stored ahead of it.
+struct KeyValueLayout: Sendable, Equatable {
+  let type: CacheType
+  /// nil keeps every position.
+  let window: Int?
+  let sinks: Int
+  /// The most positions that are stored together.
+  let chunk: Int
+
+  static let pagePositions = Int(JK_PAGE_POSITIONS)
+  static let maximumWindow = 1 << 30
+
+  /// - Throws: `invalidOption`.
+  init(type: CacheType, window: Int?, sinks: Int, chunk: Int) throws(JambaError) {
+    guard 1...8192 ~= chunk else {
+      throw .invalidOption("the chunk is \(chunk) tokens, which is not within 1...8192")
+    }
+    guard 1...KeyValueLayout.maximumWindow ~= window ?? 1 else {
+      throw .invalidOption(
+        "the window is \(window ?? 0) tokens, which is not within 1...\(KeyValueLayout.maximumWindow)")
+    }
+    guard sinks >= 0 else { throw .invalidOption("the number of sinks is \(sinks), which is negative") }
+    guard sinks < window ?? .max else {
+      throw .invalidOption(
+        "\(sinks) sinks and a window of \(window ?? 0) tokens: the window must be larger than the sinks")
+    }
+    self.type = type
+    self.window = window
+    self.sinks = window == nil ? 0 : sinks
+    self.chunk = chunk
+  }
+
+  /// Whether two texts' keys and values can stand for each other. The chunk changes places, never values.
+  func keepsTheSame(as other: KeyValueLayout) -> Bool {
+    type == other.type && window == other.window && sinks == other.sinks
+  }
+
+  private static func pages(_ positions: Int) -> Int { (positions + pagePositions - 1) / pagePositions }
+
+  /// Pages that stay where they are.
+  var fixedPages: Int { window == nil ? .max : KeyValueLayout.pages(sinks) }
+
+  /// Pages that take turns: as many as a chunk and what its first token sees can touch, wherever in a page they begin.
+  var ringPages: Int {
+    guard let window else { return 0 }
+    return (window - 1 + chunk + 2 * (KeyValueLayout.pagePositions - 1)) / KeyValueLayout.pagePositions
+  }
+
+  /// The place of page `number` among the pages of a layer.
+  func slot(ofPage number: Int) -> Int {
+    number < fixedPages ? number : fixedPages + (number - fixedPages) % ringPages
+  }
+
+  /// Pages of one layer that a text of `count` tokens takes.
+  func pageCount(_ count: Int) -> Int {
+    let pages = KeyValueLayout.pages(count)
+    return window == nil ? pages : min(pages, fixedPages + ringPages)
+  }
+
+  /// The pages that hold what the token after `count` others sees, ascending.
+  func visiblePages(after count: Int) -> [Int] {
+    let end = KeyValueLayout.pages(count)
+    guard let window else { return Array(0..<end) }
+    let oldest = max(0, count - window + 1) / KeyValueLayout.pagePositions
+    return Array(0..<min(fixedPages, end)) + Array(max(min(fixedPages, end), min(oldest, end))..<end)
+  }
+}

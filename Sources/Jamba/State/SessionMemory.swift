@@ -1,0 +1,59 @@
+import JambaSystem
+import Synchronization
+
+/// Zeroed memory that belongs to sessions and snapshots and counts against the model's limit as long as it lives.
+///
+/// Sendable: who shares one does not write it (`KeyValueCache.makeWritable`).
+final class StateBuffer: Sendable {
+  private let buffer: AlignedBuffer
+  private let budget: MemoryBudget
+  private let charge: Int
+
+  fileprivate init(_ buffer: AlignedBuffer, _ budget: MemoryBudget, charge: Int) {
+    self.buffer = buffer
+    self.budget = budget
+    self.charge = charge
+  }
+
+  deinit { budget.giveBack(charge) }
+
+  var byteCount: Int { buffer.byteCount }
+  var bytes: UnsafeMutableRawBufferPointer { unsafe buffer.bytes }
+
+  func copy(_ other: StateBuffer) { unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(other.bytes)) }
+}
+
+/// The memory that a model's sessions share: what the plan leaves them, and snapshots in the part that sessions do not
+/// need now.
+final class SessionMemory: Sendable {
+  let budget: MemoryBudget
+  let snapshots: SnapshotCache
+
+  init(_ plan: MemoryPlan) {
+    budget = MemoryBudget(plan)
+    snapshots = SnapshotCache(byteLimit: plan.snapshotByteCount)
+  }
+
+  /// Raises a session's reservation. Snapshots go, the least recently used first, where they are in the way.
+  func grow(_ reservation: MemoryBudget.Reservation, to byteCount: Int) throws(JambaError) {
+    while true {
+      do throws(JambaError) { return try reservation.grow(to: byteCount, context: 0) } catch {
+        guard snapshots.removeOldest() else { throw error }
+      }
+    }
+  }
+
+  /// Memory for a text of `context` tokens. Snapshots go, the least recently used first, where they are in the way.
+  func makeBuffer(byteCount: Int, context: Int) throws(JambaError) -> StateBuffer {
+    let charge = SystemMemory.wholePages(byteCount)
+    while !budget.take(charge) {
+      guard snapshots.removeOldest() else { throw .memoryLimitReached(budget.limit, context: context) }
+    }
+    do throws(SystemError) {
+      return StateBuffer(try AlignedBuffer(byteCount: byteCount), budget, charge: charge)
+    } catch {
+      budget.giveBack(charge)
+      throw .outOfMemory(byteCount: byteCount)
+    }
+  }
+}

@@ -1,0 +1,40 @@
+public import JambaSystem
+
+/// What an answer may look like: a context-free grammar, ready to be followed.
+///
+///     let grammar = try Grammar(gbnf: "root ::= \"yes\" | \"no\"")
+///     let options = GenerationOptions(grammar: grammar)
+///
+/// Immutable: any number of generations may follow it at once.
+public struct Grammar: Sendable {
+  let automaton: Automaton
+  /// As it was written, to be put into larger grammars.
+  package let rules: GrammarRules
+
+  /// Reads a grammar in GBNF, as docs/CHAT.md describes it. Throws for a text that is not one, for a rule that begins
+  /// with itself and for a grammar that matches nothing or is too large.
+  public init(gbnf source: String) throws(GrammarError) {
+    try self.init(GrammarParser.parse(source))
+  }
+
+  /// Makes a grammar of JSON texts that a JSON schema describes, in the subset of docs/CHAT.md. Throws
+  /// `unsupported` for any keyword outside of it: none is ignored.
+  public init(jsonSchema schema: JSON) throws(GrammarError) {
+    var compiler = try SchemaCompiler(schema)
+    try self.init(compiler.compile())
+  }
+
+  /// Any JSON value.
+  public static var json: Grammar { get throws(GrammarError) { try Grammar(jsonSchema: .bool(true)) } }
+
+  package init(_ rules: GrammarRules) throws(GrammarError) {
+    self.rules = rules
+    automaton = try Automaton(rules)
+  }
+
+  /// Whether a text is one of the grammar's.
+  public func matches(_ text: String) throws(GrammarError) -> Bool {
+    var matcher = try GrammarMatcher(automaton)
+    return try matcher.advance(text.utf8) && matcher.accepts
+  }
+}
