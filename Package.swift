@@ -50,7 +50,7 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
-      resources: [.embedInCode("Page/index.html")], swiftSettings: [.strictMemorySafety()]),
+      resources: [.embedInCode("Page")], swiftSettings: [.strictMemorySafety()]),
     .target(
       name: "JambaC", dependencies: ["CJamba", "Jamba", "JambaFormat", "JambaGrammar", "JambaSystem", "JambaText"],
       swiftSettings: library),

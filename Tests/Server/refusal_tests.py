@@ -5,7 +5,7 @@ import urllib.request
 
 import openai
 
-from harness import QUESTION, WEATHER, Options, Server, WithServer, client, exchange, post
+from harness import QUESTION, REPOSITORY, WEATHER, Options, Server, WithServer, client, exchange, post
 
 
 class Refusals(WithServer):
@@ -71,6 +71,11 @@ class Refusals(WithServer):
         nonce = policy.split("'nonce-")[1].split("'")[0]
         self.assertEqual(page.count(f'<script nonce="{nonce}">'), page.count("<script"))
         self.assertTrue(page.startswith("<!"))
+        # All that it is made of is in it.
+        for file in (REPOSITORY / "Sources/JambaServer/Page").iterdir():
+            self.assertEqual(file.read_text(encoding="utf-8") in page, file.name != "page.html", file)
+        self.assertNotIn("<script src", page)
+        self.assertNotIn("<link rel=\"stylesheet\"", page)
 
 
 class Keys(unittest.TestCase):
