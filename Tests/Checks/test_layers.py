@@ -31,6 +31,8 @@ class LayersTest(TreeTest):
         self.write("Sources/Left/Left.swift", "public struct Whole { let high: High; let low: Low }\n")
         self.write("Sources/Left/High/High.swift", "import CBase\n\nstruct High { let low: Low }\n")
         self.write("Sources/Left/Low/Low.swift", "import CMath\nimport Other\n\nstruct Low {}\n")
+        self.write("CSupport/CBase/base.c", "")
+        self.write("CSupport/CMath/math.c", "")
         self.write("Sources/Right/Right.swift", "internal import CBase\n\npublic struct Right {}\n")
         self.write("Sources/Top/Top.swift", "@testable import Left\npublic import struct Right.Right\n\nlet top = Left.High.self\n")
 
@@ -70,11 +72,14 @@ class LayersTest(TreeTest):
         self.write("Sources/New/New.swift", "")
         self.write("Sources/Left/Middle/Middle.swift", "")
         (self.root / "Sources/Left/High/High.swift").unlink()
+        (self.root / "CSupport/CMath/math.c").unlink()
+        (self.root / "CSupport/CMath").rmdir()
         self.assertEqual(self.findings(), [
             "Package.swift:6: CNew is on no floor",
             "Package.swift:7: Left imports CNew, which is on no floor",
             "Package.swift: there is no target CBase",
             "Sources/New: is on no floor",
+            "Package.swift: there is no folder of CMath",
             "Sources/Left: there is no Swift file in High",
             "Sources/Left: Middle is not in the list of folders",
         ])
