@@ -51,7 +51,7 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
-      resources: [.embedInCode("Page/index.html")], swiftSettings: [.strictMemorySafety()]),
+      resources: [.embedInCode("Page")], swiftSettings: [.strictMemorySafety()]),
     .target(
       name: "JambaC", dependencies: ["CJamba", "Jamba", "JambaFormat", "JambaGrammar", "JambaSystem", "JambaText"],
       swiftSettings: library),
@@ -67,21 +67,21 @@ let package = Package(
       dependencies: [
         "JambaConvert", "JambaFormat", "JambaSystem",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ], path: "tools/make-model", exclude: ["mini.json"]),
+      ], path: "tools/measure/make-model", exclude: ["mini.json"]),
     .executableTarget(
       name: "measure-sessions",
       dependencies: [
         "CJamba", "Jamba", "JambaC", "JambaSystem",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "tools/measure-sessions"),
+      path: "tools/measure/sessions"),
     .executableTarget(
       name: "walk-grammar",
       dependencies: [
         "JambaGrammar", "JambaSystem", "JambaText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "tools/walk-grammar"),
+      path: "tools/check/walk-grammar"),
     .target(
       name: "TestSupport", dependencies: ["JambaConvert", "JambaFormat", "JambaSystem"], path: "Tests/TestSupport"),
     .testTarget(name: "KernelTests", dependencies: ["CKernels"]),

@@ -50,7 +50,7 @@ extension Recipe {
     let last: Double
   }
 
-  /// Measured on the demo model (tools/measure-sensitivity, docs/QUALITY.md), the first whose ending fits. What an error does depends on
+  /// Measured on the demo model (tools/measure/sensitivity, docs/QUALITY.md), the first whose ending fits. What an error does depends on
   /// its size beside the signal, not on how many weights a matrix has, and so other models are taken to be alike.
   private static let sensitivities = [
     Sensitivity(ending: ModelTensors.head, first: 0, between: 0, last: 6170),

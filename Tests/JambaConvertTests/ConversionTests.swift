@@ -87,7 +87,7 @@ import Testing
   /// Most of a large model's weights are not worth more than 4 bits.
   @Test(arguments: [Recipe.small, .balanced])
   func largeModelsStayNearFourBits(recipe: Recipe) throws {
-    let text = try bytes(of: Fixtures.repository + "/tools/make-model/mini.json")
+    let text = try bytes(of: Fixtures.repository + "/tools/measure/make-model/mini.json")
     let model = try SyntheticModel(configurationText: text, recipe: recipe)
     let weightCount = try ModelTensors(ModelConfiguration(JSON.parse(text))).all.reduce(0) { $0 + $1.shape.reduce(1, *) }
     let bits = 8 * Double(model.byteCount) / Double(weightCount)

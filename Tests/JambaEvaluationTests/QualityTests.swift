@@ -27,7 +27,7 @@ import Testing
     return range.map { Array(ids[$0 * 512..<($0 + 1) * 512]) }
   }
 
-  /// From tools/reference_perplexity.py models/demo Tests/Fixtures/texts/stories.txt --windows 2 [--skip 100], with
+  /// From tools/measure/reference-perplexity models/demo Tests/Fixtures/texts/stories.txt --windows 2 [--skip 100], with
   /// transformers 5.24.0 and torch 2.15.0.
   @Test(arguments: [(0, 8.944465, 1022), (100, 8.972767, 822)])
   func perplexityIsThatOfTransformers(skipped: Int, expected: Double, count: Int) throws {
