@@ -71,13 +71,8 @@ private struct LayerTrace {
   init(_ window: [Int32], _ session: Session) throws(JambaError) {
     let c = session.model.configuration
     let choices = Choices(layerCount: c.numHiddenLayers)
-    let layers = Dictionary(
-      uniqueKeysWithValues: (0..<c.numHiddenLayers).compactMap { layer in
-        session.model.file.entryIndex(of: ModelTensors.layerPrefix(layer) + "feed_forward.router.weight")
-          .map { ($0, layer) }
-      })
     let engine = Engine(session.model.engine) { product in
-      guard let layer = layers[product.matrix.entry] else { return }
+      guard product.matrix.id.role == .router, let layer = product.matrix.id.layer else { return }
       for token in 0..<product.count {
         let logits = (0..<c.numExperts).map { product.output[token, $0] }
         let order = logits.indices.sorted { (logits[$1], $0) < (logits[$0], $1) }

@@ -102,8 +102,8 @@ final class ResidentWeights: Sendable {
     return end - start
   }
 
-  var view: WeightView {
-    unsafe WeightView(file: file) { [self] segment in
+  func view(of configuration: ModelConfiguration) -> WeightView {
+    unsafe WeightView(file: file, configuration: configuration) { [self] segment in
       if let buffer = owned[segment] { return unsafe UnsafeRawPointer(buffer.base!) }
       guard let map else { preconditionFailure("the segment is not resident") }
       return unsafe map.base + file.directory.segments[segment].offset

@@ -128,9 +128,9 @@ final class WeightCache: Sendable {
   }
 
   /// Where a unit's tensors are when it is in slot `slot` of its pool.
-  func view(ofUnit unit: Int, pool: Int, slot: Int = 0) -> WeightView {
+  func view(of configuration: ModelConfiguration, unit: Int, pool: Int, slot: Int = 0) -> WeightView {
     let base = unsafe UnsafeRawPointer(core.memory.base!) + core.slotOffsets[core.firstSlots[pool] + slot]
-    return unsafe WeightView(file: core.file) { [parts = core.units[unit].parts] segment in
+    return unsafe WeightView(file: core.file, configuration: configuration) { [parts = core.units[unit].parts] segment in
       guard let part = parts.first(where: { $0.segment == segment }) else {
         preconditionFailure("the segment is not the unit's")
       }

@@ -104,46 +104,69 @@ struct WeightCatalog {
 @safe
 struct WeightView {
   let file: JambaFile
+  /// Decides which tensors there are, and their shapes.
+  let configuration: ModelConfiguration
   /// Where a segment's decoded bytes are. Called for segments that are in memory only.
   let address: (_ segment: Int) -> UnsafeRawPointer
 
-  /// The tensor that the configuration demands, with the shape that it demands.
-  private func entry(_ name: String, shape: [Int]) throws(JambaError) -> (index: Int, Entry) {
-    guard let index = file.entryIndex(of: name) else {
-      throw .format(.invalidModel(path: file.path, reason: "\(name) is missing"))
-    }
-    let entry = file.directory.entries[index]
-    guard entry.shape == shape else {
+  /// A matrix, in the shape that its role has in this model.
+  ///
+  /// - Throws: `invalidModel` when the file has another one in its place, or none.
+  func matrix(_ role: TensorRole, layer: Int? = nil, expert: Int? = nil) throws(JambaError) -> Matrix {
+    let tensor = TensorSpecification(TensorID(role, layer: layer, expert: expert), in: configuration)
+    let entry = try entry(tensor)
+    guard let type = entry.type.matrixKernelType else {
       throw .format(
-        .invalidModel(path: file.path, reason: "\(name) has shape \(entry.shape), the configuration asks for \(shape)"))
+        .invalidModel(path: file.path, reason: "\(tensor.name) is stored as \(entry.type.name), not as a matrix"))
     }
-    return (index, entry)
-  }
-
-  func matrix(_ name: String, _ rows: Int, _ columns: Int) throws(JambaError) -> Matrix {
-    let (index, entry) = try entry(name, shape: [rows, columns])
-    let type: jk_type
-    switch entry.type {
-    case .f32: type = JK_F32
-    case .bf16: type = JK_BF16
-    case .int8: type = JK_I8
-    case .int6: type = JK_I6
-    case .int4: type = JK_NL4
-    case .document, .vector:
-      throw .format(.invalidModel(path: file.path, reason: "\(name) is stored as \(entry.type.name), not as a matrix"))
-    }
+    let (rows, columns) = (UInt32(tensor.shape[0]), UInt32(tensor.shape[1]))
     return unsafe Matrix(
-      entry: index,
-      raw: jk_matrix(
-        strips: address(entry.segment) + entry.offset, type: type, rows: UInt32(rows), columns: UInt32(columns)))
+      id: tensor.id,
+      raw: jk_matrix(strips: address(entry.segment) + entry.offset, type: type, rows: rows, columns: columns))
   }
 
-  func vector(_ name: String, _ shape: Int...) throws(JambaError) -> Vector {
-    let (_, entry) = try entry(name, shape: shape)
+  /// As `matrix`, for a tensor that stays float32.
+  func vector(_ role: TensorRole, layer: Int? = nil) throws(JambaError) -> Vector {
+    let tensor = TensorSpecification(TensorID(role, layer: layer), in: configuration)
+    let entry = try entry(tensor)
     guard entry.type == .vector else {
-      throw .format(.invalidModel(path: file.path, reason: "\(name) is stored as \(entry.type.name), not as f32"))
+      throw .format(
+        .invalidModel(path: file.path, reason: "\(tensor.name) is stored as \(entry.type.name), not as f32"))
     }
     return unsafe Vector(
       base: (address(entry.segment) + entry.offset).assumingMemoryBound(to: Float.self), count: entry.elementCount)
+  }
+
+  /// As `vector`; nil where models of this configuration do without.
+  func optionalVector(_ role: TensorRole, layer: Int) throws(JambaError) -> Vector? {
+    role.traits.condition.holds(for: configuration) ? try vector(role, layer: layer) : nil
+  }
+
+  /// The tensor that the configuration demands, with the shape that it demands.
+  private func entry(_ tensor: TensorSpecification) throws(JambaError) -> Entry {
+    guard let entry = file.entry(named: tensor.name) else {
+      throw .format(.invalidModel(path: file.path, reason: "\(tensor.name) is missing"))
+    }
+    guard entry.shape == tensor.shape else {
+      throw .format(
+        .invalidModel(
+          path: file.path,
+          reason: "\(tensor.name) has shape \(entry.shape), the configuration asks for \(tensor.shape)"))
+    }
+    return entry
+  }
+}
+
+extension StorageType {
+  /// The kernels' name of the type; nil for those that are no matrices.
+  fileprivate var matrixKernelType: jk_type? {
+    switch self {
+    case .f32: JK_F32
+    case .bf16: JK_BF16
+    case .int8: JK_I8
+    case .int6: JK_I6
+    case .int4: JK_NL4
+    case .document, .vector: nil
+    }
   }
 }

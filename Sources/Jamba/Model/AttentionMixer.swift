@@ -3,18 +3,16 @@ import JambaFormat
 
 /// Grouped-query attention. Jamba has no positional encoding: order comes from the Mamba layers.
 struct AttentionMixer {
-  let queryProjection: Matrix
-  let keyProjection: Matrix
-  let valueProjection: Matrix
-  let outProjection: Matrix
+  let queryProjection: Matrix  // [heads x head size, hidden]
+  let keyProjection: Matrix  // [key-value heads x head size, hidden]
+  let valueProjection: Matrix  // [key-value heads x head size, hidden]
+  let outProjection: Matrix  // [hidden, heads x head size]
 
-  init(_ weights: WeightView, _ c: ModelConfiguration, layer: Int) throws(JambaError) {
-    let prefix = ModelTensors.layerPrefix(layer) + "self_attn."
-    let (queryWidth, keyWidth) = (c.numAttentionHeads * c.headDim, c.numKeyValueHeads * c.headDim)
-    queryProjection = try weights.matrix(prefix + "q_proj.weight", queryWidth, c.hiddenSize)
-    keyProjection = try weights.matrix(prefix + "k_proj.weight", keyWidth, c.hiddenSize)
-    valueProjection = try weights.matrix(prefix + "v_proj.weight", keyWidth, c.hiddenSize)
-    outProjection = try weights.matrix(prefix + "o_proj.weight", c.hiddenSize, queryWidth)
+  init(_ weights: WeightView, layer: Int) throws(JambaError) {
+    queryProjection = try weights.matrix(.queryProjection, layer: layer)
+    keyProjection = try weights.matrix(.keyProjection, layer: layer)
+    valueProjection = try weights.matrix(.valueProjection, layer: layer)
+    outProjection = try weights.matrix(.attentionOutProjection, layer: layer)
   }
 
   /// Mixes the tokens of some sequences, `count` in all: `workspace.normed` in, `workspace.output` out. Each sequence

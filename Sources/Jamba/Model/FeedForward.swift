@@ -2,14 +2,15 @@ import JambaFormat
 
 /// down(silu(gate(x)) * up(x)): a dense feed-forward part, or one expert.
 struct GatedMLP {
-  let gateProjection: Matrix
-  let upProjection: Matrix
-  let downProjection: Matrix
+  let gateProjection: Matrix  // [intermediate, hidden]
+  let upProjection: Matrix  // [intermediate, hidden]
+  let downProjection: Matrix  // [hidden, intermediate]
 
-  init(_ weights: WeightView, _ c: ModelConfiguration, prefix: String) throws(JambaError) {
-    gateProjection = try weights.matrix(prefix + "gate_proj.weight", c.intermediateSize, c.hiddenSize)
-    upProjection = try weights.matrix(prefix + "up_proj.weight", c.intermediateSize, c.hiddenSize)
-    downProjection = try weights.matrix(prefix + "down_proj.weight", c.hiddenSize, c.intermediateSize)
+  /// - Parameter expert: nil for a dense part.
+  init(_ weights: WeightView, layer: Int, expert: Int?) throws(JambaError) {
+    gateProjection = try weights.matrix(.gateProjection, layer: layer, expert: expert)
+    upProjection = try weights.matrix(.upProjection, layer: layer, expert: expert)
+    downProjection = try weights.matrix(.downProjection, layer: layer, expert: expert)
   }
 
   private init(gate: Matrix, up: Matrix, down: Matrix) {

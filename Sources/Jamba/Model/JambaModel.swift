@@ -190,7 +190,7 @@ public final class JambaModel: Sendable {
   /// (docs/SESSIONS.md).
   private static func preferredCacheType(_ file: JambaFile, _ configuration: ModelConfiguration) -> CacheType {
     configuration.layers(with: .attention).contains { layer in
-      file.entry(named: ModelTensors.layerPrefix(layer) + "self_attn.k_proj.weight")?.type == .f32
+      file.entry(of: TensorID(.keyProjection, layer: layer))?.type == .f32
     } ? .f32 : .int8
   }
 
@@ -200,13 +200,9 @@ public final class JambaModel: Sendable {
 
   /// The configuration that a file holds.
   public static func configuration(of file: JambaFile) throws(JambaError) -> ModelConfiguration {
-    guard let config = try json(DocumentName.configuration, of: file) else {
-      throw .format(.invalidModel(path: file.path, reason: "config.json is missing"))
-    }
-    let generation = try json(DocumentName.generationConfiguration, of: file)
-    do { return try ModelConfiguration(config, generation: generation) } catch {
-      throw .configuration(path: file.path, error)
-    }
+    let configuration: Result<ModelConfiguration, ConfigurationError>
+    do { configuration = try file.configuration() } catch { throw .format(error) }
+    do { return try configuration.get() } catch { throw .configuration(path: file.path, error) }
   }
 
   /// The tokenizer that a file holds.

@@ -2,9 +2,9 @@ import JambaFormat
 
 /// A layer: h = x + mixer(norm(x)), then h + feedForward(norm(h)).
 struct Layer {
-  let inputNorm: Vector
+  let inputNorm: Vector  // [hidden]
   let mixer: Mixer
-  let feedForwardNorm: Vector
+  let feedForwardNorm: Vector  // [hidden]
   var feedForward: FeedForward
 
   enum Mixer {
@@ -16,19 +16,18 @@ struct Layer {
   init(
     _ weights: WeightView, _ c: ModelConfiguration, index: Int, experts: Experts?
   ) throws(JambaError) {
-    let prefix = ModelTensors.layerPrefix(index)
-    inputNorm = try weights.vector(prefix + "input_layernorm.weight", c.hiddenSize)
+    inputNorm = try weights.vector(.inputNorm, layer: index)
     mixer =
       switch c.mixer(ofLayer: index) {
-      case .mamba: .mamba(try MambaMixer(weights, c, layer: index))
-      case .attention: .attention(try AttentionMixer(weights, c, layer: index))
+      case .mamba: .mamba(try MambaMixer(weights, layer: index))
+      case .attention: .attention(try AttentionMixer(weights, layer: index))
       }
-    feedForwardNorm = try weights.vector(prefix + "pre_ff_layernorm.weight", c.hiddenSize)
+    feedForwardNorm = try weights.vector(.feedForwardNorm, layer: index)
     if let experts {
-      let router = try weights.matrix(prefix + "feed_forward.router.weight", c.numExperts, c.hiddenSize)
+      let router = try weights.matrix(.router, layer: index)
       feedForward = .mixture(MixtureOfExperts(router: router, experts: experts))
     } else {
-      feedForward = .dense(try GatedMLP(weights, c, prefix: prefix + "feed_forward."))
+      feedForward = .dense(try GatedMLP(weights, layer: index, expert: nil))
     }
   }
 }

@@ -21,7 +21,7 @@ struct LayerStack {
       experts.append(count > 1 ? try LayerStack.experts(weights, c, layer: index, firstUnit: expertCount) : nil)
       if count > 1 { expertCount += count }
       resident.append(
-        streams.contains(index) ? nil : try Layer(weights.resident.view, c, index: index, experts: experts[index]))
+        streams.contains(index) ? nil : try Layer(weights.resident.view(of: c), c, index: index, experts: experts[index]))
     }
     foresight = LayerStack.addForesight(to: &resident)
     self.resident = resident
@@ -36,12 +36,11 @@ struct LayerStack {
   ) throws(JambaError) -> Experts {
     var experts: [GatedMLP] = []
     for expert in 0..<c.numExperts {
-      let prefix = ModelTensors.layerPrefix(layer) + "feed_forward.experts.\(expert)."
       let view =
         weights.cachesExperts
-        ? weights.cache?.view(ofUnit: firstUnit + expert, pool: CachedExperts.pool) : weights.resident.view
+        ? weights.cache?.view(of: c, unit: firstUnit + expert, pool: CachedExperts.pool) : weights.resident.view(of: c)
       guard let view else { preconditionFailure("there is no cache for the experts") }
-      experts.append(try GatedMLP(view, c, prefix: prefix))
+      experts.append(try GatedMLP(view, layer: layer, expert: expert))
     }
     guard weights.cachesExperts, let cache = weights.cache else { return .resident(experts) }
     return .cached(CachedExperts(cache: cache, layer: layer, firstUnit: firstUnit, templates: experts))
@@ -92,7 +91,7 @@ struct StreamedLayers {
     for slot in 0..<cache.slotCount(ofPool: StreamedLayers.pool) {
       var row: [Layer] = []
       for (number, index) in streamed.enumerated() {
-        let view = cache.view(ofUnit: firstUnit + number, pool: StreamedLayers.pool, slot: slot)
+        let view = cache.view(of: c, unit: firstUnit + number, pool: StreamedLayers.pool, slot: slot)
         row.append(try Layer(view, c, index: index, experts: experts[index]))
       }
       layers.append(row)

@@ -3,38 +3,36 @@ import JambaFormat
 
 /// A Mamba-1 mixer with Jamba's norms on dt, B and C (arXiv 2403.19887, section 3).
 struct MambaMixer {
-  let inProjection: Matrix  // [2 inner, hidden]
-  let inBias: Vector?
+  let inProjection: Matrix  // [2 inner, hidden]: x, then z
+  let inBias: Vector?  // [2 inner]
   let convolution: Vector  // [taps, inner]
-  let convolutionBias: Vector?
+  let convolutionBias: Vector?  // [inner]
   let parameterProjection: Matrix  // x_proj [dtRank + 2 state, inner]
-  let dtNorm: Vector
-  let bNorm: Vector
-  let cNorm: Vector
+  let dtNorm: Vector  // [dtRank]
+  let bNorm: Vector  // [state]
+  let cNorm: Vector  // [state]
   let dtProjection: Matrix  // [inner, dtRank]
-  let dtBias: Vector
+  let dtBias: Vector  // [inner]
   let a: Vector  // [state, inner]
-  let d: Vector
+  let d: Vector  // [inner]
   let outProjection: Matrix  // [hidden, inner]
-  let outBias: Vector?
+  let outBias: Vector?  // [hidden]
 
-  init(_ weights: WeightView, _ c: ModelConfiguration, layer: Int) throws(JambaError) {
-    let prefix = ModelTensors.layerPrefix(layer) + "mamba."
-    inProjection = try weights.matrix(prefix + "in_proj.weight", 2 * c.innerSize, c.hiddenSize)
-    inBias = c.mambaProjBias ? try weights.vector(prefix + "in_proj.bias", 2 * c.innerSize) : nil
-    convolution = try weights.vector(prefix + "conv1d.weight", c.mambaDConv, c.innerSize)
-    convolutionBias = c.mambaConvBias ? try weights.vector(prefix + "conv1d.bias", c.innerSize) : nil
-    parameterProjection = try weights.matrix(
-      prefix + "x_proj.weight", c.mambaDtRank + 2 * c.mambaDState, c.innerSize)
-    dtNorm = try weights.vector(prefix + "dt_layernorm.weight", c.mambaDtRank)
-    bNorm = try weights.vector(prefix + "b_layernorm.weight", c.mambaDState)
-    cNorm = try weights.vector(prefix + "c_layernorm.weight", c.mambaDState)
-    dtProjection = try weights.matrix(prefix + "dt_proj.weight", c.innerSize, c.mambaDtRank)
-    dtBias = try weights.vector(prefix + "dt_proj.bias", c.innerSize)
-    a = try weights.vector(prefix + "A", c.mambaDState, c.innerSize)
-    d = try weights.vector(prefix + "D", c.innerSize)
-    outProjection = try weights.matrix(prefix + "out_proj.weight", c.hiddenSize, c.innerSize)
-    outBias = c.mambaProjBias ? try weights.vector(prefix + "out_proj.bias", c.hiddenSize) : nil
+  init(_ weights: WeightView, layer: Int) throws(JambaError) {
+    inProjection = try weights.matrix(.inProjection, layer: layer)
+    inBias = try weights.optionalVector(.inBias, layer: layer)
+    convolution = try weights.vector(.convolution, layer: layer)
+    convolutionBias = try weights.optionalVector(.convolutionBias, layer: layer)
+    parameterProjection = try weights.matrix(.parameterProjection, layer: layer)
+    dtNorm = try weights.vector(.dtNorm, layer: layer)
+    bNorm = try weights.vector(.bNorm, layer: layer)
+    cNorm = try weights.vector(.cNorm, layer: layer)
+    dtProjection = try weights.matrix(.dtProjection, layer: layer)
+    dtBias = try weights.vector(.dtBias, layer: layer)
+    a = try weights.vector(.a, layer: layer)
+    d = try weights.vector(.d, layer: layer)
+    outProjection = try weights.matrix(.outProjection, layer: layer)
+    outBias = try weights.optionalVector(.outBias, layer: layer)
   }
 
   /// Mixes the tokens of some sequences, `count` in all: `workspace.normed` in, `workspace.output` out. Each sequence's

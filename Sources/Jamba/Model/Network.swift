@@ -4,18 +4,18 @@ import JambaFormat
 struct Network: Sendable {
   let configuration: ModelConfiguration
   private let weights: ModelWeights
-  private let embedding: Matrix
+  private let embedding: Matrix  // [vocabulary, hidden]
   private let layers: LayerStack
-  private let finalNorm: Vector
-  private let head: Matrix
+  private let finalNorm: Vector  // [hidden]
+  private let head: Matrix  // [vocabulary, hidden]
 
   init(_ weights: ModelWeights, _ c: ModelConfiguration) throws(JambaError) {
     configuration = c
     self.weights = weights
-    let outer = weights.resident.view
-    embedding = try outer.matrix(ModelTensors.embedding, c.vocabSize, c.hiddenSize)
-    finalNorm = try outer.vector(ModelTensors.finalNorm, c.hiddenSize)
-    head = c.tieWordEmbeddings ? embedding : try outer.matrix(ModelTensors.head, c.vocabSize, c.hiddenSize)
+    let outer = weights.resident.view(of: c)
+    embedding = try outer.matrix(.embedding)
+    finalNorm = try outer.vector(.finalNorm)
+    head = c.tieWordEmbeddings ? embedding : try outer.matrix(.head)
     layers = try LayerStack(weights, c)
   }
 

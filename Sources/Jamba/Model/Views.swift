@@ -1,4 +1,5 @@
 import CKernels
+import JambaFormat
 
 // Views that the forward pass is written in. Each is a pointer with its shape; the owners (the model's weights, a
 // session's state, the workspace) outlive every call that takes one.
@@ -6,8 +7,8 @@ import CKernels
 /// A weight matrix `[rows, columns]`, in strips.
 @safe
 struct Matrix: @unchecked Sendable {  // weights are never written
-  /// The place of its tensor in the file's directory.
-  let entry: Int
+  /// Which tensor of the model it is.
+  let id: TensorID
   let raw: jk_matrix
 
   var rows: Int { unsafe Int(raw.rows) }
@@ -22,7 +23,7 @@ struct Matrix: @unchecked Sendable {  // weights are never written
   func moved(by byteCount: Int) -> Matrix {
     var moved = unsafe raw
     unsafe moved.strips += byteCount
-    return unsafe Matrix(entry: entry, raw: moved)
+    return unsafe Matrix(id: id, raw: moved)
   }
 }
 
