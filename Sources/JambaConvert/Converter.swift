@@ -117,10 +117,13 @@ private func provenance(
       }),
     "pack": .string(packing),
     "importance_crc32c": importance.map { .integer(Int($0.checksum)) } ?? .null,
+    "format": .string(checkpoint.origin.format),
+    "quantization": checkpoint.origin.quantization.map { .string($0) } ?? .null,
     "sources": .array(
       checkpoint.origin.files.map { file in
         .object([
-          "file": .string(file.name), "bytes": .integer(file.byteCount), "header_crc32c": .integer(Int(file.headerChecksum)),
+          "file": .string(file.name), "bytes": .integer(file.byteCount),
+          "header_crc32c": .integer(Int(file.headerChecksum)),
         ])
       }),
     "documents": .array(

@@ -113,7 +113,7 @@ extension Recipe {
             coding.type.kernelType, values, columns, rows, columns, nil, coding.step, buffer.base!,
             sums.baseAddress!.assumingMemoryBound(to: Double.self))
         }
-        for unsafe byte in unsafe buffer.bytes[..<byteCount] { counts[Int(byte)] += 1 }
+        for index in 0..<byteCount { unsafe counts[Int(buffer.bytes[index])] += 1 }
         weightCount += rows * columns
       }
       let total = Double(counts.reduce(0, +))

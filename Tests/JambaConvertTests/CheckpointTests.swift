@@ -35,6 +35,8 @@ import Testing
     #expect(try tensors(path) == tensors(convert(plain, "plain.jamba", recipe: recipe)))
     let report = try verify(path, with: scaled, threads: 2) { _, _ in true }
     #expect(report.tensors.count == report.tensorCount)
+    let provenance = try #require(try JambaFile(path: path).json(DocumentName.provenance))
+    #expect(provenance["format"]?.string == "test" && provenance["quantization"]?.string == "scaled")
     // All that was read is given back.
     #expect(scaled.released.withLock { $0 }.count == scaled.tensors.count)
   }
@@ -177,7 +179,8 @@ private struct NumberedCheckpoint: Checkpoint {
     for row in rows {
       let isChanged = row == changedRow && tensor.name.contains("embed_tokens")
       for column in 0..<tensor.columns {
-        values[(row - rows.lowerBound) * tensor.columns + column] = Float(row) + Float(column) / 64 + (isChanged ? 1 : 0)
+        values[(row - rows.lowerBound) * tensor.columns + column] =
+          Float(row) + Float(column) / 64 + (isChanged ? 1 : 0)
       }
     }
   }

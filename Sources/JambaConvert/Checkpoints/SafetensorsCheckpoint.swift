@@ -37,9 +37,13 @@ struct SafetensorsCheckpoint: Checkpoint {
     try unsafe place.file.readFloats(type, range(rows, of: tensor), into: values)
   }
 
-  func prepare(_ rows: Range<Int>, of tensor: CheckpointTensor) { stored(tensor).0.file.prepare(range(rows, of: tensor)) }
+  func prepare(_ rows: Range<Int>, of tensor: CheckpointTensor) {
+    stored(tensor).0.file.prepare(range(rows, of: tensor))
+  }
 
-  func release(_ rows: Range<Int>, of tensor: CheckpointTensor) { stored(tensor).0.file.forget(range(rows, of: tensor)) }
+  func release(_ rows: Range<Int>, of tensor: CheckpointTensor) {
+    stored(tensor).0.file.forget(range(rows, of: tensor))
+  }
 
   private func stored(_ tensor: CheckpointTensor) -> (SafetensorsShards.Place, StoredFloat) {
     guard let place = shards[tensor.name], let type = StoredFloat(rawValue: place.tensor.type) else {
