@@ -6,11 +6,12 @@ import JambaSystem
 /// columns. The converter weighs errors by them (docs/QUALITY.md).
 public final class Calibration {
   private let session: Session
+  private let tensors: ModelTensors
   private let bos: Int32?
   /// The most columns of a block.
   private let blockLimit: Int
-  /// By `ModelTensors.inputName`.
-  private var inputs: [String: Moments] = [:]
+  /// By `ModelTensors.momentsOwner`.
+  private var inputs: [TensorID: Moments] = [:]
   private var failure: JambaError?
 
   /// A sum over `tokenCount` tokens, `[blocks][size][size]`.
@@ -49,6 +50,7 @@ public final class Calibration {
     precondition(ModelTensors.momentBlocks.contains(blockLimit) && blockLimit % 64 == 0, "no size of a block")
     self.session = session
     self.blockLimit = blockLimit
+    tensors = ModelTensors(session.model.configuration)
     bos = session.model.configuration.bosTokenID.map { Int32($0) }
   }
 
@@ -72,16 +74,15 @@ public final class Calibration {
   }
 
   private func record(_ input: MatrixInput) {
-    let name = session.model.file.directory.entries[input.entry].name
-    // Whose input is counted under another name, and routers, which stay as they are.
-    guard failure == nil, ModelTensors.inputName(of: name) == name, !name.hasSuffix(".router.weight") else { return }
+    // Others' inputs are counted under another name, or not at all.
+    guard failure == nil, tensors.momentsOwner(of: input.tensor) == input.tensor else { return }
     do throws(JambaError) {
       let moments: Moments
-      if let known = inputs[name] {
+      if let known = inputs[input.tensor] {
         moments = known
       } else {
         moments = try Moments(columns: input.columns, blockLimit: blockLimit)
-        inputs[name] = moments
+        inputs[input.tensor] = moments
       }
       input.addMoments(blockSize: moments.blockSize, to: moments.sums)
       moments.tokenCount += input.tokenCount
@@ -105,31 +106,20 @@ public final class Calibration {
   ///
   /// - Throws: `format` when the file cannot be written; then there is none.
   public func write(to path: String) throws(JambaError) {
-    let specifications = ModelTensors(session.model.configuration).all.filter {
-      $0.kind == .matrix && ModelTensors.inputName(of: $0.name) == $0.name && !$0.name.hasSuffix(".router.weight")
-        && ($0.name != ModelTensors.embedding || session.model.configuration.tieWordEmbeddings)
-    }
-    var header = "{"
-    var offset = 0
+    let specifications = tensors.all.filter { tensors.momentsOwner(of: $0.id) == $0.id }
+    var header = SafetensorsHeader()
     for specification in specifications {
       let columns = specification.shape[1]
       let size = ModelTensors.momentBlock(columns: columns, limit: blockLimit)
-      let end = offset + Calibration.valueCount(columns, size) * 4
-      header += offset == 0 ? "" : ","
-      header +=
-        "\"\(specification.name)\":{\"dtype\":\"F32\",\"shape\":[\(Calibration.blockCount(columns, size)),\(size),\(size)],"
-      header += "\"data_offsets\":[\(offset),\(end)]}"
-      offset = end
+      header.add(specification.name, type: "F32", shape: [Calibration.blockCount(columns, size), size, size])
     }
-    header += "}"
-    header += String(repeating: " ", count: -header.utf8.count & 7)
     let temporary = path + ".partial"
     do throws(SystemError) {
       let file = try FileDescriptor.create(temporary)
       do throws(SystemError) {
-        var position = 8 + header.utf8.count
-        let start = unsafe withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { unsafe Array($0) }
-        try file.write(start + Array(header.utf8), at: 0)
+        let start = header.encoded
+        try file.write(start, at: 0)
+        var position = start.count
         let layers = layerMoments(specifications)
         for specification in specifications {
           let mean = mean(of: specification, layers)
@@ -146,18 +136,14 @@ public final class Calibration {
     } catch { throw .format(.system(action: "write", path: path, error)) }
   }
 
-  /// "model.layers.1.feed_forward.experts." + "gate_proj.weight" of an expert's tensor; nil for others.
-  private static func group(of name: String) -> String? {
-    guard ModelTensors.isExpert(name) else { return nil }
-    let parts = name.split(separator: ".")
-    return parts.dropLast(3).joined(separator: ".") + "." + parts.suffix(2).joined(separator: ".")
-  }
+  /// What the moments of an expert's input are mixed with; nil for those of other matrices.
+  private static func group(of id: TensorID) -> TensorID? { id.expert == nil ? nil : id.ofAllExperts }
 
   /// Sums over all experts of a layer, and the tokens they saw.
-  private func layerMoments(_ specifications: [TensorSpecification]) -> [String: (sums: [Float], tokenCount: Int)] {
-    var result: [String: (sums: [Float], tokenCount: Int)] = [:]
+  private func layerMoments(_ specifications: [TensorSpecification]) -> [TensorID: (sums: [Float], tokenCount: Int)] {
+    var result: [TensorID: (sums: [Float], tokenCount: Int)] = [:]
     for specification in specifications {
-      guard let group = Calibration.group(of: specification.name), let moments = inputs[specification.name] else {
+      guard let group = Calibration.group(of: specification.id), let moments = inputs[specification.id] else {
         continue
       }
       var total = result[group] ?? ([Float](repeating: 0, count: moments.sums.byteCount / 4), 0)
@@ -170,16 +156,16 @@ public final class Calibration {
   }
 
   private func mean(
-    of specification: TensorSpecification, _ layers: [String: (sums: [Float], tokenCount: Int)]
+    of specification: TensorSpecification, _ layers: [TensorID: (sums: [Float], tokenCount: Int)]
   ) -> [Float] {
     let size = ModelTensors.momentBlock(columns: specification.shape[1], limit: blockLimit)
     var values = [Float](repeating: 0, count: Calibration.valueCount(specification.shape[1], size))
     var weight: Float = 0
-    if let moments = inputs[specification.name] {
+    if let moments = inputs[specification.id] {
       moments.add(to: &values)
       weight = Float(moments.tokenCount)
     }
-    if let layer = Calibration.group(of: specification.name).flatMap({ layers[$0] }) {
+    if let layer = Calibration.group(of: specification.id).flatMap({ layers[$0] }) {
       let share = Calibration.sharedTokenCount / Float(layer.tokenCount)
       for index in values.indices { values[index] += share * layer.sums[index] }
       weight += Calibration.sharedTokenCount

@@ -1,5 +1,3 @@
-import JambaFormat
-
 /// Grouped-query attention. Jamba has no positional encoding: order comes from the Mamba layers.
 struct AttentionMixer {
   let queryProjection: Matrix  // [heads * head, hidden]
@@ -7,13 +5,11 @@ struct AttentionMixer {
   let valueProjection: Matrix  // [KV heads * head, hidden]
   let outProjection: Matrix  // [hidden, heads * head]
 
-  init(_ tensors: TensorTable, _ c: ModelConfiguration, layer: Int) throws(JambaError) {
-    let prefix = ModelTensors.layerPrefix(layer) + "self_attn."
-    let (queryWidth, keyWidth) = (c.numAttentionHeads * c.headDim, c.numKeyValueHeads * c.headDim)
-    queryProjection = try tensors.matrix(prefix + "q_proj.weight", queryWidth, c.hiddenSize)
-    keyProjection = try tensors.matrix(prefix + "k_proj.weight", keyWidth, c.hiddenSize)
-    valueProjection = try tensors.matrix(prefix + "v_proj.weight", keyWidth, c.hiddenSize)
-    outProjection = try tensors.matrix(prefix + "o_proj.weight", c.hiddenSize, queryWidth)
+  init(_ tensors: TensorTable, layer: Int) throws(JambaError) {
+    queryProjection = try tensors.matrix(.queryProjection, layer: layer)
+    keyProjection = try tensors.matrix(.keyProjection, layer: layer)
+    valueProjection = try tensors.matrix(.valueProjection, layer: layer)
+    outProjection = try tensors.matrix(.attentionOutProjection, layer: layer)
   }
 
   /// Mixes the tokens of the pass's sequences: `workspace.normed` in, `workspace.output` out. Each sequence keeps the

@@ -1,5 +1,3 @@
-import JambaFormat
-
 /// A layer's feed-forward part.
 enum FeedForward {
   case dense(GatedMLP)
@@ -12,10 +10,11 @@ struct GatedMLP {
   let upProjection: Matrix  // [intermediate, hidden]
   let downProjection: Matrix  // [hidden, intermediate]
 
-  init(_ tensors: TensorTable, _ c: ModelConfiguration, prefix: String) throws(JambaError) {
-    gateProjection = try tensors.matrix(prefix + "gate_proj.weight", c.intermediateSize, c.hiddenSize)
-    upProjection = try tensors.matrix(prefix + "up_proj.weight", c.intermediateSize, c.hiddenSize)
-    downProjection = try tensors.matrix(prefix + "down_proj.weight", c.hiddenSize, c.intermediateSize)
+  /// - Parameter expert: nil for a dense part.
+  init(_ tensors: TensorTable, layer: Int, expert: Int? = nil) throws(JambaError) {
+    gateProjection = try tensors.matrix(.gateProjection, layer: layer, expert: expert)
+    upProjection = try tensors.matrix(.upProjection, layer: layer, expert: expert)
+    downProjection = try tensors.matrix(.downProjection, layer: layer, expert: expert)
   }
 
   /// `workspace.normed` in, `output` out. With `rows`, only those tokens, one after the other.

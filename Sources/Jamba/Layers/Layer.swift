@@ -1,5 +1,3 @@
-import JambaFormat
-
 /// A layer: h = x + mixer(input_layernorm(x)), then h + feed_forward(pre_ff_layernorm(h)).
 struct Layer {
   let inputNorm: Vector  // [hidden]
@@ -13,20 +11,18 @@ struct Layer {
     case attention(AttentionMixer)
   }
 
-  init(_ tensors: TensorTable, _ c: ModelConfiguration, layer index: Int) throws(JambaError) {
+  init(_ tensors: TensorTable, layer index: Int) throws(JambaError) {
     self.index = index
-    let prefix = ModelTensors.layerPrefix(index)
-    inputNorm = try tensors.vector(prefix + "input_layernorm.weight", c.hiddenSize)
+    inputNorm = try tensors.vector(.inputNorm, layer: index)
     mixer =
-      switch c.mixer(ofLayer: index) {
-      case .mamba: .mamba(try MambaMixer(tensors, c, layer: index))
-      case .attention: .attention(try AttentionMixer(tensors, c, layer: index))
+      switch tensors.configuration.mixer(ofLayer: index) {
+      case .mamba: .mamba(try MambaMixer(tensors, layer: index))
+      case .attention: .attention(try AttentionMixer(tensors, layer: index))
       }
-    feedForwardNorm = try tensors.vector(prefix + "pre_ff_layernorm.weight", c.hiddenSize)
+    feedForwardNorm = try tensors.vector(.feedForwardNorm, layer: index)
     feedForward =
-      c.expertCount(ofLayer: index) > 1
-      ? .mixture(try MixtureOfExperts(tensors, c, layer: index))
-      : .dense(try GatedMLP(tensors, c, prefix: prefix + "feed_forward."))
+      tensors.configuration.expertCount(ofLayer: index) > 1
+      ? .mixture(try MixtureOfExperts(tensors, layer: index)) : .dense(try GatedMLP(tensors, layer: index))
   }
 
   /// Adds to `workspace.residual`.

@@ -1,39 +1,35 @@
-import JambaFormat
-
 /// A Mamba-1 mixer with Jamba's norms on dt, B and C (arXiv 2403.19887, section 3).
 struct MambaMixer {
-  let inProjection: Matrix  // [2 inner, hidden]
-  let inBias: Vector?
+  let inProjection: Matrix  // [2 inner, hidden]: x, then z
+  let inBias: Vector?  // [2 inner]
   let convolution: Vector  // [taps, inner]
-  let convolutionBias: Vector?
+  let convolutionBias: Vector?  // [inner]
   let parameterProjection: Matrix  // x_proj [dtRank + 2 state, inner]
-  let dtNorm: Vector
-  let bNorm: Vector
-  let cNorm: Vector
+  let dtNorm: Vector  // [dtRank]
+  let bNorm: Vector  // [state]
+  let cNorm: Vector  // [state]
   let dtProjection: Matrix  // [inner, dtRank]
-  let dtBias: Vector
+  let dtBias: Vector  // [inner]
   let a: Vector  // [state, inner]
-  let d: Vector
+  let d: Vector  // [inner]
   let outProjection: Matrix  // [hidden, inner]
-  let outBias: Vector?
+  let outBias: Vector?  // [hidden]
 
-  init(_ tensors: TensorTable, _ c: ModelConfiguration, layer: Int) throws(JambaError) {
-    let prefix = ModelTensors.layerPrefix(layer) + "mamba."
-    inProjection = try tensors.matrix(prefix + "in_proj.weight", 2 * c.innerSize, c.hiddenSize)
-    inBias = c.mambaProjBias ? try tensors.vector(prefix + "in_proj.bias", 2 * c.innerSize) : nil
-    convolution = try tensors.vector(prefix + "conv1d.weight", c.mambaDConv, c.innerSize)
-    convolutionBias = c.mambaConvBias ? try tensors.vector(prefix + "conv1d.bias", c.innerSize) : nil
-    parameterProjection = try tensors.matrix(
-      prefix + "x_proj.weight", c.mambaDtRank + 2 * c.mambaDState, c.innerSize)
-    dtNorm = try tensors.vector(prefix + "dt_layernorm.weight", c.mambaDtRank)
-    bNorm = try tensors.vector(prefix + "b_layernorm.weight", c.mambaDState)
-    cNorm = try tensors.vector(prefix + "c_layernorm.weight", c.mambaDState)
-    dtProjection = try tensors.matrix(prefix + "dt_proj.weight", c.innerSize, c.mambaDtRank)
-    dtBias = try tensors.vector(prefix + "dt_proj.bias", c.innerSize)
-    a = try tensors.vector(prefix + "A", c.mambaDState, c.innerSize)
-    d = try tensors.vector(prefix + "D", c.innerSize)
-    outProjection = try tensors.matrix(prefix + "out_proj.weight", c.hiddenSize, c.innerSize)
-    outBias = c.mambaProjBias ? try tensors.vector(prefix + "out_proj.bias", c.hiddenSize) : nil
+  init(_ tensors: TensorTable, layer: Int) throws(JambaError) {
+    inProjection = try tensors.matrix(.inProjection, layer: layer)
+    inBias = try tensors.optionalVector(.inBias, layer: layer)
+    convolution = try tensors.vector(.convolution, layer: layer)
+    convolutionBias = try tensors.optionalVector(.convolutionBias, layer: layer)
+    parameterProjection = try tensors.matrix(.parameterProjection, layer: layer)
+    dtNorm = try tensors.vector(.dtNorm, layer: layer)
+    bNorm = try tensors.vector(.bNorm, layer: layer)
+    cNorm = try tensors.vector(.cNorm, layer: layer)
+    dtProjection = try tensors.matrix(.dtProjection, layer: layer)
+    dtBias = try tensors.vector(.dtBias, layer: layer)
+    a = try tensors.vector(.a, layer: layer)
+    d = try tensors.vector(.d, layer: layer)
+    outProjection = try tensors.matrix(.outProjection, layer: layer)
+    outBias = try tensors.optionalVector(.outBias, layer: layer)
   }
 
   /// Mixes the tokens of the pass's sequences: `workspace.normed` in, `workspace.output` out. Each sequence's state of the

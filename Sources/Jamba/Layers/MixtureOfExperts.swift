@@ -1,5 +1,3 @@
-import JambaFormat
-
 /// A mixture of experts: each token goes to its `num_experts_per_tok` most probable ones (its top k).
 ///
 /// The router's softmax runs over all experts and the chosen probabilities are not renormalised (JambaSparseMoeBlock in
@@ -11,12 +9,11 @@ struct MixtureOfExperts {
   var predictor: ExpertPredictor?
   private let layer: Int
 
-  init(_ tensors: TensorTable, _ c: ModelConfiguration, layer: Int) throws(JambaError) {
+  init(_ tensors: TensorTable, layer: Int) throws(JambaError) {
     self.layer = layer
-    let prefix = ModelTensors.layerPrefix(layer) + "feed_forward."
-    router = try tensors.matrix(prefix + "router.weight", c.numExperts, c.hiddenSize)
-    experts = try (0..<c.numExperts).map { (expert) throws(JambaError) in
-      try GatedMLP(tensors, c, prefix: prefix + "experts.\(expert).")
+    router = try tensors.matrix(.router, layer: layer)
+    experts = try (0..<tensors.configuration.numExperts).map { (expert) throws(JambaError) in
+      try GatedMLP(tensors, layer: layer, expert: expert)
     }
   }
 

@@ -14,12 +14,12 @@ struct Network: Sendable {
   init(_ file: JambaFile, _ weights: ModelWeights, _ c: ModelConfiguration) throws(JambaError) {
     configuration = c
     self.weights = weights
-    let tensors = TensorTable(file: file)
-    embedding = try tensors.matrix(ModelTensors.embedding, c.vocabSize, c.hiddenSize)
-    finalNorm = try tensors.vector(ModelTensors.finalNorm, c.hiddenSize)
-    head = c.tieWordEmbeddings ? embedding : try tensors.matrix(ModelTensors.head, c.vocabSize, c.hiddenSize)
+    let tensors = TensorTable(file: file, configuration: c)
+    embedding = try tensors.matrix(.embedding)
+    finalNorm = try tensors.vector(.finalNorm)
+    head = c.tieWordEmbeddings ? embedding : try tensors.matrix(.head)
     var layers = try (0..<c.numHiddenLayers).map { (index) throws(JambaError) in
-      try Layer(tensors, c, layer: index)
+      try Layer(tensors, layer: index)
     }
     predictor = Network.addPredictors(to: &layers, weights)
     self.layers = layers

@@ -1,3 +1,4 @@
+import JambaFormat
 import JambaSystem
 
 /// Who watches a pass, to measure: layers know nothing of it. Called on the thread that computes, in the order of the pass.
@@ -33,14 +34,13 @@ package struct ResidualStream {
 
 /// A matrix and what it was multiplied with, as an observer sees them. Good for the call only.
 package struct MatrixInput {
-  /// The matrix's place in the file's directory.
-  package let entry: Int
+  package let tensor: TensorID
   private let input: Activations
   private let rows: IndexList?
   private let engine: Engine
 
   init(_ matrix: Matrix, _ input: Activations, rows: IndexList?, _ engine: Engine) {
-    entry = matrix.entry
+    tensor = matrix.tensor
     self.input = input
     self.rows = rows
     self.engine = engine

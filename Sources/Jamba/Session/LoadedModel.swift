@@ -64,7 +64,7 @@ final class LoadedModel: Sendable {
     /// (docs/SESSIONS.md).
     private static func preferredCacheType(_ file: JambaFile, _ configuration: ModelConfiguration) -> CacheType {
       configuration.layers(with: .attention).contains { layer in
-        file.entry(named: ModelTensors.layerPrefix(layer) + "self_attn.k_proj.weight")?.type == .f32
+        file.entry(of: TensorID(.keyProjection, layer: layer))?.type == .f32
       } ? .f32 : .int8
     }
   }
@@ -101,12 +101,8 @@ extension JambaFile {
 
   /// The configuration that the file holds.
   func modelConfiguration() throws(JambaError) -> ModelConfiguration {
-    guard let config = try jsonDocument(DocumentName.configuration) else {
-      throw .format(.invalidModel(path: path, reason: "config.json is missing"))
-    }
-    let generation = try jsonDocument(DocumentName.generationConfiguration)
-    do { return try ModelConfiguration(config, generation: generation) } catch {
-      throw .configuration(path: path, error)
-    }
+    let configuration: Result<ModelConfiguration, ConfigurationError>
+    do { configuration = try self.configuration() } catch { throw .format(error) }
+    do { return try configuration.get() } catch { throw .configuration(path: path, error) }
   }
 }

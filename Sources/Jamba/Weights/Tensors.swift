@@ -2,8 +2,7 @@ import JambaFormat
 
 /// A weight matrix `[rows, columns]` of the file: its place, which a `WeightView` finds in memory.
 struct Matrix: Sendable {
-  /// Its place in the file's directory.
-  let entry: Int
+  let tensor: TensorID
   let segment: Int
   let offset: Int
   let type: StorageType
@@ -19,38 +18,47 @@ struct Vector: Sendable {
   let width: Int
 }
 
-/// The tensors that a model's configuration asks of its file.
+/// The tensors that a model's configuration asks of its file, by their roles.
 struct TensorTable {
   let file: JambaFile
+  /// Decides which tensors there are, and their shapes.
+  let configuration: ModelConfiguration
 
-  /// The tensor that the configuration demands, with the shape that it demands.
-  private func entry(_ name: String, shape: [Int]) throws(JambaError) -> (index: Int, Entry) {
-    guard let index = file.entryIndex(of: name) else {
-      throw .format(.invalidModel(path: file.path, reason: "\(name) is missing"))
-    }
-    let entry = file.directory.entries[index]
-    guard entry.shape == shape else {
-      throw .format(
-        .invalidModel(path: file.path, reason: "\(name) has shape \(entry.shape), the configuration asks for \(shape)"))
-    }
-    return (index, entry)
-  }
-
-  func matrix(_ name: String, _ rows: Int, _ columns: Int) throws(JambaError) -> Matrix {
-    let (index, entry) = try entry(name, shape: [rows, columns])
-    guard entry.type.isMatrix else {
-      throw .format(.invalidModel(path: file.path, reason: "\(name) is stored as \(entry.type.name), not as a matrix"))
-    }
+  /// A matrix, in the shape that its role has in this model.
+  ///
+  /// - Throws: `invalidModel` when the file has another one in its place, or none.
+  func matrix(_ role: TensorRole, layer: Int? = nil, expert: Int? = nil) throws(JambaError) -> Matrix {
+    let tensor = TensorSpecification(TensorID(role, layer: layer, expert: expert), in: configuration)
+    let entry = try entry(tensor)
+    guard entry.type.isMatrix else { throw invalid("\(tensor.name) is stored as \(entry.type.name), not as a matrix") }
     return Matrix(
-      entry: index, segment: entry.segment, offset: entry.offset, type: entry.type, rows: rows, columns: columns)
+      tensor: tensor.id, segment: entry.segment, offset: entry.offset, type: entry.type, rows: tensor.shape[0],
+      columns: tensor.shape[1])
   }
 
-  func vector(_ name: String, _ shape: Int...) throws(JambaError) -> Vector {
-    let (_, entry) = try entry(name, shape: shape)
-    guard entry.type == .vector else {
-      throw .format(.invalidModel(path: file.path, reason: "\(name) is stored as \(entry.type.name), not as f32"))
-    }
+  /// As `matrix`, for a tensor that stays float32.
+  func vector(_ role: TensorRole, layer: Int? = nil) throws(JambaError) -> Vector {
+    let tensor = TensorSpecification(TensorID(role, layer: layer), in: configuration)
+    let entry = try entry(tensor)
+    guard entry.type == .vector else { throw invalid("\(tensor.name) is stored as \(entry.type.name), not as f32") }
+    let shape = tensor.shape
     return Vector(
       segment: entry.segment, offset: entry.offset, rows: shape.count == 1 ? 1 : shape[0], width: shape[shape.count - 1])
   }
+
+  /// As `vector`; nil where models of this configuration do without.
+  func optionalVector(_ role: TensorRole, layer: Int) throws(JambaError) -> Vector? {
+    role.traits.condition.holds(for: configuration) ? try vector(role, layer: layer) : nil
+  }
+
+  /// The tensor that the configuration demands, with the shape that it demands.
+  private func entry(_ tensor: TensorSpecification) throws(JambaError) -> Entry {
+    guard let entry = file.entry(named: tensor.name) else { throw invalid("\(tensor.name) is missing") }
+    guard entry.shape == tensor.shape else {
+      throw invalid("\(tensor.name) has shape \(entry.shape), the configuration asks for \(tensor.shape)")
+    }
+    return entry
+  }
+
+  private func invalid(_ reason: String) -> JambaError { .format(.invalidModel(path: file.path, reason: reason)) }
 }
