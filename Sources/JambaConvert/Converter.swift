@@ -66,7 +66,7 @@ public func convert(
     for tensor in segment.tensors {
       let before = done
       let moments =
-        try tensor.type.scaleGroup(columns: 32) == nil
+        try !tensor.type.traits.hasCodes
         ? nil
         : importance?.moments(of: tensor.specification, isTied: checkpoint.configuration.tieWordEmbeddings)
       let (error, power) = try encoder.encode(tensor, moments) { progress(before + $0, total) }

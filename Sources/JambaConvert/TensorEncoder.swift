@@ -1,4 +1,4 @@
-import CKernels
+import CQuantizers
 import JambaFormat
 import JambaSystem
 import Synchronization
@@ -147,16 +147,4 @@ private final class StripResults: Sendable {
   let isFinite = Atomic<Bool>(true)
 
   init(stripCount: Int) { sums = Mutex([Double](repeating: 0, count: 2 * stripCount)) }
-}
-
-extension StorageType {
-  var kernelType: jk_type {
-    switch self {
-    case .int4: JK_NL4
-    case .int6: JK_I6
-    case .int8: JK_I8
-    case .bf16: JK_BF16
-    case .f32, .vector, .document: JK_F32
-    }
-  }
 }

@@ -57,16 +57,7 @@ public func verify(
     guard progress(done, total) else { throw .cancelled }
     let entry = file.entry(named: specification.name)!
     let error = try relativeError(entry, file, sources.sources[specification.name]!, pool)
-    // Far beyond what any sound conversion shows, far below what a mixed-up tensor would.
-    let bound: Double =
-      switch entry.type {
-      case .int4: 0.5
-      case .int6: 0.1
-      case .int8: 0.05
-      case .bf16: 0.005
-      case .f32, .vector, .document: 0
-      }
-    guard error <= bound else {
+    guard error <= entry.type.traits.errorBound else {
       throw .unusable(path: path, reason: "\(specification.name) is not that of \(checkpointPath), its relative error is \(error)")
     }
     tensors.append(.init(name: specification.name, type: entry.type, relativeError: error))

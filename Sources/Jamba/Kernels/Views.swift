@@ -14,7 +14,7 @@ struct Matrix: @unchecked Sendable {  // weights are never written
   var columns: Int { unsafe Int(raw.columns) }
 
   /// Whether products with it read the int8 copy of the activations.
-  var readsCodes: Bool { unsafe raw.type != JK_F32 && raw.type != JK_BF16 }
+  var readsCodes: Bool { unsafe jk_has_codes(raw.type) }
 
   var storesFullPrecision: Bool { unsafe raw.type == JK_F32 }
 

@@ -123,20 +123,13 @@ struct WeightView {
 
   func matrix(_ name: String, _ rows: Int, _ columns: Int) throws(JambaError) -> Matrix {
     let (index, entry) = try entry(name, shape: [rows, columns])
-    let type: jk_type
-    switch entry.type {
-    case .f32: type = JK_F32
-    case .bf16: type = JK_BF16
-    case .int8: type = JK_I8
-    case .int6: type = JK_I6
-    case .int4: type = JK_NL4
-    case .document, .vector:
+    guard entry.type.isMatrix else {
       throw .format(.invalidModel(path: file.path, reason: "\(name) is stored as \(entry.type.name), not as a matrix"))
     }
     return unsafe Matrix(
       entry: index,
       raw: jk_matrix(
-        strips: address(entry.segment) + entry.offset, type: type, rows: UInt32(rows), columns: UInt32(columns)))
+        strips: address(entry.segment) + entry.offset, type: entry.type.kernelType, rows: UInt32(rows), columns: UInt32(columns)))
   }
 
   func vector(_ name: String, _ shape: Int...) throws(JambaError) -> Vector {
