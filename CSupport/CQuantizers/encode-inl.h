@@ -5,8 +5,8 @@
 // neither overflow nor vanish, and the scale of the row takes the power back exactly. Rows whose largest magnitude is
 // below 2^-100 are stored as zeros.
 //
-// Tests/KernelTests (QuantizerTests) checks that codes are the nearest, compares scales with those of a search in plain Swift,
-// and errors with those of decoded rows.
+// Tests/KernelTests checks that codes are the nearest, compares scales with the best of a fine grid and with the step that is
+// asked for, in plain Swift (EncoderFormulaTests), and the errors reported with those of decoded rows (QuantizerTests).
 // Defined before: the vectors (v8-*-inl.h), quantizers.h; v8_nl4_nearest(x, &index), the code of NL4 nearest to x, of two the
 // larger, and its index.
 #ifndef JK_ENCODE_INL_H
