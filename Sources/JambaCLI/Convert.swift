@@ -6,13 +6,13 @@ import JambaSystem
 
 struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Converts a Hugging Face checkpoint to a .jamba file.",
+    abstract: "Converts a checkpoint to a .jamba file.",
     discussion: """
-      Reads a folder with config.json, tokenizer.json and safetensors weights, in a few hundred megabytes of memory
-      whatever its size.
+      Reads a Hugging Face folder with config.json, tokenizer.json and safetensors weights, or a GGUF file, in a few hundred
+      megabytes of memory whatever its size.
       """)
 
-  @Argument(help: "The checkpoint's folder.")
+  @Argument(help: "The checkpoint's folder, or a GGUF file: of one in parts the first.")
   var source: String
 
   @Argument(help: "The .jamba file to write.")
@@ -64,6 +64,12 @@ struct Convert: ParsableCommand {
   @Option(help: "What jamba calibrate wrote about this model: makes int4 and int8 better, at no more bits.")
   var importance: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Takes the tokenizer from there and not from the checkpoint: a folder with tokenizer.json, or that file.",
+      valueName: "path"))
+  var tokenizer: String?
+
   @Flag(help: "Keep progress when interrupted, and continue from what an interrupted conversion kept.")
   var resume = false
 
@@ -110,7 +116,7 @@ struct Convert: ParsableCommand {
       checkpoint: source, to: output,
       options: ConversionOptions(
         recipe: recipe, packing: packing, threads: threadOption.threads ?? Processors.available, importance: importance,
-        resumes: resume),
+        tokenizer: tokenizer, resumes: resume),
       tool: "jamba-edge \(toolVersion)"
     ) { done, total in
       bar.update(done, of: total)
@@ -128,6 +134,11 @@ struct Convert: ParsableCommand {
         item.type.isMatrix ? Terminal.decimal(item.relativeError, 5) : "",
       ])
     }
+    let valueCount = Double(max(summary.sourceTypes.reduce(0) { $0 + $1.valueCount }, 1))
+    let types = summary.sourceTypes.map { type in
+      "\(type.name) \(Terminal.decimal(100 * Double(type.valueCount) / valueCount, 1)) %"
+    }
+    Terminal.report("from \(source): \(summary.sourceFormat), \(types.joined(separator: ", "))")
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max()! }
     for row in rows {
       let cells = row.enumerated().map { column, cell in
@@ -141,6 +152,7 @@ struct Convert: ParsableCommand {
       "\(output): \(Terminal.size(summary.fileByteCount)), \(Terminal.decimal(summary.bitsPerWeight, 2)) bits per weight"
         + (bitsOnDisk == nil ? ", " : " in memory and \(Terminal.decimal(summary.bitsOnDisk, 2)) on disk, ")
         + "\(Terminal.decimal(ratio, 2)) times smaller, \(Terminal.decimal(seconds, 1)) s")
+    for remark in summary.remarks { Terminal.report("\(output): \(remark)") }
   }
 }
 

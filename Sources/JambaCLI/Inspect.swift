@@ -84,6 +84,13 @@ struct Inspect: ParsableCommand {
     }
     let documents = directory.entries.filter { $0.type == .document }.map(\.name)
     lines.append(("documents", documents.joined(separator: ", ")))
+    if let format = provenance?["format"]?.string {
+      let files = provenance?["sources"]?.array ?? []
+      let byteCount = files.reduce(0) { $0 + ($1["bytes"]?.integer ?? 0) }
+      let quantization = provenance?["quantization"]?.string.map { " (\($0))" } ?? ""
+      lines.append(
+        ("made from", "\(format)\(quantization), \(files.count) files, \(Terminal.size(byteCount))"))
+    }
     if let tool = provenance?["tool"]?.string { lines.append(("made by", tool)) }
     let width = lines.map(\.0.count).max()! + 2
     return lines.map { $0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1 + "\n" }.joined()

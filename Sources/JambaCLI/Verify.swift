@@ -12,7 +12,7 @@ struct Verify: ParsableCommand {
   @Argument(help: "A .jamba file.")
   var model: String
 
-  @Option(help: "The checkpoint's folder that the file was converted from.")
+  @Option(help: "The checkpoint that the file was converted from, a folder or a GGUF file.")
   var against: String?
 
   @Option(

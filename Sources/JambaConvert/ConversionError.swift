@@ -11,6 +11,8 @@ public enum ConversionError: Error, Sendable, CustomStringConvertible {
   case damaged(path: String, reason: String)
   /// The folder lacks something, or holds something that cannot be converted; a sentence.
   case unusable(path: String, reason: String)
+  /// What was given as a tokenizer is none; a sentence.
+  case noTokenizer(path: String, reason: String)
   /// Tensors that are missing, left over, or of the wrong shape.
   case tensors(path: String, faults: [String])
   case notFinite(tensor: String)
@@ -24,10 +26,11 @@ public enum ConversionError: Error, Sendable, CustomStringConvertible {
     case .system(let path, let error): return "cannot read \(path): \(error)"
     case .damaged(let path, let reason): return "\(path) is damaged (\(reason)); download it again"
     case .unusable(let path, let reason): return "\(path) cannot be converted: \(reason)"
+    case .noTokenizer(let path, let reason): return "\(path) is no tokenizer: \(reason)"
     case .tensors(let path, let faults):
       let shown = faults.prefix(8).joined(separator: "; ")
       let more = faults.count > 8 ? "; and \(faults.count - 8) more" : ""
-      return "the tensors in \(path) do not fit its config.json: \(shown)\(more)"
+      return "the tensors in \(path) do not fit its configuration: \(shown)\(more)"
     case .notFinite(let tensor): return "\(tensor) holds an infinity or a not-a-number; the checkpoint is unusable"
     case .outOfMemory: return "not enough memory for the conversion's buffers"
     case .cancelled: return "cancelled"

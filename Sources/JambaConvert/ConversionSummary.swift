@@ -18,6 +18,19 @@ public struct ConversionSummary: Sendable {
     public var relativeError: Double { power > 0 ? (error / power).squareRoot() : 0 }
   }
 
+  /// The numbers of a type that the checkpoint holds.
+  public struct SourceType: Sendable {
+    /// In the checkpoint's words, such as "BF16" or "Q4_K".
+    public let name: String
+    public let valueCount: Int
+  }
+
+  /// Such as "safetensors".
+  public let sourceFormat: String
+  /// The most frequent first.
+  public let sourceTypes: [SourceType]
+  /// What is missing in the file that was made, in sentences.
+  public let remarks: [String]
   public fileprivate(set) var classes: [TensorClass] = []
   public fileprivate(set) var sourceByteCount = 0
   /// Bytes of the file; set when it is complete.
@@ -33,6 +46,18 @@ public struct ConversionSummary: Sendable {
 
   /// Bits of a value in the file, as packed, over all tensors; set when it is complete.
   public internal(set) var bitsOnDisk = 0.0
+
+  init(_ checkpoint: any Checkpoint, _ documents: [CheckpointDocument]) {
+    sourceFormat = checkpoint.origin.format
+    var counts: [String: Int] = [:]
+    for tensor in checkpoint.tensors { counts[tensor.type, default: 0] += tensor.shape.reduce(1, *) }
+    sourceTypes = counts.map { SourceType(name: $0.key, valueCount: $0.value) }
+      .sorted { ($1.valueCount, $0.name) < ($0.valueCount, $1.name) }
+    let hasTokenizer = documents.contains { $0.name == DocumentName.tokenizer }
+    remarks =
+      hasTokenizer
+      ? [] : ["there is no tokenizer in the file, so that it works with token ids only; --tokenizer FOLDER gives it one"]
+  }
 
   mutating func add(_ tensor: ConversionPlan<SourceTensor>.Tensor, error: Double, power: Double) {
     let name = tensor.specification.id.family

@@ -9,22 +9,25 @@ public struct ConversionOptions: Sendable {
   public var threads: Int
   /// What `jamba calibrate` wrote about the model's inputs; errors count by it, and weights make up for each other's.
   public var importance: String?
+  /// Where the tokenizer comes from instead of the checkpoint: a folder with tokenizer.json, or such a file.
+  public var tokenizer: String?
   /// Keep progress when interrupted, and continue where an interrupted conversion of the same kind stopped.
   public var resumes: Bool
 
   public init(
     recipe: Recipe = .balanced, packing: JambaFileWriter.Packing = .automatic, threads: Int = 1,
-    importance: String? = nil, resumes: Bool = false
+    importance: String? = nil, tokenizer: String? = nil, resumes: Bool = false
   ) {
     self.recipe = recipe
     self.packing = packing
     self.threads = threads
     self.importance = importance
+    self.tokenizer = tokenizer
     self.resumes = resumes
   }
 }
 
-/// Converts a Hugging Face checkpoint to a .jamba file, a few rows at a time: memory does not grow with the checkpoint.
+/// Converts a checkpoint, a Hugging Face folder or a GGUF file, to a .jamba file, a few rows at a time: memory does not grow with the checkpoint.
 ///
 /// - Parameters:
 ///   - tool: name and version of the program, for the file's provenance.
@@ -51,7 +54,8 @@ package func convert(
   let plan = ConversionPlan(checkpoint.configuration, options.recipe) { sources[$0.id] }
   let pool = try WorkerPool(threads: options.threads)
   let importance = try options.importance.map { (path) throws(ConversionError) in try Importance(path: path) }
-  let provenance = provenance(checkpoint, options, importance, tool)
+  let documents = try documents(checkpoint, tokenizer: options.tokenizer)
+  let provenance = provenance(checkpoint, documents, options, importance, tool)
   let writer: JambaFileWriter
   do {
     writer = try JambaFileWriter(
@@ -59,7 +63,7 @@ package func convert(
   } catch { throw .format(error) }
 
   let encoder = try TensorEncoder(writer, pool)
-  var summary = ConversionSummary()
+  var summary = ConversionSummary(checkpoint, documents)
   let total = plan.sourceByteCount
   var done = 0
   for segment in plan.segments {
@@ -87,7 +91,7 @@ package func convert(
   }
   do {
     try writer.addDocuments(
-      checkpoint.documents.map { ($0.name, $0.bytes) } + [(DocumentName.provenance, Array(provenance.text().utf8))],
+      documents.map { ($0.name, $0.bytes) } + [(DocumentName.provenance, Array(provenance.text().utf8))],
       packing: options.packing == .raw ? .raw : .zstd)
     try writer.finish()
     let file = try JambaFile(path: output)
@@ -97,9 +101,19 @@ package func convert(
   return summary
 }
 
+/// The checkpoint's documents, with those of another tokenizer in their place.
+private func documents(
+  _ checkpoint: any Checkpoint, tokenizer path: String?
+) throws(ConversionError) -> [CheckpointDocument] {
+  guard let path else { return checkpoint.documents }
+  let others = try HuggingFaceFolder.tokenizer(at: path)
+  return checkpoint.documents.filter { document in !others.contains { $0.name == document.name } } + others
+}
+
 /// What the file was made from: also what an interrupted conversion must agree with to be continued.
 private func provenance(
-  _ checkpoint: any Checkpoint, _ options: ConversionOptions, _ importance: Importance?, _ tool: String
+  _ checkpoint: any Checkpoint, _ documents: [CheckpointDocument], _ options: ConversionOptions, _ importance: Importance?,
+  _ tool: String
 ) -> JSON {
   let packing =
     switch options.packing {
@@ -128,7 +142,7 @@ private func provenance(
         ])
       }),
     "documents": .array(
-      checkpoint.documents.map { document in
+      documents.map { document in
         .object([
           "file": .string(document.name), "crc32c": .integer(Int(checksum(of: document.bytes))),
         ])

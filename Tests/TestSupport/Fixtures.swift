@@ -16,6 +16,8 @@ package enum Fixtures {
       name == "demo" ? repository + "/Tests/Fixtures/demo/expected.safetensors" : checkpoint(name) + "/expected.safetensors")
   }
 
+  package static func gguf(_ name: String) -> String { repository + "/Tests/Fixtures/gguf/" + name }
+
   package static let stories = repository + "/Tests/Fixtures/texts/stories.txt"
 }
 

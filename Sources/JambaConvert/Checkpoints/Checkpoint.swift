@@ -46,7 +46,10 @@ package protocol Checkpoint: Sendable {
 /// - Throws: `unusable` for what no implementation reads.
 package func openCheckpoint(_ path: String) throws(ConversionError) -> any Checkpoint {
   guard FileSystem.isDirectory(path) else {
-    throw .unusable(path: path, reason: "it is not a folder with a Hugging Face checkpoint")
+    guard GGUFCheckpoint.isOne(path) else {
+      throw .unusable(path: path, reason: "it is not a folder with a Hugging Face checkpoint, nor a GGUF file")
+    }
+    return try GGUFCheckpoint(path)
   }
   let folder = try HuggingFaceFolder(path)
   guard folder.quantization == nil else {

@@ -46,6 +46,32 @@ struct HuggingFaceFolder: Sendable {
     self.documents = documents
   }
 
+  /// The documents of a tokenizer: those of a folder, or a tokenizer.json alone.
+  static func tokenizer(at path: String) throws(ConversionError) -> [CheckpointDocument] {
+    let isFolder = FileSystem.isDirectory(path)
+    var documents: [CheckpointDocument] = []
+    func add(_ name: String, from file: String) throws(ConversionError) -> JSON? {
+      guard let bytes = try contents(of: file) else { return nil }
+      let json: JSON
+      do { json = try JSON.parse(bytes) } catch { throw .damaged(path: file, reason: "\(error)") }
+      documents.append(CheckpointDocument(name: name, bytes: bytes))
+      return json
+    }
+    let file = isFolder ? path + "/" + DocumentName.tokenizer : path
+    guard let json = try add(DocumentName.tokenizer, from: file) else {
+      throw .noTokenizer(path: path, reason: isFolder ? "it has no tokenizer.json" : "there is no such file")
+    }
+    guard json["model"]?["vocab"] != nil else { throw .noTokenizer(path: path, reason: "it has no vocabulary") }
+    guard isFolder else { return documents }
+    let settings = try add(DocumentName.tokenizerConfiguration, from: path + "/" + DocumentName.tokenizerConfiguration)
+    if let template = try contents(of: path + "/" + DocumentName.chatTemplate) {
+      documents.append(CheckpointDocument(name: DocumentName.chatTemplate, bytes: template))
+    } else if let template = settings.flatMap(template(in:)) {
+      documents.append(CheckpointDocument(name: DocumentName.chatTemplate, bytes: Array(template.utf8)))
+    }
+    return documents
+  }
+
   /// tokenizer_config.json holds one template, or a list of named ones.
   private static func template(in settings: JSON) -> String? {
     switch settings["chat_template"] {

@@ -33,7 +33,7 @@ enum StoredFloat: String {
   }
 
   /// float16 to float32, without the type that some platforms lack.
-  private static func float(half: UInt16) -> Float {
+  static func float(half: UInt16) -> Float {
     let sign = UInt32(half & 0x8000) << 16
     let exponent = UInt32(half >> 10 & 31)
     let fraction = UInt32(half & 0x3FF)
