@@ -88,8 +88,8 @@ struct Inspect: ParsableCommand {
       let files = provenance?["sources"]?.array ?? []
       let byteCount = files.reduce(0) { $0 + ($1["bytes"]?.integer ?? 0) }
       let quantization = provenance?["quantization"]?.string.map { " (\($0))" } ?? ""
-      lines.append(
-        ("made from", "\(format)\(quantization), \(files.count) files, \(Terminal.size(byteCount))"))
+      let name = files.count == 1 ? files[0]["file"]?.string ?? "" : "\(files.count) files"
+      lines.append(("made from", "\(format)\(quantization), \(name), \(Terminal.size(byteCount))"))
     }
     if let tool = provenance?["tool"]?.string { lines.append(("made by", tool)) }
     let width = lines.map(\.0.count).max()! + 2

@@ -22,7 +22,7 @@ import Testing
     #expect(verified.status == 0 && verified.output.contains("is sound"), "\(verified.errors)")
     #expect(try jamba("verify", model, "--against", Fixtures.gguf("odd-F16.gguf")).status == 1)
     let inspected = try jamba("inspect", model)
-    #expect(inspected.output.contains("gguf (Q8_0), 1 files"))
+    #expect(inspected.output.contains("gguf (Q8_0), moe-Q8_0.gguf, "))
     let provenance = try JSON.parse(try jamba("inspect", model, "--json").output)["provenance"]
     #expect(provenance?["sources"]?.array?[0]["file"]?.string == "moe-Q8_0.gguf")
   }
