@@ -183,8 +183,7 @@ struct CallScanner {
   private var calls: [ToolCall] = []
   private var object: [UInt8] = []
   private var depth = 0
-  private var isInString = false
-  private var isEscaped = false
+  private var strings = JSONStrings()
   private var closing: [UInt8] = []
   /// Of a list: whether its bracket has come, and whether it has gone.
   private var isListOpen = false
@@ -233,18 +232,8 @@ struct CallScanner {
 
   private mutating func takeInObject(_ byte: UInt8) {
     object.append(byte)
-    if isInString {
-      if isEscaped {
-        isEscaped = false
-      } else if byte == UInt8(ascii: "\\") {
-        isEscaped = true
-      } else if byte == UInt8(ascii: "\"") {
-        isInString = false
-      }
-      return
-    }
+    guard strings.isOutside(byte) else { return }
     switch byte {
-    case UInt8(ascii: "\""): isInString = true
     case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
     case UInt8(ascii: "}"), UInt8(ascii: "]"):
       depth -= 1
