@@ -2,60 +2,6 @@ public import JambaFormat
 public import JambaTemplate
 public import JambaText
 
-/// Options for opening a model.
-public struct ModelOptions: Sendable {
-  /// Threads that compute; nil takes as many as the process may use.
-  public var threads: Int?
-  /// Which kernels compute; all give the same bits.
-  public var instructionSet: InstructionSet
-  /// The most memory that the process may use, in bytes; nil takes what its control group and the machine allow.
-  public var memory: Int?
-  /// Tokens of text that memory is kept for; nil takes 8192, or the model's limit where it is smaller. Longer texts work
-  /// as long as there is memory left.
-  public var context: Int?
-  /// The most tokens computed together.
-  public var chunk: Int
-  /// Sessions that memory is kept for, each with a text of `context` tokens. More work as long as there is memory left.
-  /// With several, a prompt is computed in parts of about a second, so that the others do not have to wait for it.
-  public var sessions: Int
-  /// How sessions keep keys and values when they do not say it themselves: see `SessionOptions`.
-  public var window: Int?
-  /// See `SessionOptions`.
-  public var sinks: Int
-  /// See `SessionOptions`.
-  public var cacheType: CacheType?
-  /// See `SessionOptions`; memory is kept for as many.
-  public var draft: Int
-  /// The most memory for snapshots of texts, in bytes; nil takes 64 MiB. It is never more than a sixteenth of the limit.
-  public var snapshotByteCount: Int?
-  /// How weights that do not all fit are read; nil decides by the limit and the file's size.
-  public var access: FileAccess?
-  /// A chat template to use instead of the model's own.
-  public var chatTemplate: String?
-
-  static let maximumSessions = 1024
-
-  public init(
-    threads: Int? = nil, instructionSet: InstructionSet = .automatic, memory: Int? = nil, context: Int? = nil,
-    chunk: Int = SessionOptions().chunk, sessions: Int = 1, window: Int? = nil, sinks: Int = 0,
-    cacheType: CacheType? = nil, draft: Int = 0, snapshotByteCount: Int? = nil, access: FileAccess? = nil, chatTemplate: String? = nil
-  ) {
-    self.threads = threads
-    self.instructionSet = instructionSet
-    self.memory = memory
-    self.context = context
-    self.chunk = chunk
-    self.sessions = sessions
-    self.window = window
-    self.sinks = sinks
-    self.cacheType = cacheType
-    self.draft = draft
-    self.snapshotByteCount = snapshotByteCount
-    self.access = access
-    self.chatTemplate = chatTemplate
-  }
-}
-
 /// A model in memory: immutable, shared by any number of sessions. Sessions that compute at the same time, each on a thread
 /// of its own, share the passes over the weights.
 ///
@@ -89,7 +35,7 @@ public final class JambaModel: Sendable {
   let sessionMemory: SessionMemory
   /// How sessions keep keys and values, and how many tokens they compute together, when they do not say it themselves.
   let preferredLayout: KeyValueLayout
-  let preferredDraft: Int
+  let sessionDefaults: SessionOptions
   private let weights: ModelWeights
 
   /// Opens a .jamba file, checks it and makes it ready to compute. Weights that do not stay in memory are checked whenever
@@ -102,10 +48,8 @@ public final class JambaModel: Sendable {
     _ path: String, options: ModelOptions = ModelOptions(),
     progress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }
   ) throws(JambaError) -> JambaModel {
-    let threads = options.threads ?? Processors.available
-    guard 1...1024 ~= threads else {
-      throw .invalidOption("the number of threads is \(threads), which is not within 1...1024")
-    }
+    // A machine may have more processors than that.
+    let threads = options.threads ?? min(Processors.available, ModelOptions.threadCounts.upperBound)
     return try JambaModel(try Layout(path, options), options, threads, progress)
   }
 
@@ -123,28 +67,17 @@ public final class JambaModel: Sendable {
     let plan: MemoryPlan
 
     init(_ path: String, _ options: ModelOptions) throws(JambaError) {
+      try options.validate()
       do throws(FormatError) { file = try JambaFile(path: path) } catch { throw .format(error) }
       configuration = try JambaModel.configuration(of: file)
       catalog = try WeightCatalog(file, configuration)
-      keyValues = try KeyValueLayout(
+      keyValues = KeyValueLayout(
         type: options.cacheType ?? JambaModel.preferredCacheType(file, configuration), window: options.window,
         sinks: options.sinks, chunk: options.chunk)
-      let limit = configuration.maxPositionEmbeddings
-      let context = options.context ?? min(8192, limit)
-      // The model has no positions: with a window only memory bounds the text, and that not.
-      guard 1...(options.window == nil ? limit : .max) ~= context else {
-        throw .invalidOption("the context is \(context) tokens, which is not within 1...\(limit)")
-      }
-      guard options.snapshotByteCount ?? 0 >= 0 else {
-        throw .invalidOption("the memory for snapshots is \(options.snapshotByteCount ?? 0) bytes, which is negative")
-      }
-      guard 1...ModelOptions.maximumSessions ~= options.sessions else {
-        throw .invalidOption(
-          "the number of sessions is \(options.sessions), which is not within 1...\(ModelOptions.maximumSessions)")
-      }
+      let context = try options.context(within: configuration.maxPositionEmbeddings)
       plan = try MemoryPlan(
         MemoryNeeds(
-          file, configuration, catalog, keyValues, draft: Lookahead.checked(options.draft), sessions: options.sessions),
+          file, configuration, catalog, keyValues, draft: options.draft, sessions: options.sessions),
         limit: options.memory.map { MemoryLimit(byteCount: $0) } ?? .ofProcess, context: context, chunk: options.chunk,
         snapshots: options.snapshotByteCount, access: options.access, fileByteCount: file.byteCount)
     }
@@ -159,7 +92,7 @@ public final class JambaModel: Sendable {
     plan = layout.plan
     configuration = layout.configuration
     preferredLayout = layout.keyValues
-    preferredDraft = options.draft
+    sessionDefaults = options.sessionDefaults
     // Text first: parsing a vocabulary takes more memory for a moment than keeping it, and the weights are not there yet.
     tokenizer = try JambaModel.optionalTokenizer(of: file)
     let templates = try ChatTemplates(file, override: options.chatTemplate)

@@ -1,42 +1,5 @@
 import Synchronization
 
-/// Options for a session.
-public struct SessionOptions: Sendable {
-  /// Tokens of a prompt that are computed together, at most those of the model's options: more is faster and takes more
-  /// memory. The result is the same bits.
-  public var chunk: Int
-  /// Of how many tokens, itself included, a token sees keys and values; nil takes what the model was opened with, and
-  /// if that is nil, too, all. With a window a text can be of any length in constant memory.
-  public var window: Int?
-  /// How many tokens at the beginning are seen for ever. Only with a window, which must be larger.
-  public var sinks: Int
-  /// How keys and values are kept; nil takes what the model was opened with, and if that is nil, too, f32 beside f32
-  /// weights, else int8.
-  public var cacheType: CacheType?
-  /// A snapshot is kept after every so many tokens of a prompt, and an eighth as many generated ones, so that `rewind` has
-  /// no more to read again. Where memory is short the last ones stay dense and earlier ones become sparse. A chunk ends
-  /// where a snapshot is due; nil takes 256, or the chunk where that is larger.
-  public var snapshotInterval: Int?
-  /// The most tokens that generating guesses ahead, from what followed the like before, to verify them in one pass: the
-  /// same tokens, sooner. It guesses as many as pays on this machine, often none. nil takes what the model was opened
-  /// with.
-  public var draft: Int?
-  /// Guesses whether it pays or not.
-  package var draftsEagerly = false
-
-  public init(
-    chunk: Int = 256, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil, snapshotInterval: Int? = nil,
-    draft: Int? = nil
-  ) {
-    self.chunk = chunk
-    self.window = window
-    self.sinks = sinks
-    self.cacheType = cacheType
-    self.snapshotInterval = snapshotInterval
-    self.draft = draft
-  }
-}
-
 /// One text in the making: the state after the tokens it has seen.
 ///
 /// A session may be handed from task to task; two calls at the same time are refused with `sessionBusy`.

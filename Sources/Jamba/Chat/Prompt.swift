@@ -9,9 +9,6 @@ package struct Prompt {
   /// How the answer is read.
   let parsing: AnswerParser.Style
 
-  /// The tokens, in which names of control tokens in messages stay text.
-  package func tokens(_ tokenizer: Tokenizer) -> [Int32] { tokenizer.encode(text) }
-
   /// The text with the answer, as a later rendering should begin.
   func continued(by answer: String) -> String {
     text.marked + (marker?.marked(answer, except: parsing.markers) ?? answer)
@@ -41,7 +38,8 @@ extension JambaModel {
   public func promptTokens(
     _ messages: [ChatMessage], options: ChatOptions = ChatOptions(), addGenerationPrompt: Bool = true
   ) throws(JambaError) -> [Int32] {
-    try prompt(messages, options, addGenerationPrompt: addGenerationPrompt).tokens(requireTokenizer())
+    let prompt = try prompt(messages, options, addGenerationPrompt: addGenerationPrompt)
+    return TokenizedPrompt(prompt, options, try requireTokenizer()).tokens
   }
 
   package func prompt(
@@ -102,13 +100,7 @@ extension JambaModel {
     object["content"] = .string(content)
     if let name = message.name { object["name"] = .string(name) }
     if !message.toolCalls.isEmpty {
-      object["tool_calls"] = .array(
-        message.toolCalls.map { call in
-          .object([
-            "type": .string("function"),
-            "function": .object(["name": .string(call.name), "arguments": call.arguments]),
-          ])
-        })
+      object["tool_calls"] = .array(message.toolCalls.map { .object($0.templateMembers) })
     }
     return .object(object)
   }

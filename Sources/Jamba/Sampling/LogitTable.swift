@@ -1,0 +1,53 @@
+/// Logits by token id, to be changed in place. Its memory is kept from draw to draw.
+struct LogitTable: Sendable {
+  /// `[vocabulary]`
+  private(set) var values: [Float] = []
+  /// `[vocabulary]`, all 0 between two stages.
+  private var counts: [Int32] = []
+  /// What a stage writes for itself.
+  var scratch: [Int32] = []
+
+  mutating func fill(_ logits: Span<Float>) {
+    values.removeAll(keepingCapacity: true)
+    values.reserveCapacity(logits.count)
+    for index in logits.indices { values.append(logits[index]) }
+    if counts.count != logits.count { counts = Array(repeating: 0, count: logits.count) }
+  }
+
+  /// Changes a token's logit; a token outside the vocabulary has none.
+  mutating func change(_ token: Int32, _ body: (inout Float) -> Void) {
+    if values.indices.contains(Int(token)) { body(&values[Int(token)]) }
+  }
+
+  /// Changes the logit of each of `tokens` once, given how often it is among them.
+  mutating func changeEach(of tokens: ArraySlice<Int32>, _ body: (inout Float, _ count: Int) -> Void) {
+    for token in tokens where values.indices.contains(Int(token)) { counts[Int(token)] += 1 }
+    for token in tokens where values.indices.contains(Int(token)) && counts[Int(token)] > 0 {
+      body(&values[Int(token)], Int(counts[Int(token)]))
+      counts[Int(token)] = 0
+    }
+  }
+
+  /// Changes the logit of each token once, given the largest of the numbers that go with it; 0 is none.
+  mutating func changeEach(
+    of tokens: ArraySlice<Int32>, withLargest numbers: [Int32], _ body: (inout Float, _ largest: Int) -> Void
+  ) {
+    for (token, number) in zip(tokens, numbers) where values.indices.contains(Int(token)) {
+      counts[Int(token)] = max(counts[Int(token)], number)
+    }
+    for token in tokens where values.indices.contains(Int(token)) && counts[Int(token)] > 0 {
+      body(&values[Int(token)], Int(counts[Int(token)]))
+      counts[Int(token)] = 0
+    }
+  }
+}
+
+/// The text that a token is chosen for.
+struct TextSoFar {
+  let tokens: [Int32]
+  /// Tokens that DRY's repetitions do not go across.
+  var breakers: Set<Int32> = []
+
+  /// The last `count` tokens; all of them for -1.
+  func last(_ count: Int) -> ArraySlice<Int32> { count < 0 ? tokens[...] : tokens.suffix(count) }
+}
