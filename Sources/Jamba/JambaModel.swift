@@ -27,6 +27,7 @@ public final class JambaModel: Sendable {
   /// Special tokens that mark parts of an answer.
   let markerTokens: Set<Int32>
   private let texts: [TokenTexts]
+  let sequenceBreakers = SequenceBreakers.Cache()
   /// Where the memory goes.
   public let plan: MemoryPlan
   let engine: Engine

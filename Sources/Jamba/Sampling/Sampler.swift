@@ -49,7 +49,7 @@ public struct Sampler: Sendable {
   mutating func sample(_ logits: Span<Float>, history: [Int32], allowed: TokenMask?, of model: JambaModel) -> Int32 {
     var text = TextSoFar(tokens: history)
     if sampling.dryMultiplier > 0 {
-      if breakers?.model !== model { breakers = SequenceBreakers(sampling.drySequenceBreakers, model) }
+      if breakers?.model !== model { breakers = model.sequenceBreakers.breakers(sampling.drySequenceBreakers, model) }
       text.breakers = breakers?.tokens ?? []
     }
     return sample(logits, after: text, allowed: allowed)

@@ -38,6 +38,11 @@ package enum SamplingStages {
 
   static func ofLogits(_ sampling: Sampling) -> [any LogitStage] { ofLogits.compactMap { $0.init(sampling) } }
 
+  /// Of all there are.
+  package static var allNames: [String] {
+    ofLogits.map { $0.name } + ofCandidates.map { $0.name } + ofCandidatesWithMirostat.map { $0.name }
+  }
+
   /// The stages that are on, in their order, by name.
   package static func names(_ sampling: Sampling) -> [String] {
     (ofLogits(sampling).map { type(of: $0).name } + ofCandidates(sampling).map { type(of: $0).name })

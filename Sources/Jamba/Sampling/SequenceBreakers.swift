@@ -1,4 +1,5 @@
 import JambaText
+import Synchronization
 
 /// The tokens of a model that DRY's repetitions do not go across.
 final class SequenceBreakers: Sendable {
@@ -29,6 +30,23 @@ final class SequenceBreakers: Sendable {
       if let last = tokenizer.encode("a" + texts[index], addSpecialTokens: false).last { found.insert(last) }
     }
     tokens = found
+  }
+
+  /// Those of a model, found once for the texts that are asked for: a vocabulary takes some tenths of a second.
+  final class Cache: Sendable {
+    private let found = Mutex<[(texts: [String], breakers: SequenceBreakers)]>([])
+    /// Clients of a server choose the texts: the last ones stay.
+    private static let limit = 4
+
+    func breakers(_ texts: [String], _ model: JambaModel) -> SequenceBreakers {
+      if let known = found.withLock({ $0.first { $0.texts == texts }?.breakers }) { return known }
+      let breakers = SequenceBreakers(texts, model)
+      found.withLock { found in
+        if found.count == Cache.limit { found.removeFirst() }
+        found.append((texts, breakers))
+      }
+      return breakers
+    }
   }
 
   private static func holds(_ bytes: [UInt8], _ pattern: [UInt8]) -> Bool {
