@@ -42,6 +42,7 @@ let package = Package(
       name: "Jamba",
       dependencies: ["JambaSystem", "JambaFormat", "JambaTemplate", "JambaText", "JambaGrammar", "CKernels"],
       swiftSettings: library),
+    .target(name: "JambaEvaluation", dependencies: ["Jamba", "JambaFormat", "JambaSystem"], swiftSettings: library),
     .target(
       name: "JambaServer",
       dependencies: [
@@ -50,14 +51,14 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
-      resources: [.embedInCode("Page/index.html")], swiftSettings: [.strictMemorySafety()]),
+      resources: [.embedInCode("Page")], swiftSettings: [.strictMemorySafety()]),
     .target(
       name: "JambaC", dependencies: ["CJamba", "Jamba", "JambaFormat", "JambaGrammar", "JambaSystem", "JambaText"],
       swiftSettings: library),
     .executableTarget(
       name: "JambaCLI",
       dependencies: [
-        "CLineEditor", "Jamba", "JambaConvert", "JambaFormat", "JambaGrammar", "JambaServer",
+        "CLineEditor", "Jamba", "JambaConvert", "JambaEvaluation", "JambaFormat", "JambaGrammar", "JambaServer",
         "JambaSystem", "JambaTemplate", "JambaText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -66,21 +67,21 @@ let package = Package(
       dependencies: [
         "JambaConvert", "JambaFormat", "JambaSystem",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ], path: "tools/make-model", exclude: ["mini.json"]),
+      ], path: "tools/measure/make-model", exclude: ["mini.json"]),
     .executableTarget(
       name: "measure-sessions",
       dependencies: [
         "CJamba", "Jamba", "JambaC", "JambaSystem",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "tools/measure-sessions"),
+      path: "tools/measure/sessions"),
     .executableTarget(
       name: "walk-grammar",
       dependencies: [
         "JambaGrammar", "JambaSystem", "JambaText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "tools/walk-grammar"),
+      path: "tools/check/walk-grammar"),
     .target(
       name: "TestSupport", dependencies: ["JambaConvert", "JambaFormat", "JambaSystem"], path: "Tests/TestSupport"),
     .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
@@ -91,7 +92,10 @@ let package = Package(
     .testTarget(
       name: "JambaConvertTests", dependencies: ["JambaConvert", "JambaFormat", "JambaSystem", "CKernels", "TestSupport"]),
     .testTarget(
-      name: "JambaTests", dependencies: ["Jamba", "JambaConvert", "JambaFormat", "JambaSystem", "TestSupport"]),
+      name: "JambaTests",
+      dependencies: ["Jamba", "JambaConvert", "JambaEvaluation", "JambaFormat", "JambaSystem", "TestSupport"]),
+    .testTarget(
+      name: "JambaEvaluationTests", dependencies: ["JambaEvaluation", "Jamba", "JambaConvert", "JambaSystem", "TestSupport"]),
     .testTarget(
       name: "ChatTests",
       dependencies: ["Jamba", "JambaConvert", "JambaFormat", "JambaGrammar", "JambaSystem", "JambaText", "TestSupport"]),

@@ -1,3 +1,10 @@
+// wcwidth is an X/Open extension.
+#ifndef _XOPEN_SOURCE
+#define _XOPEN_SOURCE 700
+#define _DEFAULT_SOURCE
+#define _DARWIN_C_SOURCE
+#endif
+
 #include "CLineEditor.h"
 
 #include <errno.h>
@@ -10,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wchar.h>
 
 struct line_editor {
   EditLine *edit;
@@ -74,11 +82,23 @@ static unsigned char paste(EditLine *edit, int key) {
   return status == 0 ? CC_REFRESH : CC_ERROR;
 }
 
-line_editor *line_editor_open(const char *program) {
-  // libedit reads characters by the locale: without one, take what every system has for UTF-8.
+// Characters are read and measured by the locale: without one, take what every system has for UTF-8.
+static void use_utf8(void) {
+  static int done;
+  if (done) return;
+  done = 1;
   setlocale(LC_CTYPE, "");
   if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0 && !setlocale(LC_CTYPE, "C.UTF-8")) setlocale(LC_CTYPE, "en_US.UTF-8");
+}
 
+int line_editor_columns(uint32_t character) {
+  use_utf8();
+  const int columns = wcwidth((wchar_t)character);
+  return columns < 0 ? 0 : columns;
+}
+
+line_editor *line_editor_open(const char *program) {
+  use_utf8();
   line_editor *editor = calloc(1, sizeof *editor);
   if (!editor) return NULL;
   editor->edit = el_init(program, stdin, stderr, stderr);

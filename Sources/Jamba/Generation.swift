@@ -108,9 +108,11 @@ public final class Generation {
     self.options = options
     promptTokenCount = tokenized.tokens.count
     let (prompt, afterText) = (tokenized.chat?.prompt, tokenized.continuesText)
-    sampler = try Sampler(options.sampling)
     let model = session.model
-    let shown = prompt == nil ? [] : model.markerTokens
+    var sampler = try Sampler(options.sampling)
+    sampler.learnSequenceBreakers(of: model.text)
+    self.sampler = sampler
+    let shown = prompt == nil ? [] : model.text.markerTokens
     detokenizer = model.tokenizer.map { StreamingDetokenizer(tokenizer: $0, showing: shown, afterText: afterText) }
     stops = StopMatcher(options.stop)
     let endTokens = options.stopsAtEnd ? model.endTokens : []
@@ -119,8 +121,9 @@ public final class Generation {
     let style = prompt?.parsing ?? AnswerParser.Style()
     parser = AnswerParser(style)
     do throws(GrammarError) {
-      constraint = try ChatGrammar.grammar(options.grammar, style, tokenized.chat?.options ?? ChatOptions()).map { (grammar) throws(GrammarError) in
-        guard let texts = model.tokenTexts(showingMarkers: prompt != nil) else { throw .noTokenFits }
+      let chat = tokenized.chat?.options ?? ChatOptions()
+      constraint = try ChatGrammar.grammar(options.grammar, style, chat).map { (grammar) throws(GrammarError) in
+        guard let texts = model.text.tokenTexts(showingMarkers: prompt != nil) else { throw .noTokenFits }
         return try TokenConstraint(grammar, texts, endTokens: endTokens, afterText: afterText)
       }
     } catch { throw .grammar(error) }

@@ -10,7 +10,7 @@ public final class Session: Sendable {
 
   init(_ model: JambaModel, _ options: SessionOptions, layout: KeyValueLayout? = nil) throws(JambaError) {
     self.model = model
-    core = Mutex(try SessionCore(model, options, layout: layout))
+    core = Mutex(try SessionCore(model.loaded, options, layout: layout))
   }
 
   /// Tokens in the session's text so far.
@@ -64,7 +64,8 @@ public final class Session: Sendable {
 
   /// Chooses the token after the last one, without appending it; nil where there are no logits.
   public func sample(with sampler: inout Sampler) throws(JambaError) -> Int32? {
-    try withCore { (core) throws(JambaError) in core.hasLogits ? core.sample(&sampler) : nil }
+    sampler.learnSequenceBreakers(of: model.text)
+    return try withCore { (core) throws(JambaError) in core.hasLogits ? core.sample(&sampler) : nil }
   }
 
   /// Appends tokens and hands the logits after each to `body`, in order.
@@ -72,10 +73,9 @@ public final class Session: Sendable {
     try withCore { (core) throws(JambaError) in try core.append(tokens, eachLogits: body) }
   }
 
-  /// Appends at most a chunk of tokens; the residual stream before each layer and after the last,
-  /// `[layers + 1][tokens * hidden]`.
-  package func hiddenStates(_ tokens: [Int32]) throws(JambaError) -> [[Float]] {
-    try withCore { (core) throws(JambaError) in try core.hiddenStates(tokens) }
+  /// Runs tokens through the model for an observer. Afterwards the session is empty.
+  package func observe(_ tokens: [Int32], by observer: any PassObserver) throws(JambaError) {
+    try withCore { (core) throws(JambaError) in try core.observe(tokens, by: observer) }
   }
 
   /// Appends tokens one by one as if they had been generated.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Jamba
+import JambaEvaluation
 
 struct Calibrate: ParsableCommand {
   static let configuration = CommandConfiguration(

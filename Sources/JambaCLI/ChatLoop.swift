@@ -209,26 +209,28 @@ final class ChatLoop {
 private struct AnswerScreen {
   private var hasThought = false
   private var hasText = false
+  private var wrap = WordWrap()
 
   mutating func show(_ piece: Piece) {
     if !piece.reasoning.isEmpty {
       if !hasThought, Output.isColored { Output.write("\u{1B}[2m") }
       hasThought = true
-      if Output.isTerminal { Output.write(piece.reasoning) } else { Terminal.write(piece.reasoning, to: 2) }
+      if Output.isTerminal { Output.write(wrap.push(piece.reasoning)) } else { Terminal.write(piece.reasoning, to: 2) }
     }
     if !piece.text.isEmpty {
       if hasThought, !hasText { endThought() }
       hasText = true
-      Output.write(piece.text)
+      Output.write(wrap.push(piece.text))
     }
   }
 
   mutating func finish() {
     if hasThought, !hasText { endThought() }
-    Output.write("\n")
+    Output.write(wrap.finish() + "\n")
   }
 
-  private func endThought() {
+  private mutating func endThought() {
+    if Output.isTerminal { Output.write(wrap.finish()) }
     if Output.isColored { Output.write("\u{1B}[0m") }
     if Output.isTerminal { Output.write("\n\n") } else { Terminal.write("\n", to: 2) }
   }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Jamba
+import JambaEvaluation
 import JambaSystem
 
 struct Perplexity: ParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Jamba
 import JambaConvert
+import JambaEvaluation
 import JambaSystem
 
 struct Verify: ParsableCommand {

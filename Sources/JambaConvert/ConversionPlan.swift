@@ -53,7 +53,7 @@ struct ConversionPlan<Source> {
         var own = Segment()
         own.append(tensor)
         // A row a token is read of embeddings that are not the head as well.
-        own.isHot = tensor.specification.name != ModelTensors.embedding || configuration.tieWordEmbeddings
+        own.isHot = tensor.specification.id.role != .embedding || configuration.tieWordEmbeddings
         segments.append(own)
       }
       if !small.tensors.isEmpty { segments.append(small) }
@@ -71,7 +71,6 @@ struct ConversionPlan<Source> {
       }
     }
   }
-
 }
 
 extension ConversionPlan<SourceTensor> {

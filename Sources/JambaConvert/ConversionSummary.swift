@@ -35,7 +35,7 @@ public struct ConversionSummary: Sendable {
   public internal(set) var bitsOnDisk = 0.0
 
   mutating func add(_ tensor: ConversionPlan<SourceTensor>.Tensor, error: Double, power: Double) {
-    let name = ConversionSummary.className(of: tensor.specification)
+    let name = tensor.specification.id.family
     var index = classes.firstIndex { $0.name == name && $0.type == tensor.type }
     if index == nil {
       classes.append(TensorClass(name: name, type: tensor.type))
@@ -47,16 +47,5 @@ public struct ConversionSummary: Sendable {
     classes[index!].error += error
     classes[index!].power += power
     sourceByteCount += tensor.source.byteCount
-  }
-
-  private static func className(of specification: TensorSpecification) -> String {
-    let name = specification.name
-    if specification.kind == .vector { return "norms, biases, scan" }
-    let classes = [
-      ("embed_tokens", "embedding"), ("lm_head", "head"), (".router.", "router"), (".experts.", "experts"),
-      (".feed_forward.", "MLP"), ("in_proj", "Mamba in_proj"), ("out_proj", "Mamba out_proj"), ("x_proj", "Mamba x_proj"),
-      ("dt_proj", "Mamba dt_proj"), (".self_attn.", "attention"),
-    ]
-    return classes.first { name.contains($0.0) }?.1 ?? "other"
   }
 }

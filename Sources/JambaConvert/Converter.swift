@@ -33,15 +33,22 @@ public func convert(
   checkpoint path: String, to output: String, options: ConversionOptions, tool: String,
   progress: (_ done: Int, _ total: Int) -> Bool
 ) throws(ConversionError) -> ConversionSummary {
-  let checkpoint = try Checkpoint(path: path)
-  let tensors = ModelTensors(checkpoint.configuration).all
+  try convert(try openCheckpoint(path), to: output, options: options, tool: tool, progress: progress)
+}
+
+/// As `convert(checkpoint:)`, for a checkpoint that is open.
+package func convert(
+  _ checkpoint: any Checkpoint, to output: String, options: ConversionOptions, tool: String,
+  progress: (_ done: Int, _ total: Int) -> Bool
+) throws(ConversionError) -> ConversionSummary {
+  let tensors = ModelTensors(checkpoint.configuration)
   var options = options
-  options.recipe = options.recipe.resolved(for: tensors)
-  if let rule = options.recipe.uselessRule(among: tensors) {
-    throw .unusable(path: path, reason: "none of its matrices fits \(rule.pattern)")
+  options.recipe = options.recipe.resolved(for: tensors.all)
+  if let rule = options.recipe.uselessRule(among: tensors.all) {
+    throw .unusable(path: checkpoint.path, reason: "none of its matrices fits \(rule.pattern)")
   }
   let sources = try SourceTensors(checkpoint)
-  let plan = ConversionPlan(checkpoint.configuration, options.recipe) { sources.sources[$0.name]! }
+  let plan = ConversionPlan(checkpoint.configuration, options.recipe) { sources[$0.id] }
   let pool = try WorkerPool(threads: options.threads)
   let importance = try options.importance.map { (path) throws(ConversionError) in try Importance(path: path) }
   let provenance = provenance(checkpoint, options, importance, tool)
@@ -68,7 +75,7 @@ public func convert(
       let moments =
         try tensor.type.scaleGroup(columns: 32) == nil
         ? nil
-        : importance?.moments(of: tensor.specification, isTied: checkpoint.configuration.tieWordEmbeddings)
+        : importance?.moments(of: tensor.specification, in: tensors)
       let (error, power) = try encoder.encode(tensor, moments) { progress(before + $0, total) }
       summary.add(tensor, error: error, power: power)
       done += tensor.source.byteCount
@@ -80,7 +87,7 @@ public func convert(
   }
   do {
     try writer.addDocuments(
-      checkpoint.documents + [(DocumentName.provenance, Array(provenance.text().utf8))],
+      checkpoint.documents.map { ($0.name, $0.bytes) } + [(DocumentName.provenance, Array(provenance.text().utf8))],
       packing: options.packing == .raw ? .raw : .zstd)
     try writer.finish()
     let file = try JambaFile(path: output)
@@ -92,7 +99,7 @@ public func convert(
 
 /// What the file was made from: also what an interrupted conversion must agree with to be continued.
 private func provenance(
-  _ checkpoint: Checkpoint, _ options: ConversionOptions, _ importance: Importance?, _ tool: String
+  _ checkpoint: any Checkpoint, _ options: ConversionOptions, _ importance: Importance?, _ tool: String
 ) -> JSON {
   let packing =
     switch options.packing {
@@ -111,11 +118,12 @@ private func provenance(
       }),
     "pack": .string(packing),
     "importance_crc32c": importance.map { .integer(Int($0.checksum)) } ?? .null,
+    "format": .string(checkpoint.origin.format),
+    "quantization": checkpoint.origin.quantization.map { .string($0) } ?? .null,
     "sources": .array(
-      checkpoint.files.map { file in
+      checkpoint.origin.files.map { file in
         .object([
-          "file": .string(file.path.split(separator: "/").last.map(String.init) ?? file.path),
-          "bytes": .integer(file.byteCount),
+          "file": .string(file.name), "bytes": .integer(file.byteCount),
           "header_crc32c": .integer(Int(file.headerChecksum)),
         ])
       }),

@@ -1,5 +1,4 @@
 import JambaFormat
-import JambaSystem
 
 /// The moments of a model's inputs as `jamba calibrate` wrote them: how much an error of a weight, and of every two
 /// together, counts.
@@ -14,16 +13,7 @@ struct Importance {
 
   init(path: String) throws(ConversionError) {
     file = try SafetensorsFile(path: path)
-    let buffer: AlignedBuffer
-    do { buffer = try AlignedBuffer(byteCount: 1 << 20) } catch { throw .outOfMemory }
-    var checksum: UInt32 = 0
-    for start in stride(from: 0, to: file.byteCount, by: 1 << 20) {
-      let part = start..<min(start + 1 << 20, file.byteCount)
-      let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<part.count])
-      try unsafe file.read(part, into: bytes)
-      checksum = unsafe JambaFormat.checksum(of: UnsafeRawBufferPointer(bytes), after: checksum)
-    }
-    self.checksum = checksum
+    checksum = try file.checksumOfAll()
   }
 
   /// Moments of one matrix's input.
@@ -37,11 +27,8 @@ struct Importance {
 
   /// - Returns: nil for matrices that have no moments: embeddings that are looked up, and routers.
   /// - Throws: `unusable` when the file is another model's; `damaged` for numbers that are no moments.
-  func moments(of tensor: TensorSpecification, isTied: Bool) throws(ConversionError) -> Moments? {
-    guard tensor.kind == .matrix, !tensor.name.hasSuffix(".router.weight"),
-      tensor.name != ModelTensors.embedding || isTied
-    else { return nil }
-    let name = ModelTensors.inputName(of: tensor.name)
+  func moments(of tensor: TensorSpecification, in tensors: ModelTensors) throws(ConversionError) -> Moments? {
+    guard let name = tensors.momentsOwner(of: tensor.id)?.name else { return nil }
     let columns = tensor.shape[1]
     guard let stored = file[name], stored.type == "F32", let size = stored.shape.last,
       ModelTensors.momentBlocks.contains(size), size % 64 == 0,
@@ -50,14 +37,17 @@ struct Importance {
       throw .unusable(
         path: file.path, reason: "\(name) is missing or of the wrong shape; calibrate the model that is converted")
     }
-    let buffer: AlignedBuffer
-    do { buffer = try AlignedBuffer(byteCount: stored.range.count) } catch { throw .outOfMemory }
-    try unsafe file.read(stored.range, into: buffer.bytes)
     var blocks = [Float](repeating: 0, count: stored.shape[0] * size * size)
-    let isFinite = unsafe blocks.withUnsafeMutableBufferPointer { blocks in
-      unsafe SourceTensor.convert(
-        .f32, UnsafeRawPointer(buffer.base!), count: blocks.count, into: blocks.baseAddress!)
+    var isFinite = false
+    var failure: ConversionError?
+    unsafe blocks.withUnsafeMutableBufferPointer { blocks in
+      do throws(ConversionError) { try unsafe file.readFloats(.f32, stored.range, into: blocks) } catch {
+        failure = error
+      }
+      isFinite = unsafe areFinite(UnsafeBufferPointer(blocks))
     }
+    if let failure { throw failure }
+    file.forget(stored.range)
     func place(_ column: Int) -> Int { column / size * size * size + column % size * (size + 1) }
     var diagonal = (0..<columns).map { blocks[place($0)] }
     guard isFinite, diagonal.allSatisfy({ $0 >= 0 }) else {

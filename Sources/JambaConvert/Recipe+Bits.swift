@@ -7,7 +7,7 @@ extension Recipe {
   ///
   /// - Throws: `unusable` when 4 bits everywhere take more; as opening the checkpoint.
   public static func meeting(bits: Double, checkpoint path: String) throws(ConversionError) -> Recipe {
-    let tensors = ModelTensors(try Checkpoint(path: path).configuration).all.filter { $0.kind == .matrix }
+    let tensors = ModelTensors(try openCheckpoint(path).configuration).all.filter { $0.kind == .matrix }
     let weightCount = tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
     let least = uniform(.int4)
     var byteCount = tensors.reduce(0) { $0 + least.rule(for: $1.name).type.byteCount(shape: $1.shape)! }
@@ -42,42 +42,46 @@ extension Recipe {
 
   /// The divergence that 4 bits cost in one matrix, or in all of a layer's experts, in units of 0.000001.
   private struct Sensitivity {
-    /// Of the tensor's name.
-    let ending: String
-    /// In the first layer, the last, and each of the others. Outside of layers the last one counts.
+    /// In the first layer, the last, and each of the others.
     let first: Double
     let between: Double
     let last: Double
+
+    init(first: Double, between: Double, last: Double) {
+      self.first = first
+      self.between = between
+      self.last = last
+    }
+
+    /// The same wherever it is.
+    init(_ divergence: Double) { self.init(first: divergence, between: divergence, last: divergence) }
   }
 
-  /// Measured on the demo model (tools/measure-sensitivity, docs/QUALITY.md), the first whose ending fits. What an error does depends on
-  /// its size beside the signal, not on how many weights a matrix has, and so other models are taken to be alike.
-  private static let sensitivities = [
-    Sensitivity(ending: ModelTensors.head, first: 0, between: 0, last: 6170),
-    Sensitivity(ending: ModelTensors.embedding, first: 0, between: 0, last: 3570),
-    Sensitivity(ending: "in_proj.weight", first: 1550, between: 1270, last: 2870),
-    Sensitivity(ending: "out_proj.weight", first: 810, between: 760, last: 1160),
-    Sensitivity(ending: "x_proj.weight", first: 330, between: 120, last: 120),
-    Sensitivity(ending: "dt_proj.weight", first: 290, between: 130, last: 300),
-    Sensitivity(ending: "q_proj.weight", first: 150, between: 150, last: 150),
-    Sensitivity(ending: "k_proj.weight", first: 150, between: 150, last: 150),
-    Sensitivity(ending: "v_proj.weight", first: 520, between: 520, last: 520),
-    Sensitivity(ending: "o_proj.weight", first: 520, between: 520, last: 520),
-    Sensitivity(ending: "feed_forward.gate_proj.weight", first: 1200, between: 105, last: 105),
-    Sensitivity(ending: "feed_forward.up_proj.weight", first: 1200, between: 105, last: 105),
-    Sensitivity(ending: "feed_forward.down_proj.weight", first: 3630, between: 160, last: 160),
-    Sensitivity(ending: "gate_proj.weight", first: 200, between: 200, last: 1130),
-    Sensitivity(ending: "up_proj.weight", first: 200, between: 200, last: 1130),
-    Sensitivity(ending: "down_proj.weight", first: 390, between: 390, last: 1040),
-  ]
-
-  /// Squared errors beside those of 4 bits: on normal weights 22, 32 and 44 dB lie between signal and error, and a head in
-  /// 6 bits cost 0.05 times, everything 0.12 times as much as in 4.
-  private static func error(of type: StorageType) -> Double {
-    switch type {
-    case .int8: 0.006
-    case .int6: 0.1
-    default: 1
+  /// Measured on the demo model (tools/measure/sensitivity, docs/QUALITY.md). What an error does depends on its size beside the
+  /// signal, not on how many weights a matrix has, and so other models are taken to be alike.
+  ///
+  /// - Returns: nil for what is not quantized.
+  private static func sensitivity(of id: TensorID, isTied: Bool) -> Sensitivity? {
+    switch id.role {
+    case .head: Sensitivity(6170)
+    // A tied embedding is the head as well.
+    case .embedding: Sensitivity(isTied ? 6170 : 3570)
+    case .inProjection: Sensitivity(first: 1550, between: 1270, last: 2870)
+    case .outProjection: Sensitivity(first: 810, between: 760, last: 1160)
+    case .parameterProjection: Sensitivity(first: 330, between: 120, last: 120)
+    case .dtProjection: Sensitivity(first: 290, between: 130, last: 300)
+    case .queryProjection, .keyProjection: Sensitivity(150)
+    case .valueProjection, .attentionOutProjection: Sensitivity(520)
+    case .gateProjection, .upProjection:
+      id.expert == nil
+        ? Sensitivity(first: 1200, between: 105, last: 105) : Sensitivity(first: 200, between: 200, last: 1130)
+    case .downProjection:
+      id.expert == nil
+        ? Sensitivity(first: 3630, between: 160, last: 160) : Sensitivity(first: 390, between: 390, last: 1040)
+    case .router: nil
+    case .finalNorm, .inputNorm, .feedForwardNorm, .inBias, .convolution, .convolutionBias, .dtNorm, .bNorm, .cNorm,
+      .dtBias, .a, .d, .outBias:
+      nil
     }
   }
 
@@ -99,7 +103,7 @@ extension Recipe {
         let byteCount = group.tensors.reduce(0) {
           $0 + to.byteCount(shape: $1.shape)! - from.byteCount(shape: $1.shape)!
         }
-        let gain = group.divergence * (error(of: from) - error(of: to))
+        let gain = group.divergence * (from.errorBesideFourBits - to.errorBesideFourBits)
         return Step(pattern: pattern, from: from, to: to, byteCount: byteCount, worth: gain / Double(max(byteCount, 1)))
       }
       // Padding may make the second step the better one; then both are one.
@@ -111,28 +115,15 @@ extension Recipe {
 
   /// Matrices that are stored alike: those of a kind in a layer, by the pattern that names them, with what 4 bits cost there.
   static func groups(_ tensors: [TensorSpecification]) -> [String: (divergence: Double, tensors: [TensorSpecification])] {
-    let isTied = !tensors.contains { $0.name == ModelTensors.head }
-    let lastLayer = tensors.compactMap { layer(of: $0.name) }.max()
+    let isTied = !tensors.contains { $0.id.role == .head }
+    let lastLayer = tensors.compactMap(\.id.layer).max()
     var groups: [String: (divergence: Double, tensors: [TensorSpecification])] = [:]
     for tensor in tensors {
-      // A tied embedding is the head as well.
-      let ending = tensor.name == ModelTensors.embedding && isTied ? ModelTensors.head : tensor.name
-      guard let kind = sensitivities.first(where: { ending.hasSuffix($0.ending) }) else { continue }
-      let layer = layer(of: tensor.name)
-      let divergence = layer == lastLayer || layer == nil ? kind.last : layer == 0 ? kind.first : kind.between
-      groups[pattern(of: tensor.name), default: (divergence, [])].tensors.append(tensor)
+      guard let kind = sensitivity(of: tensor.id, isTied: isTied) else { continue }
+      let layer = tensor.id.layer
+      let divergence = layer == lastLayer ? kind.last : layer == 0 ? kind.first : kind.between
+      groups[tensor.id.kindPattern, default: (divergence, [])].tensors.append(tensor)
     }
     return groups
-  }
-
-  private static func layer(of name: String) -> Int? {
-    let parts = name.split(separator: ".")
-    return parts.count > 3 && parts[1] == "layers" ? Int(parts[2]) : nil
-  }
-
-  /// "model.layers.1.*.gate_proj.weight" for a layer's matrices of a kind, an expert layer's together.
-  private static func pattern(of name: String) -> String {
-    guard let layer = layer(of: name) else { return name }
-    return "model.layers.\(layer).*.\(name.split(separator: ".").suffix(2).joined(separator: "."))"
   }
 }

@@ -12,13 +12,13 @@ extension Recipe {
   ///
   /// - Throws: `unusable` when `bits` are too few; as opening the checkpoint.
   public static func meeting(bitsOnDisk bits: Double, checkpoint path: String) throws(ConversionError) -> Recipe {
-    let checkpoint = try Checkpoint(path: path)
-    let sources = try SourceTensors(checkpoint).sources
+    let checkpoint = try openCheckpoint(path)
+    let sources = try SourceTensors(checkpoint)
     let tensors = ModelTensors(checkpoint.configuration).all.filter { $0.kind == .matrix }
     var kinds: [Kind] = []
     for (pattern, group) in groups(tensors).sorted(by: { $0.key < $1.key }) {
       let weightCount = group.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
-      let sample = try Sample(of: group.tensors.map { ($0.name, sources[$0.name]!) })
+      let sample = try Sample(of: group.tensors.map { sources[$0.id] })
       let fourBits = try sample.measure(Coding(type: .int4, step: 0))
       let choices = try Coding.all.map { (coding) throws(ConversionError) in
         let (bits, error) = try sample.measure(coding)
@@ -86,15 +86,15 @@ extension Recipe {
   private struct Sample {
     private var strips: [(rows: Int, columns: Int, values: [Float])] = []
 
-    init(of tensors: [(name: String, source: SourceTensor)]) throws(ConversionError) {
-      for (name, tensor) in stride(from: 0, to: tensors.count, by: (tensors.count + 3) / 4).map({ tensors[$0] }) {
+    init(of tensors: [SourceTensor]) throws(ConversionError) {
+      for tensor in stride(from: 0, to: tensors.count, by: (tensors.count + 3) / 4).map({ tensors[$0] }) {
         let stripCount = (tensor.rows + 7) / 8
         guard 8 * 4 * tensor.columns <= TensorEncoder.limit else {
-          throw .unusable(path: tensor.file.path, reason: "\(name) is too wide")
+          throw .unusable(path: tensor.checkpoint.path, reason: "\(tensor.name) is too wide")
         }
         for strip in stride(from: 0, to: stripCount, by: (stripCount + 3) / 4) {
           let rows = 8 * strip..<min(8 * strip + 8, tensor.rows)
-          strips.append((rows.count, tensor.columns, try tensor.values(ofRows: rows, name: name)))
+          strips.append((rows.count, tensor.columns, try tensor.values(ofRows: rows)))
         }
       }
     }
@@ -114,7 +114,7 @@ extension Recipe {
             coding.type.kernelType, values, columns, rows, columns, nil, coding.step, buffer.base!,
             sums.baseAddress!.assumingMemoryBound(to: Double.self))
         }
-        for byte in unsafe buffer.bytes[..<byteCount] { unsafe counts[Int(byte)] += 1 }
+        for index in 0..<byteCount { unsafe counts[Int(buffer.bytes[index])] += 1 }
         weightCount += rows * columns
       }
       let total = Double(counts.reduce(0, +))

@@ -37,9 +37,12 @@ public struct Recipe: Sendable {
     return recipe
   }
 
-  /// Every matrix in one type, the router aside.
+  /// Every matrix in one type, but for those that need another.
   public static func uniform(_ type: StorageType) -> Recipe {
-    Recipe(name: type.name, [("*.router.weight", .f32), ("*", type)])
+    let needs = TensorRole.allCases.compactMap { role in
+      role.traits.leastPrecision.map { Rule(pattern: "*." + role.traits.name, type: $0) }
+    }
+    return Recipe(name: type.name, rules: needs + [Rule(pattern: "*", type: type)])
   }
 
   /// The recipe with other rules before its own.
@@ -48,10 +51,6 @@ public struct Recipe: Sendable {
     recipe.addedCount = addedCount + added.count
     recipe.leastGain = leastGain
     return recipe
-  }
-
-  private init(name: String, _ rules: [(String, StorageType)]) {
-    self.init(name: name, rules: rules.map { Rule(pattern: $0.0, type: $0.1) })
   }
 
   init(name: String, rules: [Rule]) {
@@ -72,7 +71,7 @@ public struct Recipe: Sendable {
   func uselessRule(among tensors: [TensorSpecification]) -> Rule? {
     rules.prefix(addedCount).first { rule in
       !tensors.contains {
-        $0.kind == .matrix && Recipe.matches(Array(rule.pattern.utf8)[...], Array($0.name.utf8)[...])
+        $0.kind == .matrix && Recipe.matches(Array(rule.pattern.utf8), Array($0.name.utf8))
       }
     }
   }
@@ -80,15 +79,32 @@ public struct Recipe: Sendable {
   /// How a matrix is stored. Every recipe ends with a rule for all names.
   func rule(for tensor: String) -> Rule {
     let name = Array(tensor.utf8)
-    return rules.first { Recipe.matches(Array($0.pattern.utf8)[...], name[...]) }!
+    return rules.first { Recipe.matches(Array($0.pattern.utf8), name) }!
   }
 
-  private static func matches(_ pattern: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>) -> Bool {
-    guard let first = pattern.first else { return name.isEmpty }
-    if first == UInt8(ascii: "*") {
-      let rest = pattern.dropFirst()
-      return (name.startIndex...name.endIndex).contains { matches(rest, name[$0...]) }
+  /// Whether `*`, in a pattern, can stand for texts that make it the name.
+  ///
+  /// A star takes as little as it may; where the rest does not fit, the last star takes more, which is all that can help.
+  /// - Complexity: O(pattern x name).
+  private static func matches(_ pattern: [UInt8], _ name: [UInt8]) -> Bool {
+    let star = UInt8(ascii: "*")
+    var (p, n) = (0, 0)
+    /// The last star, and where what it stands for ends.
+    var last: (star: Int, end: Int)?
+    while n < name.count {
+      if p < pattern.count, pattern[p] == star {
+        last = (p, n)
+        p += 1
+      } else if p < pattern.count, pattern[p] == name[n] {
+        p += 1
+        n += 1
+      } else if let (star, end) = last {
+        last = (star, end + 1)
+        (p, n) = (star + 1, end + 1)
+      } else {
+        return false
+      }
     }
-    return name.first == first && matches(pattern.dropFirst(), name.dropFirst())
+    return pattern[p...].allSatisfy { $0 == star }
   }
 }

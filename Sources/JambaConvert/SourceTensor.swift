@@ -2,93 +2,66 @@ import JambaSystem
 
 /// Where the numbers of one tensor of the model come from: rows of a tensor of the checkpoint.
 struct SourceTensor: Sendable {
-  enum ElementType: String {
-    case bf16 = "BF16"
-    case f16 = "F16"
-    case f32 = "F32"
+  let checkpoint: any Checkpoint
+  private let tensor: CheckpointTensor
+  /// Of the tensor of the model, for an error.
+  let name: String
+  /// Those of the checkpoint's tensor.
+  private let place: Range<Int>
+  let content: TensorPlace.Content
 
-    var byteCount: Int { self == .f32 ? 4 : 2 }
+  init(_ checkpoint: any Checkpoint, _ tensor: CheckpointTensor, _ place: TensorPlace, name: String) {
+    self.checkpoint = checkpoint
+    self.tensor = tensor
+    self.name = name
+    self.place = place.rows
+    content = place.content
   }
 
-  /// What happens to the numbers on their way.
-  enum Transformation {
-    case none
-    /// `[channels, n]` becomes `[n, channels]`.
-    case transposed
-    /// A = -exp(A_log), transposed.
-    case negatedExponential
+  var rows: Int { place.count }
+  var columns: Int { tensor.columns }
+
+  /// Bytes that some rows take in the checkpoint, on average.
+  func byteCount(ofRows count: Int) -> Int { tensor.byteCount / max(tensor.rowCount, 1) * count }
+  var byteCount: Int { byteCount(ofRows: rows) }
+
+  /// Reads rows as float32, `[rows, columns]`. For several threads at the same time.
+  ///
+  /// - Throws: `notFinite`; as `Checkpoint.read`.
+  func read(_ rows: Range<Int>, into values: UnsafeMutableBufferPointer<Float>) throws(ConversionError) {
+    try unsafe checkpoint.read(placed(rows), of: tensor, into: values)
+    guard unsafe areFinite(UnsafeBufferPointer(values)) else { throw .notFinite(tensor: name) }
   }
 
-  let file: SafetensorsFile
-  let type: ElementType
-  /// Bytes of the first row in the file.
-  let offset: Int
-  let rows: Int
-  let columns: Int
-  let transformation: Transformation
-
-  var rowByteCount: Int { columns * type.byteCount }
-  var byteCount: Int { rows * rowByteCount }
-
-  func range(ofRows range: Range<Int>) -> Range<Int> {
-    offset + range.lowerBound * rowByteCount..<offset + range.upperBound * rowByteCount
-  }
+  func prepare(_ rows: Range<Int>) { checkpoint.prepare(placed(rows), of: tensor) }
+  func release(_ rows: Range<Int>) { checkpoint.release(placed(rows), of: tensor) }
 
   /// Rows as float32, `[rows, columns]`.
-  ///
-  /// - Parameter name: of the tensor of the model, for an error.
-  func values(ofRows rows: Range<Int>, name: String) throws(ConversionError) -> [Float] {
-    let buffer: AlignedBuffer
-    do { buffer = try AlignedBuffer(byteCount: rows.count * rowByteCount) } catch { throw .outOfMemory }
-    try unsafe file.read(range(ofRows: rows), into: buffer.bytes)
+  func values(ofRows rows: Range<Int>) throws(ConversionError) -> [Float] {
     var values = [Float](repeating: 0, count: rows.count * columns)
-    let isFinite = unsafe values.withUnsafeMutableBufferPointer { values in
-      unsafe SourceTensor.convert(type, UnsafeRawPointer(buffer.base!), count: values.count, into: values.baseAddress!)
+    var failure: ConversionError?
+    unsafe values.withUnsafeMutableBufferPointer { values in
+      do throws(ConversionError) { try unsafe read(rows, into: values) } catch { failure = error }
     }
-    guard isFinite else { throw .notFinite(tensor: name) }
+    if let failure { throw failure }
     return values
   }
 
-  /// Turns stored numbers into float32; false when one is not finite.
-  static func convert(
-    _ type: ElementType, _ input: UnsafeRawPointer, count: Int, into output: UnsafeMutablePointer<Float>
-  ) -> Bool {
-    var worst: UInt32 = 0  // the largest exponent field
-    switch type {
-    case .bf16:
-      let halves = unsafe input.assumingMemoryBound(to: UInt16.self)
-      for index in 0..<count {
-        let bits = unsafe UInt32(UInt16(littleEndian: halves[index])) << 16
-        worst = max(worst, bits & 0x7F80_0000)
-        unsafe output[index] = Float(bitPattern: bits)
-      }
-    case .f32:
-      let words = unsafe input.assumingMemoryBound(to: UInt32.self)
-      for index in 0..<count {
-        let bits = unsafe UInt32(littleEndian: words[index])
-        worst = max(worst, bits & 0x7F80_0000)
-        unsafe output[index] = Float(bitPattern: bits)
-      }
-    case .f16:
-      let halves = unsafe input.assumingMemoryBound(to: UInt16.self)
-      for index in 0..<count {
-        let value = unsafe SourceTensor.float(half: UInt16(littleEndian: halves[index]))
-        worst = max(worst, value.bitPattern & 0x7F80_0000)
-        unsafe output[index] = value
+  /// All values as a .jamba file has them.
+  func allValues() throws(ConversionError) -> [Float] {
+    let stored = try values(ofRows: 0..<rows)
+    if content == .same { return stored }
+    var values = stored
+    for row in 0..<rows {
+      for column in 0..<columns {
+        let value = stored[row * columns + column]
+        values[column * rows + row] = content == .transposed ? value : Float(-exponential(Double(value)))
       }
     }
-    return worst < 0x7F80_0000
+    return values
   }
 
-  /// float16 to float32, without the type that some platforms lack.
-  private static func float(half: UInt16) -> Float {
-    let sign = UInt32(half & 0x8000) << 16
-    let exponent = UInt32(half >> 10 & 31)
-    let fraction = UInt32(half & 0x3FF)
-    switch exponent {
-    case 0: return Float(bitPattern: sign | (Float(fraction) * 0x1p-24).bitPattern)
-    case 31: return Float(bitPattern: sign | 0x7F80_0000 | fraction << 13)
-    default: return Float(bitPattern: sign | (exponent + 112) << 23 | fraction << 13)
-    }
+  private func placed(_ rows: Range<Int>) -> Range<Int> {
+    place.lowerBound + rows.lowerBound..<place.lowerBound + rows.upperBound
   }
 }

@@ -69,27 +69,26 @@ package struct SyntheticModel {
     try writer.finish()
   }
 
+  /// Of a matrix.
   private func deviation(_ tensor: TensorSpecification) -> Float {
-    if tensor.name == ModelTensors.embedding { return 0.2 }
     let plain = 1 / Float(tensor.shape[1]).squareRoot()
-    let writesResidual = ["out_proj.weight", "o_proj.weight", "down_proj.weight"].contains { tensor.name.hasSuffix($0) }
-    return writesResidual ? plain / Float(2 * configuration.numHiddenLayers).squareRoot() : plain
+    switch tensor.id.role {
+    case .embedding: return 0.2
+    case .outProjection, .attentionOutProjection, .downProjection:
+      return plain / Float(2 * configuration.numHiddenLayers).squareRoot()
+    default: return plain
+    }
   }
 
   private func vector(_ tensor: TensorSpecification, _ random: inout SplitMix64) -> [UInt8] {
-    let count = tensor.shape.reduce(1, *)
-    var values = [Float](repeating: 0, count: count)
-    for index in 0..<count {
-      if tensor.name.hasSuffix("norm.weight") {
-        values[index] = 1 + 0.1 * random.normal()
-      } else if tensor.name.hasSuffix("mamba.A") {
-        values[index] = -Float(index / tensor.shape[1] + 1)
-      } else if tensor.name.hasSuffix("mamba.D") {
-        values[index] = 1
-      } else if tensor.name.hasSuffix("dt_proj.bias") {
-        values[index] = -4.6 + 1.15 * random.normal()  // softplus of it: 0.001 to 0.1, mostly
-      } else if tensor.name.hasSuffix("conv1d.weight") {
-        values[index] = 0.3 * random.normal()
+    let values = (0..<tensor.shape.reduce(1, *)).map { index -> Float in
+      switch tensor.id.role {
+      case .finalNorm, .inputNorm, .feedForwardNorm, .dtNorm, .bNorm, .cNorm: 1 + 0.1 * random.normal()
+      case .a: -Float(index / tensor.shape[1] + 1)
+      case .d: 1
+      case .dtBias: -4.6 + 1.15 * random.normal()  // softplus of it: 0.001 to 0.1, mostly
+      case .convolution: 0.3 * random.normal()
+      default: 0
       }
     }
     return unsafe values.withUnsafeBytes { unsafe Array($0) }
@@ -99,7 +98,7 @@ package struct SyntheticModel {
   private func matrix(_ tensor: ConversionPlan<Void>.Tensor, _ random: inout SplitMix64) -> [UInt8] {
     let (rows, columns) = (tensor.specification.shape[0], tensor.specification.shape[1])
     let deviation = deviation(tensor.specification)
-    let isRouter = tensor.specification.name.hasSuffix("router.weight")
+    let isRouter = tensor.specification.id.role == .router
     var places = Array(0..<rows)
     places.shuffle(using: &random)
     let stripByteCount = tensor.type.stripByteCount(columns: columns)!

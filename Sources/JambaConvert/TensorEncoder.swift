@@ -7,8 +7,7 @@ import Synchronization
 struct TensorEncoder {
   private let writer: JambaFileWriter
   private let pool: WorkerPool
-  /// A batch as stored, as float32, and encoded.
-  private let stored: AlignedBuffer
+  /// A batch as float32, and encoded.
   private let values: AlignedBuffer
   private let encoded: AlignedBuffer
   private let position: Position
@@ -28,7 +27,6 @@ struct TensorEncoder {
     position = Position()
     do throws(SystemError) {
       // Reserved, not used: pages come into being as a batch touches them.
-      stored = try AlignedBuffer(byteCount: TensorEncoder.limit)
       values = try AlignedBuffer(byteCount: TensorEncoder.limit)
       encoded = try AlignedBuffer(byteCount: TensorEncoder.limit)
     } catch { throw .outOfMemory }
@@ -41,7 +39,9 @@ struct TensorEncoder {
   ) throws(ConversionError) -> (error: Double, power: Double) {
     if tensor.offset == 0 { position.count = 0 }
     try append([UInt8](repeating: 0, count: tensor.offset - position.count))
-    return tensor.type == .vector ? (try encodeVector(tensor, progress), 1) : try encodeMatrix(tensor, moments, progress)
+    guard tensor.type == .vector else { return try encodeMatrix(tensor, moments, progress) }
+    try encodeVector(tensor.source, progress)
+    return (0, 1)
   }
 
   private func append(_ bytes: [UInt8]) throws(ConversionError) {
@@ -60,31 +60,28 @@ struct TensorEncoder {
     let batchRows = max(8, TensorEncoder.batchValueCount / columns / 8 * 8)
     var (error, power) = (0.0, 0.0)
     for first in stride(from: 0, to: source.rows, by: batchRows) {
-      guard progress(first * source.rowByteCount) else { throw .cancelled }
+      guard progress(source.byteCount(ofRows: first)) else { throw .cancelled }
       let rows = first..<min(first + batchRows, source.rows)
-      let byteCount = rows.count * source.rowByteCount
       let stripCount = (rows.count + 7) / 8
-      guard byteCount <= TensorEncoder.limit, rows.count * columns * 4 <= TensorEncoder.limit,
-        stripCount * stripByteCount <= TensorEncoder.limit
-      else { throw .unusable(path: source.file.path, reason: "\(tensor.specification.name) is too wide") }
-      try unsafe source.file.read(
-        source.range(ofRows: rows), into: UnsafeMutableRawBufferPointer(rebasing: stored.bytes[..<byteCount]))
+      guard rows.count * columns * 4 <= TensorEncoder.limit, stripCount * stripByteCount <= TensorEncoder.limit else {
+        throw .unusable(path: source.checkpoint.path, reason: "\(source.name) is too wide")
+      }
       if rows.upperBound < source.rows {
-        source.file.prepare(
-          source.range(ofRows: rows.upperBound..<min(rows.upperBound + batchRows, source.rows)))
+        source.prepare(rows.upperBound..<min(rows.upperBound + batchRows, source.rows))
       }
 
-      let (stored, values, encoded) = (stored, values, encoded)
+      let (values, encoded) = (values, encoded)
       let results = StripResults(stripCount: stripCount)
       pool.forEach(stripCount) { strip in
         let count = min(8, rows.count - 8 * strip)
-        let start = 8 * strip * columns
-        let floats = unsafe values.pointer(to: Float.self) + start
-        if unsafe !SourceTensor.convert(
-          source.type, UnsafeRawPointer(stored.base!) + start * source.type.byteCount, count: count * columns,
-          into: floats)
-        {
-          results.isFinite.store(false, ordering: .relaxed)
+        let floats = unsafe values.pointer(to: Float.self) + 8 * strip * columns
+        let sourceRows = rows.lowerBound + 8 * strip..<rows.lowerBound + 8 * strip + count
+        do throws(ConversionError) {
+          try unsafe source.read(
+            sourceRows, into: UnsafeMutableBufferPointer(start: floats, count: count * columns))
+        } catch {
+          results.fail(error)
+          return
         }
         let sum = unsafe withUnsafeTemporaryAllocation(of: Double.self, capacity: 2) { sum in
           unsafe sum.initialize(repeating: 0)
@@ -102,7 +99,8 @@ struct TensorEncoder {
           $0[2 * strip + 1] = sum.1
         }
       }
-      guard results.isFinite.load(ordering: .relaxed) else { throw .notFinite(tensor: tensor.specification.name) }
+      if let failure = results.failure { throw failure }
+      source.release(rows)
       // Added in order, so that the sums do not depend on the threads.
       let all = results.sums.withLock { $0 }
       for strip in 0..<stripCount {
@@ -118,45 +116,23 @@ struct TensorEncoder {
     return (error, power)
   }
 
-  private func encodeVector(_ tensor: ConversionPlan<SourceTensor>.Tensor, _ progress: (Int) -> Bool) throws(ConversionError) -> Double {
+  private func encodeVector(
+    _ source: SourceTensor, _ progress: (Int) -> Bool
+  ) throws(ConversionError) {
     guard progress(0) else { throw .cancelled }
-    try append(TensorEncoder.vectorBytes(tensor.source, name: tensor.specification.name))
-    return 0
-  }
-
-  /// A tensor that stays float32, transformed as the file wants it.
-  static func vectorBytes(_ source: SourceTensor, name: String) throws(ConversionError) -> [UInt8] {
-    var values = try source.values(ofRows: 0..<source.rows, name: name)
-    if source.transformation != .none {
-      let stored = values
-      for row in 0..<source.rows {
-        for column in 0..<source.columns {
-          let value = stored[row * source.columns + column]
-          values[column * source.rows + row] =
-            source.transformation == .transposed ? value : Float(-exponential(Double(value)))
-        }
-      }
-    }
-    return unsafe values.withUnsafeBytes { unsafe Array($0) }
+    let values = try source.allValues()
+    try append(unsafe values.withUnsafeBytes { unsafe Array($0) })
+    source.release(0..<source.rows)
   }
 }
 
-/// What the threads hand back from a batch: the sums of each strip, and whether all values are finite.
+/// What the threads hand back from a batch: the sums of each strip, and why one could not be encoded.
 private final class StripResults: Sendable {
   let sums: Mutex<[Double]>
-  let isFinite = Atomic<Bool>(true)
+  private let firstFailure = Mutex<ConversionError?>(nil)
 
   init(stripCount: Int) { sums = Mutex([Double](repeating: 0, count: 2 * stripCount)) }
-}
 
-extension StorageType {
-  var kernelType: jk_type {
-    switch self {
-    case .int4: JK_NL4
-    case .int6: JK_I6
-    case .int8: JK_I8
-    case .bf16: JK_BF16
-    case .f32, .vector, .document: JK_F32
-    }
-  }
+  func fail(_ error: ConversionError) { firstFailure.withLock { $0 = $0 ?? error } }
+  var failure: ConversionError? { firstFailure.withLock { $0 } }
 }

@@ -28,6 +28,14 @@ public struct VerificationReport: Sendable {
 public func verify(
   _ path: String, against checkpointPath: String?, threads: Int, progress: (_ done: Int, _ total: Int) -> Bool
 ) throws(ConversionError) -> VerificationReport {
+  let checkpoint = try checkpointPath.map { (path) throws(ConversionError) in try openCheckpoint(path) }
+  return try verify(path, with: checkpoint, threads: threads, progress: progress)
+}
+
+/// As `verify(_:against:)`, for a checkpoint that is open.
+package func verify(
+  _ path: String, with checkpoint: (any Checkpoint)?, threads: Int, progress: (_ done: Int, _ total: Int) -> Bool
+) throws(ConversionError) -> VerificationReport {
   let file: JambaFile
   do { file = try JambaFile(path: path) } catch { throw .format(error) }
   let pool = try WorkerPool(threads: threads)
@@ -35,39 +43,31 @@ public func verify(
   let specifications = ModelTensors(configuration).all
   try checkTensors(file, specifications)
 
-  let total = file.directory.segments.reduce(0) { $0 + $1.byteCount } * (checkpointPath == nil ? 1 : 2)
+  let total = file.directory.segments.reduce(0) { $0 + $1.byteCount } * (checkpoint == nil ? 1 : 2)
   var done = 0
   for segment in file.directory.segments {
     guard progress(done, total) else { throw .cancelled }
     try checkBlocks(of: segment, file, pool)
     done += segment.byteCount
   }
-  guard let checkpointPath else {
+  guard let checkpoint else {
     return VerificationReport(
       blockCount: file.directory.blocks.count, tensorCount: specifications.count, tensors: [])
   }
 
-  let checkpoint = try Checkpoint(path: checkpointPath)
   guard checkpoint.configuration == configuration else {
-    throw .unusable(path: path, reason: "its configuration is not that of \(checkpointPath)")
+    throw .unusable(path: path, reason: "its configuration is not that of \(checkpoint.path)")
   }
   let sources = try SourceTensors(checkpoint)
   var tensors: [VerificationReport.Tensor] = []
   for specification in specifications {
     guard progress(done, total) else { throw .cancelled }
     let entry = file.entry(named: specification.name)!
-    let error = try relativeError(entry, file, sources.sources[specification.name]!, pool)
-    // Far beyond what any sound conversion shows, far below what a mixed-up tensor would.
-    let bound: Double =
-      switch entry.type {
-      case .int4: 0.5
-      case .int6: 0.1
-      case .int8: 0.05
-      case .bf16: 0.005
-      case .f32, .vector, .document: 0
-      }
-    guard error <= bound else {
-      throw .unusable(path: path, reason: "\(specification.name) is not that of \(checkpointPath), its relative error is \(error)")
+    let error = try relativeError(entry, file, sources[specification.id])
+    guard error <= entry.type.largestRelativeError else {
+      throw .unusable(
+        path: path,
+        reason: "\(specification.name) is not that of \(checkpoint.path), its relative error is \(error)")
     }
     tensors.append(.init(name: specification.name, type: entry.type, relativeError: error))
     done += entry.byteCount
@@ -77,56 +77,10 @@ public func verify(
     tensors: tensors.sorted { $0.relativeError > $1.relativeError })
 }
 
-/// Copies a .jamba file with nothing packed, for a fast disk.
-public func unpack(
-  _ path: String, to output: String, threads: Int, progress: (_ done: Int, _ total: Int) -> Bool
-) throws(ConversionError) {
-  let pool = try WorkerPool(threads: threads)
-  var isCancelled = false
-  do throws(FormatError) {
-    let file = try JambaFile(path: path)
-    let writer = try JambaFileWriter(path: output, parallel: { pool.forEach($0, $1) })
-    let total = file.directory.segments.reduce(0) { $0 + $1.byteCount }
-    var done = 0
-    let reader = try BlockReader(file)
-    var buffer = [UInt8](repeating: 0, count: Block.byteCount)
-    for (index, segment) in file.directory.segments.enumerated() {
-      writer.beginSegment(byteCount: segment.byteCount, packing: .raw)
-      for block in segment.blocks {
-        isCancelled = isCancelled || !progress(done, total)
-        if isCancelled { break }
-        let count = file.decodedRange(ofBlock: block, in: segment).count
-        var failure: FormatError?
-        unsafe buffer.withUnsafeMutableBytes { bytes in
-          let part = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<count])
-          do throws(FormatError) {
-            try unsafe reader.read(block..<block + 1, of: segment, into: part)
-            try unsafe writer.append(UnsafeRawBufferPointer(part))
-          } catch { failure = error }
-        }
-        if let failure { throw failure }
-        done += count
-      }
-      if isCancelled { break }
-      try writer.endSegment(
-        entries: file.directory.entries.filter { $0.segment == index }.map { ($0.name, $0.type, $0.shape, $0.offset) })
-    }
-    if !isCancelled { try writer.finish() }
-  } catch { throw .format(error) }
-  if isCancelled { throw .cancelled }
-}
-
 private func configuration(of file: JambaFile) throws(ConversionError) -> ModelConfiguration {
-  let config: JSON?
-  let generation: JSON?
-  do {
-    config = try file.json(DocumentName.configuration)
-    generation = try file.json(DocumentName.generationConfiguration)
-  } catch { throw .format(error) }
-  guard let config else { throw .format(.invalidModel(path: file.path, reason: "config.json is missing")) }
-  do { return try ModelConfiguration(config, generation: generation) } catch {
-    throw .configuration(path: file.path, error)
-  }
+  let configuration: Result<ModelConfiguration, ConfigurationError>
+  do { configuration = try file.configuration() } catch { throw .format(error) }
+  do { return try configuration.get() } catch { throw .configuration(path: file.path, error) }
 }
 
 private func checkTensors(_ file: JambaFile, _ specifications: [TensorSpecification]) throws(ConversionError) {
@@ -173,42 +127,39 @@ private final class Failure: Sendable {
   var first: FormatError? { error.withLock { $0 } }
 }
 
-/// ‖stored - source‖ / ‖source‖ over all values of a tensor.
+/// ‖stored - source‖ / ‖source‖ over all values of a tensor, in the memory of some rows.
 private func relativeError(
-  _ entry: Entry, _ file: JambaFile, _ source: SourceTensor, _ pool: WorkerPool
+  _ entry: Entry, _ file: JambaFile, _ source: SourceTensor
 ) throws(ConversionError) -> Double {
-  let stored: [UInt8]
-  do { stored = try file.contents(of: entry) } catch { throw .format(error) }
-  if entry.type == .vector {
-    return try TensorEncoder.vectorBytes(source, name: entry.name) == stored ? 0 : .infinity
+  func stored(_ range: Range<Int>) throws(ConversionError) -> [UInt8] {
+    do { return try file.contents(of: entry, range) } catch { throw .format(error) }
+  }
+  guard entry.type.isMatrix else {
+    let values = try source.allValues()
+    let bytes = try stored(0..<entry.byteCount)
+    return unsafe values.withUnsafeBytes { unsafe $0.elementsEqual(bytes) } ? 0 : .infinity
   }
   let columns = source.columns
-  let batch = max(1, (1 << 20) / columns)
-  let input: AlignedBuffer
-  do { input = try AlignedBuffer(byteCount: batch * source.rowByteCount) } catch { throw .outOfMemory }
-  var expected = [Float](repeating: 0, count: columns)
+  let stripByteCount = entry.type.stripByteCount(columns: columns)!
+  let batch = max(8, (1 << 21) / columns / 8 * 8)
   var found = [Float](repeating: 0, count: columns)
   var (error, power) = (0.0, 0.0)
   for first in stride(from: 0, to: source.rows, by: batch) {
     let rows = first..<min(first + batch, source.rows)
-    try unsafe source.file.read(
-      source.range(ofRows: rows),
-      into: UnsafeMutableRawBufferPointer(rebasing: input.bytes[..<(rows.count * source.rowByteCount)]))
-    for row in rows {
-      unsafe expected.withUnsafeMutableBufferPointer { expected in
-        _ = unsafe SourceTensor.convert(
-          source.type, UnsafeRawPointer(input.base!) + (row - first) * source.rowByteCount, count: columns,
-          into: expected.baseAddress!)
-      }
-      unsafe stored.withUnsafeBytes { strips in
+    let strips = try stored(first / 8 * stripByteCount..<(rows.upperBound + 7) / 8 * stripByteCount)
+    let expected = try source.values(ofRows: rows)
+    source.release(rows)
+    for row in 0..<rows.count {
+      unsafe strips.withUnsafeBytes { strips in
         var matrix = unsafe jk_matrix(
-          strips: strips.baseAddress, type: entry.type.kernelType, rows: UInt32(source.rows), columns: UInt32(columns))
+          strips: strips.baseAddress, type: entry.type.kernelType, rows: UInt32(rows.count), columns: UInt32(columns))
         unsafe found.withUnsafeMutableBufferPointer { unsafe jk_decode_row(&matrix, row, $0.baseAddress) }
       }
       for column in 0..<columns {
-        let difference = Double(found[column]) - Double(expected[column])
+        let value = Double(expected[row * columns + column])
+        let difference = Double(found[column]) - value
         error += difference * difference
-        power += Double(expected[column]) * Double(expected[column])
+        power += value * value
       }
     }
   }

@@ -2,27 +2,53 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// The page at `/`, in the program itself. Its script runs because it bears a number that is another one with every
-/// response; whatever else gets into the page does not run.
+/// The page at `/`, in the program itself and in one piece: the style sheet and the scripts stand where page.html names them,
+/// scripts behind one another as one. The script runs because it bears a number that is another one with every response;
+/// whatever else gets into the page does not run.
 struct Page: Sendable {
   /// The page, cut where the number goes.
   private let parts: [ByteBuffer]
 
   init() {
-    let text = String(decoding: PackageResources.index_html, as: UTF8.self)
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-    var parts: [String] = [""]
-    for line in lines {
-      let content = line.drop { $0 == " " }
-      if content.hasPrefix("<script>") {
+    var parts = [""]
+    var isInScript = false
+    for line in Self.text(of: "page.html").split(separator: "\n", omittingEmptySubsequences: false) {
+      let script = Self.name(in: line, between: "<script src=\"", and: "\"></script>")
+      if script == nil, isInScript { parts[parts.count - 1] += "</script>\n" }
+      if script != nil, !isInScript {
         parts[parts.count - 1] += "<script nonce=\""
-        parts.append("\">" + content.dropFirst("<script>".count) + "\n")
+        parts.append("\">\n")
+      }
+      isInScript = script != nil
+      if let script {
+        parts[parts.count - 1] += Self.text(of: script)
+      } else if let style = Self.name(in: line, between: "<link rel=\"stylesheet\" href=\"", and: "\">") {
+        parts[parts.count - 1] += "<style>\n\(Self.text(of: style))</style>\n"
       } else {
         parts[parts.count - 1] += line + "\n"
       }
     }
     self.parts = parts.map { ByteBuffer(string: $0) }
   }
+
+  private static func name(in line: Substring, between prefix: String, and suffix: String) -> String? {
+    guard line.hasPrefix(prefix), line.hasSuffix(suffix) else { return nil }
+    return String(line.dropFirst(prefix.count).dropLast(suffix.count))
+  }
+
+  private static func text(of name: String) -> String {
+    guard let bytes = files[name] else { preconditionFailure("page.html names \(name), which is not embedded.") }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  private static let files = [
+    "page.html": PackageResources.page_html, "style.css": PackageResources.style_css,
+    "elements.js": PackageResources.elements_js, "storage.js": PackageResources.storage_js,
+    "markdown.js": PackageResources.markdown_js, "server.js": PackageResources.server_js,
+    "answers.js": PackageResources.answers_js, "messages.js": PackageResources.messages_js,
+    "conversations.js": PackageResources.conversations_js, "settings.js": PackageResources.settings_js,
+    "events.js": PackageResources.events_js,
+  ]
 
   func response() -> Response {
     let nonce = ReplyHead.randomText()

@@ -3,7 +3,7 @@ import JambaGrammar
 import JambaSystem
 import Testing
 
-/// JSON schemas: texts that fit, texts that do not, and keywords that are refused. tools/check_schemas.py compares a
+/// JSON schemas: texts that fit, texts that do not, and keywords that are refused. tools/check/schemas compares a
 /// thousand random schemas with Python's jsonschema.
 @Suite struct SchemaTests {
   @Test(

@@ -10,10 +10,15 @@ import Testing
     private let master: Int32
     private(set) var screen = ""
 
-    init(_ arguments: [String], environment: [String: String]) throws {
+    /// - Parameter columns: of the terminal; nil for one that does not say.
+    init(_ arguments: [String], environment: [String: String], columns: UInt16? = nil) throws {
       var (master, slave): (Int32, Int32) = (-1, -1)
       guard openpty(&master, &slave, nil, nil, nil) == 0 else { throw POSIXError(.ENOTTY) }
       self.master = master
+      if let columns {
+        var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+        _ = ioctl(slave, UInt(TIOCSWINSZ), &size)
+      }
       let handle = FileHandle(fileDescriptor: slave, closeOnDealloc: true)
       process.executableURL = URL(fileURLWithPath: Program.path)
       process.arguments = arguments
@@ -115,5 +120,25 @@ import Testing
     session.type("/quit\r")
     session.process.waitUntilExit()
     #expect(session.process.terminationStatus == 0)
+  }
+
+  /// The terminal's edge cuts no word: lines end between words, and a longer one is left whole.
+  @Test func breaksLinesBetweenWords() throws {
+    let folder = try TemporaryFolder()
+    let model = folder.file("demo.jamba")
+    #expect(try Program.run(["convert", Fixtures.checkpoint("demo"), model], in: folder).status == 0)
+    let grammar = folder.file("words.gbnf")
+    let words = "alpha beta gamma delta incomprehensibilities epsilon 日本語 zeta"
+    try write(Array("root ::= \"\(words)\"".utf8), to: grammar)
+    let session = try TerminalSession(
+      ["chat", model, "--grammar", grammar], environment: ["JAMBA_HISTORY": "", "TERM": "dumb"], columns: 16)
+    _ = session.wait(for: "> ")
+    session.type("Go on\r")
+    let answer = session.wait(for: "zeta")
+    #expect(
+      answer.replacing("\r", with: "").contains(
+        "alpha beta gamma\ndelta\nincomprehensibilities\nepsilon 日本語\nzeta"), "\(answer)")
+    session.type("/quit\r")
+    session.process.waitUntilExit()
   }
 }

@@ -51,6 +51,18 @@ import Testing
     }
   }
 
+  /// A plan is arithmetic: it takes none of the memory that it plans.
+  @Test func plansMoreThanItMayHave() throws {
+    let path = folder.file("wide.jamba")
+    try SyntheticModels.write(to: path, hidden: 32, intermediate: 65536, experts: 1)
+    let outcome = try Program.run(
+      ["plan", path, "--chunk", "8192", "--memory", "64GiB", "--json"],
+      wrapper: ["/bin/sh", "-c", "ulimit -v 3000000; exec \"$0\" \"$@\""], in: folder)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    // 8,192 rows of two matrices' outputs alone.
+    #expect(try JSON.parse(outcome.output)["total_bytes"]?.integer ?? 0 > 4 << 30, "\(outcome.output)")
+  }
+
   /// Without an option the group's limit is obeyed, also where it is too small.
   @Test(.enabled(if: LimitedGroup.isPermitted, "control groups cannot be made here"))
   func tooSmallAGroupIsAnError() throws {

@@ -65,6 +65,24 @@ import Testing
     #expect(try #require(error).description.contains("x_proj"))
   }
 
+  /// Stars of which each could end anywhere: trying all of that would take years.
+  @Test(.timeLimit(.minutes(1))) func patternsOfManyStars() throws {
+    let stars = String(repeating: "*", count: 20) + "x"
+    let error = #expect(throws: ConversionError.self) {
+      try convert(
+        Fixtures.checkpoint("moe"), "m.jamba",
+        recipe: .small.preceded(by: [Recipe.Rule(pattern: stars, type: .bf16)]))
+    }
+    #expect(try #require(error).description.contains(stars))
+    // What a star stands for may have to grow past the first place where the rest fits.
+    let path = try convert(
+      Fixtures.checkpoint("moe"), "m.jamba",
+      recipe: .small.preceded(by: [Recipe.Rule(pattern: "*.0.*proj.*t", type: .bf16)]))
+    for entry in try JambaFile(path: path).directory.entries where entry.name.contains("layers.0.") && entry.type.isMatrix {
+      #expect(entry.type == .bf16, "\(entry.name)")
+    }
+  }
+
   @Test func recipesSpendBitsWhereTheyGainMost() throws {
     var types: [String: [String: StorageType]] = [:]
     for recipe in [Recipe.small, .balanced] {
@@ -87,7 +105,7 @@ import Testing
   /// Most of a large model's weights are not worth more than 4 bits.
   @Test(arguments: [Recipe.small, .balanced])
   func largeModelsStayNearFourBits(recipe: Recipe) throws {
-    let text = try bytes(of: Fixtures.repository + "/tools/make-model/mini.json")
+    let text = try bytes(of: Fixtures.repository + "/tools/measure/make-model/mini.json")
     let model = try SyntheticModel(configurationText: text, recipe: recipe)
     let weightCount = try ModelTensors(ModelConfiguration(JSON.parse(text))).all.reduce(0) { $0 + $1.shape.reduce(1, *) }
     let bits = 8 * Double(model.byteCount) / Double(weightCount)

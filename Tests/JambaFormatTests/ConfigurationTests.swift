@@ -29,13 +29,16 @@ import Testing
     #expect(try ConfigurationTests.configuration(#""mamba_dt_rank": "auto", "n_ctx": 4096"#).maxPositionEmbeddings == 4096)
     #expect(try ConfigurationTests.configuration(#""num_local_experts": 4"#).numExperts == 4)
     #expect(try ConfigurationTests.configuration(#""head_dim": 32"#).headDim == 32)
+    // Two names of x * sigmoid(x).
+    _ = try ConfigurationTests.configuration(#""hidden_act": "swish""#)
   }
 
   @Test(arguments: [
     #""model_type": "llama""#, #""vocab_size": 0"#, #""hidden_size": -1"#, #""num_hidden_layers": 1e9"#,
     #""mamba_d_state": "big""#, #""attn_layer_offset": 9"#, #""num_key_value_heads": 3"#, #""num_experts_per_tok": 99"#,
-    #""hidden_act": "gelu""#, #""rms_norm_eps": -1"#, #""mamba_conv_bias": 3"#, #""quantization_config": {"bits": 4}"#,
-    #""num_attention_heads": 0"#, #""mamba_d_conv": 100"#,
+    #""hidden_act": "gelu""#, #""hidden_act": 3"#, #""rms_norm_eps": -1"#, #""rms_norm_eps": "small""#,
+    #""rms_norm_eps": 1e-60"#, #""mamba_conv_bias": 3"#, #""num_attention_heads": 0"#, #""mamba_d_conv": 100"#,
+    #""model_type": 7"#, #""num_experts": 1024, "num_hidden_layers": 4096"#,
   ])
   func absurdValuesAreNamed(extra: String) throws {
     // Replaces the key where the minimal configuration has it.

@@ -2,7 +2,7 @@ import Foundation
 import JambaSystem
 import JambaTemplate
 
-/// The files the tests compare with: written by tools/make_template_fixtures.py, from the reference implementation.
+/// The files the tests compare with: written by tools/fixtures/templates, from the reference implementation.
 enum Fixtures {
   static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
 

@@ -82,7 +82,7 @@ import Testing
         walkers[index].demand = state.demand(units, layer: layer)
         walkers[index].waiting = units
         let next = (layer + 1) % CacheStateTests.layerCount
-        state.suggest(
+        state.prefetch(
           (0..<3).map { _ in next * CacheStateTests.expertCount + Int.random(in: 0..<CacheStateTests.expertCount, using: &random) },
           pool: 0)
         walkers[index].layer = next
@@ -112,26 +112,26 @@ import Testing
     #expect(statistics.bytesRead <= units + CacheStateTests.layerCount)
   }
 
-  /// What is demanded is read before what is suggested, and a suggestion never takes the place of a unit that is used
+  /// What is demanded is read before what is prefetched, and a prefetch never takes the place of a unit that is used
   /// sooner.
   @Test func demandsComeFirst() {
     var state = state(expertSlots: 2, layerSlots: 1, pieces: 1)
-    state.suggest([8], pool: 0)
+    state.prefetch([8], pool: 0)
     _ = state.demand([3], layer: 0)
     #expect(state.nextJob()?.unit == 3)
-    #expect(state.nextJob() == nil, "the demand has replaced the suggestion of its pool")
-    state.suggest([8], pool: 0)
+    #expect(state.nextJob() == nil, "the demand has replaced the prefetches of its pool")
+    state.prefetch([8], pool: 0)
     let ahead = state.nextJob()
     #expect(ahead?.unit == 8)
     // Both slots are taken: by a demanded unit, and by one of the next layer. A unit of a later layer gets none.
-    state.suggest([16], pool: 0)
+    state.prefetch([16], pool: 0)
     #expect(state.nextJob() == nil)
   }
 
   /// A read-ahead of the layer that has come, but of units that it did not choose, is given up.
   @Test func wrongGuessesAreGivenUp() throws {
     var state = state(expertSlots: 2, layerSlots: 1, pieces: 4)
-    state.suggest([8, 9], pool: 0)
+    state.prefetch([8, 9], pool: 0)
     let job = state.nextJob()
     let first = try #require(job)
     #expect(first.unit == 8)
@@ -143,10 +143,10 @@ import Testing
     #expect(state.lease(8, of: 0) == nil)
   }
 
-  /// Suggestions that are there stay, and reading comes to an end, though there are more of them than slots.
-  @Test func suggestionsDoNotDriveEachOtherOut() throws {
+  /// Prefetched units that are there stay, and reading comes to an end, though there are more of them than slots.
+  @Test func prefetchesDoNotEvictEachOther() throws {
     var state = state(expertSlots: 4, layerSlots: 1, pieces: 1)
-    state.suggest([8, 9, 10, 11, 12, 13], pool: 0)
+    state.prefetch([8, 9, 10, 11, 12, 13], pool: 0)
     for _ in 0..<4 {
       let job = state.nextJob()
       _ = state.finish(try #require(job), byteCount: 1, failure: nil)

@@ -1,5 +1,6 @@
 import Jamba
 import JambaConvert
+import JambaEvaluation
 import JambaFormat
 import JambaSystem
 import TestSupport
@@ -79,7 +80,9 @@ import Testing
     let model = try model(name)
     let prompt = expected.integers("input_ids")
     let width = model.configuration.hiddenSize
-    let states = try model.makeSession(options: SessionOptions(chunk: prompt.count)).hiddenStates(prompt)
+    let trace = LayerTrace(layerCount: model.configuration.numHiddenLayers)
+    try model.makeSession().observe(prompt, by: trace)
+    let states = trace.states
     let reference = expected.floats("hidden_states")
     #expect(states.count == model.configuration.numHiddenLayers + 1)
     // The reference's last state is normalized.

@@ -16,7 +16,7 @@ import re
 import threading
 import time
 
-PAGE = pathlib.Path(__file__).resolve().parents[2] / "Sources/JambaServer/Page/index.html"
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "Sources/JambaServer/Page"
 
 MARKDOWN = """# A heading
 
@@ -82,6 +82,17 @@ MODEL = {
 }
 
 
+def whole_page():
+    """page.html with the style sheet and the scripts where it names them, as `jamba serve` joins them."""
+    def inline(tag, names):
+        return f"<{tag}>\n" + "".join((PAGE / name).read_text(encoding="utf-8") for name in names) + f"</{tag}>\n"
+
+    page = (PAGE / "page.html").read_text(encoding="utf-8")
+    page = re.sub(r'<link rel="stylesheet" href="([^"]*)">\n', lambda found: inline("style", [found[1]]), page)
+    scripts = re.compile(r'<script src="([^"]*)"></script>\n')
+    return re.sub(rf"(?:{scripts.pattern})+", lambda found: inline("script", scripts.findall(found[0])), page).encode()
+
+
 def policy(page):
     """The content security policy of the page: its one script and its one style sheet, by their hashes."""
     def digest(tag):
@@ -120,7 +131,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path == "/":
-            page = PAGE.read_bytes()
+            page = whole_page()
             self.reply(200, page, "text/html; charset=utf-8", Content_Security_Policy=policy(page),
                        X_Content_Type_Options="nosniff", Referrer_Policy="no-referrer")
         elif self.path == "/health":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests the chat page in headless Chromium.
 
-    Tests/Page/run                                        # installs what is needed, then runs this with all that is given
+    Tests/Page/run [ARGUMENTS]                            # installs what is needed, then runs this with what is given
     Tests/Page/test_page.py                               # against the server with scripted answers (mock_server.py)
     Tests/Page/test_page.py --url http://127.0.0.1:8080   # against `jamba serve`; what needs scripted answers is skipped
     Tests/Page/test_page.py --screenshots FOLDER          # keeps a picture of each state that is tested

@@ -1,7 +1,8 @@
 import Foundation
+import JambaFormat
 import JambaSystem
 
-/// A safetensors file in memory, read and written by a second, simple implementation.
+/// A safetensors file in memory, read by a second, simple implementation.
 package struct TensorFile {
   package struct Tensor: Equatable {
     package var type: String
@@ -32,18 +33,16 @@ package struct TensorFile {
   }
 
   package func save(to path: String) throws {
-    var header: JSONObject = [:]
+    var header = SafetensorsHeader()
     var content: [UInt8] = []
     for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
-      header[name] = .object([
-        "dtype": .string(tensor.type), "shape": .array(tensor.shape.map { .integer($0) }),
-        "data_offsets": .array([.integer(content.count), .integer(content.count + tensor.bytes.count)]),
-      ])
+      header.add(name, type: tensor.type, shape: tensor.shape)
       content += tensor.bytes
     }
-    try TensorFile.save(header: JSON.object(header).text(), content: content, to: path)
+    try write(header.encoded + content, to: path)
   }
 
+  /// A file whose header may be a lie.
   package static func save(header: String, content: [UInt8], to path: String) throws {
     let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
     try write(length + Array(header.utf8) + content, to: path)

@@ -3,6 +3,8 @@
 #ifndef CLINEEDITOR_H
 #define CLINEEDITOR_H
 
+#include <stdint.h>
+
 typedef struct line_editor line_editor;
 
 enum { line_editor_line = 0, line_editor_end = 1, line_editor_interrupted = 2 };
@@ -24,5 +26,8 @@ void line_editor_remember(line_editor *editor, const char *line);
 /// Reads or writes the history; -1 if the file cannot be. A file that is written can be read by its owner alone.
 int line_editor_load_history(line_editor *editor, const char *path);
 int line_editor_save_history(line_editor *editor, const char *path);
+
+/// Columns that a character takes at a terminal: 0, 1 or 2.
+int line_editor_columns(uint32_t character);
 
 #endif

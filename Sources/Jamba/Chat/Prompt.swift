@@ -15,34 +15,11 @@ package struct Prompt {
   }
 }
 
-extension JambaModel {
-  /// Whether the chat template knows thoughts.
-  package var thinksAloud: Bool { chatFormat.thinks }
-
-  /// Whether the chat template shows a way of calling tools that is known.
-  package var callsTools: Bool { chatFormat.toolStyle != nil }
-
-  /// Whether sessions see a window of the text, unless they are told otherwise: then a text has no end.
-  package var hasWindow: Bool { preferredLayout.window != nil }
-
+extension ModelText {
   /// The conversation as the model's chat template prints it. Without a template the messages' texts follow one another.
-  public func render(
-    _ messages: [ChatMessage], options: ChatOptions = ChatOptions(), addGenerationPrompt: Bool = true
-  ) throws(JambaError) -> String {
-    try prompt(messages, options, addGenerationPrompt: addGenerationPrompt).text.text
-  }
-
-  /// The tokens of a rendered conversation, in which names of control tokens in messages stay text.
   ///
-  /// - Throws: `missing` without a tokenizer, `template`.
-  public func promptTokens(
-    _ messages: [ChatMessage], options: ChatOptions = ChatOptions(), addGenerationPrompt: Bool = true
-  ) throws(JambaError) -> [Int32] {
-    let prompt = try prompt(messages, options, addGenerationPrompt: addGenerationPrompt)
-    return TokenizedPrompt(prompt, options, try requireTokenizer()).tokens
-  }
-
-  package func prompt(
+  /// - Throws: `template`, `invalidOption`.
+  func prompt(
     _ messages: [ChatMessage], _ options: ChatOptions, addGenerationPrompt: Bool = true
   ) throws(JambaError) -> Prompt {
     let untrusted: [JSON] = messages.map { json($0) } + options.tools + options.documents
@@ -54,7 +31,7 @@ extension JambaModel {
     }
     func marked(_ value: JSON, except names: [String] = []) -> JSON { marker?.marked(value, except: names) ?? value }
 
-    guard let template = options.tools.isEmpty ? chatTemplate : toolTemplate ?? chatTemplate else {
+    guard let chosen = options.tools.isEmpty ? template : toolTemplate ?? template else {
       let text = messages.map { marker?.marked($0.content) ?? $0.content }.joined(separator: "\n")
       let start = configuration.bosTokenID.flatMap { tokenizer?.piece(of: Int32($0)) } ?? ""
       return Prompt(
@@ -62,14 +39,14 @@ extension JambaModel {
     }
     if options.toolUse != .free {
       guard !options.tools.isEmpty else { throw .invalidOption("calls are to fit the tools, but there are no tools") }
-      guard chatFormat.toolStyle != nil else {
+      guard format.toolStyle != nil else {
         throw .invalidOption(
           "calls are to fit the tools, but the chat template shows no way of calling them that is known")
       }
     }
     var context = options.variables
     context["messages"] = .array(
-      messages.map { marked(json($0), except: $0.role == "assistant" ? chatFormat.markerNames : []) })
+      messages.map { marked(json($0), except: $0.role == "assistant" ? format.markerNames : []) })
     if !options.tools.isEmpty { context["tools"] = marked(.array(options.tools)) }
     if !options.documents.isEmpty { context["documents"] = marked(.array(options.documents)) }
     context["add_generation_prompt"] = .bool(addGenerationPrompt)
@@ -77,12 +54,12 @@ extension JambaModel {
       if let id, let piece = tokenizer?.piece(of: Int32(id)) { context[name] = .string(piece) }
     }
     let text: String
-    do { text = try template.render(context) } catch { throw .template(error) }
+    do { text = try chosen.render(context) } catch { throw .template(error) }
     var parsing = AnswerParser.Style()
-    parsing.thinks = chatFormat.thinks
-    parsing.beginsThinking = chatFormat.thinks && addGenerationPrompt && Prompt.endsThinking(text)
-    parsing.tools = options.tools.isEmpty ? nil : chatFormat.toolStyle
-    parsing.markers = chatFormat.markerNames
+    parsing.thinks = format.thinks
+    parsing.beginsThinking = format.thinks && addGenerationPrompt && Prompt.endsThinking(text)
+    parsing.tools = options.tools.isEmpty ? nil : format.toolStyle
+    parsing.markers = format.markerNames
     return Prompt(text: MarkedText(marked: text, mark: marker?.mark), marker: marker, parsing: parsing)
   }
 
@@ -91,7 +68,7 @@ extension JambaModel {
     var content = message.content
     var object: JSONObject = ["role": .string(message.role)]
     if let reasoning = message.reasoning {
-      if chatFormat.hasReasoningField {
+      if format.hasReasoningField {
         object["reasoning_content"] = .string(reasoning)
       } else {
         content = "\(ChatFormat.thinkOpening)\n\(reasoning)\n\(ChatFormat.thinkClosing)\n\n\(content)"

@@ -1,18 +1,14 @@
 import CKernels
 import JambaSystem
 
-/// The kernels as the layers call them: one verb an operation, views instead of pointers.
+/// The kernels as the layers call them: one verb an operation, views instead of pointers, extents checked.
 ///
-/// Invariant: every view given to a verb covers at least `count` rows of its width, which the workspace guarantees by
-/// construction; the pool and the kernel table live as long as the engine. Sendable: the pool serialises its callers and
-/// the table is constant.
+/// Invariant: the pool and the kernel table live as long as the engine. Sendable: the pool serialises its callers and the
+/// table is constant.
 @safe
 final class Engine: @unchecked Sendable {
   private let pool: OpaquePointer
   private let engine: jk_engine
-  /// The engine that owns the pool, where it is not this one.
-  private let owner: Engine?
-  private let observe: ((Product) -> Void)?
   let threadCount: Int
   /// Such as "avx2".
   let instructionSetName: String
@@ -26,24 +22,9 @@ final class Engine: @unchecked Sendable {
     unsafe engine = jk_engine(pool: pool, kernels: kernels)
     threadCount = threads
     instructionSetName = unsafe String(cString: jk_instruction_set_name(set))
-    owner = nil
-    observe = nil
   }
 
-  /// The same engine with `observe` called after every product. For one thread, as the closure may be for one.
-  init(_ owner: Engine, observe: @escaping (Product) -> Void) {
-    unsafe pool = owner.pool
-    unsafe engine = owner.engine
-    self.owner = owner
-    self.observe = observe
-    threadCount = owner.threadCount
-    instructionSetName = owner.instructionSetName
-  }
-
-  /// The engine without anybody who watches.
-  var unobserved: Engine { owner ?? self }
-
-  deinit { if owner == nil { unsafe jk_pool_free(pool) } }
+  deinit { unsafe jk_pool_free(pool) }
 
   private func call(_ body: (UnsafePointer<jk_engine>) -> Void) {
     unsafe withUnsafePointer(to: engine) { unsafe body($0) }
@@ -62,100 +43,175 @@ final class Engine: @unchecked Sendable {
     }
   }
 
-  /// Writes the int8 copy of the activations, if one of the matrices that read them is quantized.
-  func quantize(_ x: Activations, _ count: Int, for matrices: Matrix...) {
-    if matrices.contains(where: \.readsCodes) { quantize(x, count) }
-  }
+  // MARK: Matrices
 
-  /// Writes the int8 copy of the activations.
-  func quantize(_ x: Activations, _ count: Int) {
-    unsafe call { engine in unsafe withUnsafePointer(to: x.rows) { unsafe jk_quantize(engine, $0, count) } }
-  }
-
-  /// y = W x for `count` rows; with `rows`, y[i] = W x[rows[i]].
-  func multiply(_ matrix: Matrix, _ x: Activations, rows: IndexList? = nil, _ count: Int, into y: Columns) {
+  /// y = W x for the rows of x; with `rows`, y[i] = W x[rows[i]]. Makes the int8 copy of x where the matrix's type reads
+  /// it and there is none of these values.
+  func multiply(_ matrix: MatrixView, _ x: Activations, rows: IndexList? = nil, into y: MutableRows) {
+    precondition(x.width == matrix.columns && y.count == rows?.count ?? x.count, "a product of other extents")
+    precondition(rows?.end ?? 0 <= x.count, "the list names rows that are not there")
+    y.require(matrix.rows, roundedUpTo: 8)
     unsafe call { engine in
-      unsafe withUnsafePointer(to: matrix.raw) { matrix in
-        unsafe withUnsafePointer(to: x.rows) { x in
-          unsafe jk_matmul(engine, matrix, x, rows?.base, count, y.base, y.stride)
+      unsafe x.withKernelRows(
+        codes: matrix.type.readsCodes, makeCodes: { unsafe jk_quantize(engine, $0, x.count) }
+      ) { x in
+        unsafe withUnsafePointer(to: matrix.raw) {
+          unsafe jk_matmul(engine, $0, x, rows?.base, y.count, y.base, y.stride)
         }
       }
     }
-    show(Product(matrix: matrix, input: x, rows: rows, count: count, output: y))
   }
 
-  func show(_ product: Product) { observe?(product) }
+  /// Row `row` of a matrix as float32, `[1, columns]`.
+  func decode(row: Int, of matrix: MatrixView, into y: MutableRows) {
+    precondition(0..<matrix.rows ~= row && y.count == 1 && y.width == matrix.columns, "a row of other extents")
+    unsafe withUnsafePointer(to: matrix.raw) { unsafe jk_decode_row($0, row, y.base) }
+  }
 
-  /// Adds the products of every two columns of a block, summed over a product's tokens, to `sums`, floats
-  /// `[blocks][size][size]` for blocks of `size` columns (jk_add_moments).
-  func addMoments(of product: Product, blockSize size: Int, to sums: borrowing AlignedBuffer) {
+  /// Adds the products of every two columns of a block, summed over rows of x, to `sums`, floats `[blocks][size][size]`
+  /// for blocks of `size` columns (jk_add_moments).
+  func addMoments(of x: Activations, rows: IndexList?, blockSize size: Int, to sums: borrowing AlignedBuffer) {
+    precondition(rows?.end ?? 0 <= x.count, "the list names rows that are not there")
+    precondition(
+      sums.byteCount >= 4 * ((x.width + size - 1) / size) * size * size, "there is no room for the sums of all blocks")
     unsafe call { engine in
-      unsafe withUnsafePointer(to: product.input.rows) {
+      unsafe x.withKernelRows(codes: false, makeCodes: { _ in }) {
         unsafe jk_add_moments(
-          engine, $0, product.rows?.base, product.count, product.matrix.columns, size, sums.pointer(to: Float.self))
+          engine, $0, rows?.base, rows?.count ?? x.count, x.width, size, sums.pointer(to: Float.self))
       }
     }
   }
 
-  func normalize(
-    _ x: Columns, by weight: Vector, epsilon: Float, _ count: Int, into y: Columns
-  ) {
-    unsafe call { engine in
-      unsafe jk_rms_norm(engine, x.base, x.stride, weight.base, epsilon, weight.count, count, y.base, y.stride)
+  // MARK: Vectors
+
+  /// y = x / sqrt(mean(x^2) + epsilon) * weight; weight `[1, width]`.
+  func normalize(_ x: Rows, by weight: Rows, epsilon: Float, into y: MutableRows) {
+    precondition(x.count == y.count && x.width == weight.width && weight.count == 1, "a norm of other extents")
+    y.require(x.width, roundedUpTo: 32)
+    unsafe call {
+      unsafe jk_rms_norm($0, x.base, x.stride, weight.base, epsilon, x.width, x.count, y.base, y.stride)
     }
   }
 
-  func add(_ x: Columns, width: Int, _ count: Int, to y: Columns) {
-    unsafe call { unsafe jk_add($0, y.base, y.stride, x.base, x.stride, width, count) }
-  }
-
-  /// Adds the same vector to every row.
-  func add(_ bias: Vector, _ count: Int, to y: Columns) {
-    unsafe call { unsafe jk_add($0, y.base, y.stride, bias.base, 0, bias.count, count) }
+  /// y += x; x of one row is added to every row of y.
+  func add(_ x: Rows, to y: MutableRows) {
+    precondition(x.width == y.width && (x.count == y.count || x.count == 1), "a sum of other extents")
+    unsafe call { unsafe jk_add($0, y.base, y.stride, x.base, x.count == 1 ? 0 : x.stride, y.width, y.count) }
   }
 
   /// y[rows[i]] += scales[i] x[i]
-  func add(_ x: Columns, scaledBy scales: ScaleList, toRows rows: IndexList, of y: Columns, width: Int, _ count: Int) {
+  func add(_ x: Rows, scaledBy scales: ScaleList, toRows rows: IndexList, of y: MutableRows) {
+    precondition(x.width == y.width && x.count == rows.count && x.count == scales.count, "a sum of other extents")
+    precondition(rows.end <= y.count, "the list names rows that are not there")
     unsafe call {
-      unsafe jk_add_scaled($0, y.base, y.stride, rows.base, x.base, x.stride, scales.base, width, count)
+      unsafe jk_add_scaled($0, y.base, y.stride, rows.base, x.base, x.stride, scales.base, y.width, x.count)
     }
   }
 
   /// gate = silu(gate) * up
-  func gate(_ gate: Columns, with up: Columns, width: Int, _ count: Int) {
-    unsafe call { unsafe jk_silu_multiply($0, gate.base, gate.stride, up.base, up.stride, width, count) }
-  }
-
-  func softmax(_ x: Columns, row: Int, width: Int) {
-    unsafe call { unsafe jk_softmax($0, x.base + row * x.stride, width) }
-  }
-
-  func convolve(_ arguments: jk_convolution) {
-    unsafe call { engine in unsafe withUnsafePointer(to: arguments) { unsafe jk_convolve(engine, $0) } }
-  }
-
-  func scan(_ arguments: jk_scan_arguments) {
-    unsafe call { engine in unsafe withUnsafePointer(to: arguments) { unsafe jk_scan(engine, $0) } }
-  }
-
-  func store(keys: Columns, values: Columns, into cache: borrowing KeyValueCache, at first: Int, _ count: Int) {
-    unsafe cache.withKernelView { view in
-      unsafe call {
-        unsafe jk_kv_store($0, view, keys.base, keys.stride, values.base, values.stride, first, count)
-      }
+  func gate(_ gate: MutableRows, with up: Rows) {
+    precondition(gate.width == up.width && gate.count == up.count, "a gate of other extents")
+    unsafe call {
+      unsafe jk_silu_multiply($0, gate.base, gate.stride, up.base, up.stride, gate.width, gate.count)
     }
   }
 
-  func attend(
-    _ queries: Columns, heads: Int, scale: Float, to cache: borrowing KeyValueCache, at first: Int, _ count: Int,
-    into y: Columns
+  /// Each row becomes exp(x) / sum(exp(x)).
+  func softmax(_ x: MutableRows) {
+    unsafe call { engine in
+      for row in 0..<x.count { unsafe jk_softmax(engine, x.base + row * x.stride, x.width) }
+    }
+  }
+
+  // MARK: Mamba
+
+  /// y = silu(conv1d(x) + bias), causal and depthwise (jk_convolution).
+  ///
+  /// - Parameters:
+  ///   - weight: `[taps, channels]`; the last tap multiplies the current token.
+  ///   - bias: `[1, channels]`.
+  ///   - history: `[taps - 1, channels]`, the inputs before x, the oldest first.
+  ///   - advances: whether the history becomes that of the next tokens.
+  func convolve(
+    _ x: Rows, weight: Rows, bias: Rows?, history: MutableRows, advances: Bool, into y: MutableRows
   ) {
-    unsafe cache.withKernelView { view in
+    let channels = weight.width
+    precondition(
+      x.width == channels && y.width == channels && x.count == y.count && bias?.width ?? channels == channels
+        && history.count == weight.count - 1 && history.width == channels && history.stride == channels
+        && weight.stride == channels, "a convolution of other extents")
+    var arguments = unsafe jk_convolution(
+      x: x.base, x_stride: x.stride, weight: weight.base, bias: bias?.base, history: history.base,
+      next_history: advances ? history.base : nil, y: y.base, y_stride: y.stride, channels: channels,
+      taps: weight.count, tokens: x.count)
+    unsafe call { unsafe jk_convolve($0, &arguments) }
+  }
+
+  /// What the scan reads beside its state.
+  struct ScanInput {
+    /// The convolution's output, `[tokens, channels]`.
+    let u: Rows
+    /// dt_proj's output, without its bias, `[tokens, channels]`, and the bias, `[1, channels]`.
+    let dt: Rows
+    let dtBias: Rows
+    /// `-exp(A_log)`, `[state, channels]`.
+    let a: Rows
+    /// `[tokens, state]`
+    let b: Rows
+    let c: Rows
+    /// `[1, channels]`
+    let d: Rows
+    /// `[tokens, channels]`
+    let z: Rows
+  }
+
+  /// s = exp(softplus(dt + bias) A) s + dt B u; y = (C s + D u) silu(z) (jk_scan).
+  ///
+  /// - Parameters:
+  ///   - state: `[state, channels]`.
+  ///   - advances: whether the state becomes that after the tokens.
+  func scan(_ x: ScanInput, state: MutableRows, advances: Bool, into y: MutableRows) {
+    let (channels, size, count) = (x.a.width, x.a.count, y.count)
+    precondition(
+      [x.u, x.dt, x.z].allSatisfy { $0.width == channels && $0.count == count } && y.width == channels
+        && x.dtBias.width == channels && x.d.width == channels && [x.b, x.c].allSatisfy { $0.width == size && $0.count == count }
+        && state.count == size && state.width == channels && state.stride == channels && x.a.stride == channels,
+      "a scan of other extents")
+    var arguments = unsafe jk_scan_arguments(
+      u: x.u.base, u_stride: x.u.stride, dt: x.dt.base, dt_stride: x.dt.stride, dt_bias: x.dtBias.base, a: x.a.base,
+      b: x.b.base, c: x.c.base, b_stride: x.b.stride, c_stride: x.c.stride, d: x.d.base, z: x.z.base,
+      z_stride: x.z.stride, state: state.base, next_state: advances ? state.base : nil, y: y.base, y_stride: y.stride,
+      channels: channels, state_size: size, tokens: count)
+    unsafe call { unsafe jk_scan($0, &arguments) }
+  }
+
+  // MARK: Attention
+
+  /// Keeps keys and values, `[tokens, KV heads * head size]`, of the positions from `first` on.
+  func store(keys: Rows, values: Rows, into pages: KeyValuePages, at first: Int) {
+    let width = pages.heads * pages.headSize
+    precondition(keys.width == width && values.width == width && keys.count == values.count, "keys of other extents")
+    unsafe pages.withKernelView { view in
       unsafe call {
-        unsafe jk_attend($0, view, queries.base, queries.stride, heads, scale, first, count, y.base, y.stride)
+        unsafe jk_kv_store($0, view, keys.base, keys.stride, values.base, values.stride, first, keys.count)
       }
     }
   }
+
+  /// Grouped-query attention of tokens at the positions from `first` on; queries and y `[tokens, heads * head size]`.
+  func attend(
+    _ queries: Rows, heads: Int, scale: Float, to pages: KeyValuePages, at first: Int, into y: MutableRows
+  ) {
+    let width = heads * pages.headSize
+    precondition(queries.width == width && y.width == width && queries.count == y.count, "queries of other extents")
+    unsafe pages.withKernelView { view in
+      unsafe call {
+        unsafe jk_attend($0, view, queries.base, queries.stride, heads, scale, first, y.count, y.base, y.stride)
+      }
+    }
+  }
+
+  // MARK: The machine
 
   /// Bytes per second that all threads together read from memory, taken from `bytes`, which should exceed the caches.
   func measureReadRate(_ bytes: borrowing AlignedBuffer) -> Double {
@@ -165,12 +221,10 @@ final class Engine: @unchecked Sendable {
 
   /// Products of int8 per second that all threads together multiply and add.
   func measureMultiplyRate() -> Double { unsafe withUnsafePointer(to: engine) { unsafe jk_multiply_rate($0) } }
-
-  /// Row `row` of a matrix as float32.
-  func decodeRow(_ row: Int, of matrix: Matrix, into y: Columns, row target: Int) {
-    unsafe withUnsafePointer(to: matrix.raw) { unsafe jk_decode_row($0, row, y.base + target * y.stride) }
-  }
 }
+
+/// exp(x), the kernels' own: the same bits on every machine.
+func kernelExponential(_ x: Float) -> Float { jk_exp(x) }
 
 /// Which kernels to use. All give the same bits.
 public enum InstructionSet: Sendable {
@@ -178,14 +232,4 @@ public enum InstructionSet: Sendable {
   case automatic
   /// The portable specification: slow, for comparison.
   case scalar
-}
-
-/// y = W x for some tokens, as it has just been computed.
-struct Product {
-  let matrix: Matrix
-  let input: Activations
-  /// The rows of the input that were multiplied; all of the first `count` when nil.
-  let rows: IndexList?
-  let count: Int
-  let output: Columns
 }

@@ -1,44 +1,36 @@
-import CKernels
-import JambaFormat
-
 /// Grouped-query attention. Jamba has no positional encoding: order comes from the Mamba layers.
 struct AttentionMixer {
-  let queryProjection: Matrix
-  let keyProjection: Matrix
-  let valueProjection: Matrix
-  let outProjection: Matrix
+  let queryProjection: Matrix  // [heads * head, hidden]
+  let keyProjection: Matrix  // [KV heads * head, hidden]
+  let valueProjection: Matrix  // [KV heads * head, hidden]
+  let outProjection: Matrix  // [hidden, heads * head]
 
-  init(_ weights: WeightView, _ c: ModelConfiguration, layer: Int) throws(JambaError) {
-    let prefix = ModelTensors.layerPrefix(layer) + "self_attn."
-    let (queryWidth, keyWidth) = (c.numAttentionHeads * c.headDim, c.numKeyValueHeads * c.headDim)
-    queryProjection = try weights.matrix(prefix + "q_proj.weight", queryWidth, c.hiddenSize)
-    keyProjection = try weights.matrix(prefix + "k_proj.weight", keyWidth, c.hiddenSize)
-    valueProjection = try weights.matrix(prefix + "v_proj.weight", keyWidth, c.hiddenSize)
-    outProjection = try weights.matrix(prefix + "o_proj.weight", c.hiddenSize, queryWidth)
+  init(_ tensors: TensorTable, layer: Int) throws(JambaError) {
+    queryProjection = try tensors.matrix(.queryProjection, layer: layer)
+    keyProjection = try tensors.matrix(.keyProjection, layer: layer)
+    valueProjection = try tensors.matrix(.valueProjection, layer: layer)
+    outProjection = try tensors.matrix(.attentionOutProjection, layer: layer)
   }
 
-  /// Mixes the tokens of some sequences, `count` in all: `workspace.normed` in, `workspace.output` out. Each sequence
-  /// keeps the keys and values of its own.
-  func forward(
-    _ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ sequences: [SequenceRows], layer: Int, _ count: Int
-  ) {
-    engine.quantize(w.normed, count, for: queryProjection, keyProjection, valueProjection)
-    engine.multiply(queryProjection, w.normed, count, into: w.queries.values)
-    engine.multiply(keyProjection, w.normed, count, into: w.keys.values)
-    engine.multiply(valueProjection, w.normed, count, into: w.values.values)
+  /// Mixes the tokens of the pass's sequences: `workspace.normed` in, `workspace.output` out. Each sequence keeps the
+  /// keys and values of its own.
+  func forward(_ pass: Pass, layer: Int) {
+    let (engine, c, w) = (pass.engine, pass.configuration, pass.workspace)
+    pass.multiply(queryProjection, w.normed, into: w.queries)
+    pass.multiply(keyProjection, w.normed, into: w.keys)
+    pass.multiply(valueProjection, w.normed, into: w.values)
 
     let scale = 1 / Float(c.headDim).squareRoot()
-    for sequence in sequences {
-      let (first, count, state) = (sequence.rows.lowerBound, sequence.rows.count, sequence.state)
-      engine.store(
-        keys: w.keys.values.row(first), values: w.values.values.row(first), into: state.attention(layer),
-        at: state.position, count)
-      engine.attend(
-        w.queries.values.row(first), heads: c.numAttentionHeads, scale: scale, to: state.attention(layer),
-        at: state.position, count, into: w.attended.values.row(first))
+    let attended = w.attended.mutableValues
+    for sequence in pass.sequences {
+      let (rows, position) = (sequence.rows, sequence.state.position)
+      sequence.state.attention(layer).withPages { cache in
+        engine.store(keys: w.keys.values.rows(rows), values: w.values.values.rows(rows), into: cache, at: position)
+        engine.attend(
+          w.queries.values.rows(rows), heads: c.numAttentionHeads, scale: scale, to: cache, at: position,
+          into: attended.rows(rows))
+      }
     }
-
-    engine.quantize(w.attended, count, for: outProjection)
-    engine.multiply(outProjection, w.attended, count, into: w.output.values)
+    pass.multiply(outProjection, w.attended, into: w.output)
   }
 }

@@ -1,34 +1,47 @@
-import JambaFormat
-
-/// A layer: h = x + mixer(norm(x)), then h + feedForward(norm(h)).
+/// A layer: h = x + mixer(input_layernorm(x)), then h + feed_forward(pre_ff_layernorm(h)).
 struct Layer {
-  let inputNorm: Vector
+  let inputNorm: Vector  // [hidden]
   let mixer: Mixer
-  let feedForwardNorm: Vector
+  let feedForwardNorm: Vector  // [hidden]
   var feedForward: FeedForward
+  private let index: Int
 
   enum Mixer {
     case mamba(MambaMixer)
     case attention(AttentionMixer)
   }
 
-  /// - Parameter experts: the experts of a layer that has several.
-  init(
-    _ weights: WeightView, _ c: ModelConfiguration, index: Int, experts: Experts?
-  ) throws(JambaError) {
-    let prefix = ModelTensors.layerPrefix(index)
-    inputNorm = try weights.vector(prefix + "input_layernorm.weight", c.hiddenSize)
+  init(_ tensors: TensorTable, layer index: Int) throws(JambaError) {
+    self.index = index
+    inputNorm = try tensors.vector(.inputNorm, layer: index)
     mixer =
-      switch c.mixer(ofLayer: index) {
-      case .mamba: .mamba(try MambaMixer(weights, c, layer: index))
-      case .attention: .attention(try AttentionMixer(weights, c, layer: index))
+      switch tensors.configuration.mixer(ofLayer: index) {
+      case .mamba: .mamba(try MambaMixer(tensors, layer: index))
+      case .attention: .attention(try AttentionMixer(tensors, layer: index))
       }
-    feedForwardNorm = try weights.vector(prefix + "pre_ff_layernorm.weight", c.hiddenSize)
-    if let experts {
-      let router = try weights.matrix(prefix + "feed_forward.router.weight", c.numExperts, c.hiddenSize)
-      feedForward = .mixture(MixtureOfExperts(router: router, experts: experts))
-    } else {
-      feedForward = .dense(try GatedMLP(weights, c, prefix: prefix + "feed_forward."))
+    feedForwardNorm = try tensors.vector(.feedForwardNorm, layer: index)
+    feedForward =
+      tensors.configuration.expertCount(ofLayer: index) > 1
+      ? .mixture(try MixtureOfExperts(tensors, layer: index)) : .dense(try GatedMLP(tensors, layer: index))
+  }
+
+  /// Adds to `workspace.residual`.
+  ///
+  /// - Throws: `format` when experts cannot be read.
+  func forward(_ pass: Pass, _ weights: ModelWeights) throws(JambaError) {
+    let w = pass.workspace
+    pass.normalize(w.residual.values, by: inputNorm, into: w.normed)
+    switch mixer {
+    case .mamba(let mamba): mamba.forward(pass, layer: index)
+    case .attention(let attention): attention.forward(pass, layer: index)
     }
+    pass.engine.add(w.output.values, to: w.residual.mutableValues)
+
+    pass.normalize(w.residual.values, by: feedForwardNorm, into: w.normed)
+    switch feedForward {
+    case .dense(let mlp): mlp.forward(pass, into: w.output)
+    case .mixture(let mixture): try mixture.forward(pass, weights)
+    }
+    pass.engine.add(w.output.values, to: w.residual.mutableValues)
   }
 }

@@ -1,126 +1,101 @@
-import CKernels
-import JambaFormat
-
 /// A Mamba-1 mixer with Jamba's norms on dt, B and C (arXiv 2403.19887, section 3).
 struct MambaMixer {
-  let inProjection: Matrix  // [2 inner, hidden]
-  let inBias: Vector?
+  let inProjection: Matrix  // [2 inner, hidden]: x, then z
+  let inBias: Vector?  // [2 inner]
   let convolution: Vector  // [taps, inner]
-  let convolutionBias: Vector?
+  let convolutionBias: Vector?  // [inner]
   let parameterProjection: Matrix  // x_proj [dtRank + 2 state, inner]
-  let dtNorm: Vector
-  let bNorm: Vector
-  let cNorm: Vector
+  let dtNorm: Vector  // [dtRank]
+  let bNorm: Vector  // [state]
+  let cNorm: Vector  // [state]
   let dtProjection: Matrix  // [inner, dtRank]
-  let dtBias: Vector
+  let dtBias: Vector  // [inner]
   let a: Vector  // [state, inner]
-  let d: Vector
+  let d: Vector  // [inner]
   let outProjection: Matrix  // [hidden, inner]
-  let outBias: Vector?
+  let outBias: Vector?  // [hidden]
 
-  init(_ weights: WeightView, _ c: ModelConfiguration, layer: Int) throws(JambaError) {
-    let prefix = ModelTensors.layerPrefix(layer) + "mamba."
-    inProjection = try weights.matrix(prefix + "in_proj.weight", 2 * c.innerSize, c.hiddenSize)
-    inBias = c.mambaProjBias ? try weights.vector(prefix + "in_proj.bias", 2 * c.innerSize) : nil
-    convolution = try weights.vector(prefix + "conv1d.weight", c.mambaDConv, c.innerSize)
-    convolutionBias = c.mambaConvBias ? try weights.vector(prefix + "conv1d.bias", c.innerSize) : nil
-    parameterProjection = try weights.matrix(
-      prefix + "x_proj.weight", c.mambaDtRank + 2 * c.mambaDState, c.innerSize)
-    dtNorm = try weights.vector(prefix + "dt_layernorm.weight", c.mambaDtRank)
-    bNorm = try weights.vector(prefix + "b_layernorm.weight", c.mambaDState)
-    cNorm = try weights.vector(prefix + "c_layernorm.weight", c.mambaDState)
-    dtProjection = try weights.matrix(prefix + "dt_proj.weight", c.innerSize, c.mambaDtRank)
-    dtBias = try weights.vector(prefix + "dt_proj.bias", c.innerSize)
-    a = try weights.vector(prefix + "A", c.mambaDState, c.innerSize)
-    d = try weights.vector(prefix + "D", c.innerSize)
-    outProjection = try weights.matrix(prefix + "out_proj.weight", c.hiddenSize, c.innerSize)
-    outBias = c.mambaProjBias ? try weights.vector(prefix + "out_proj.bias", c.hiddenSize) : nil
+  init(_ tensors: TensorTable, layer: Int) throws(JambaError) {
+    inProjection = try tensors.matrix(.inProjection, layer: layer)
+    inBias = try tensors.optionalVector(.inBias, layer: layer)
+    convolution = try tensors.vector(.convolution, layer: layer)
+    convolutionBias = try tensors.optionalVector(.convolutionBias, layer: layer)
+    parameterProjection = try tensors.matrix(.parameterProjection, layer: layer)
+    dtNorm = try tensors.vector(.dtNorm, layer: layer)
+    bNorm = try tensors.vector(.bNorm, layer: layer)
+    cNorm = try tensors.vector(.cNorm, layer: layer)
+    dtProjection = try tensors.matrix(.dtProjection, layer: layer)
+    dtBias = try tensors.vector(.dtBias, layer: layer)
+    a = try tensors.vector(.a, layer: layer)
+    d = try tensors.vector(.d, layer: layer)
+    outProjection = try tensors.matrix(.outProjection, layer: layer)
+    outBias = try tensors.optionalVector(.outBias, layer: layer)
   }
 
-  /// Mixes the tokens of some sequences, `count` in all: `workspace.normed` in, `workspace.output` out. Each sequence's
-  /// state of the layer is advanced, or, with a trace, left as it is, and the trace holds what `replay` needs to advance it.
-  func forward(
-    _ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ sequences: [SequenceRows], layer: Int, _ count: Int
-  ) {
-    let inner = c.innerSize
+  /// Mixes the tokens of the pass's sequences: `workspace.normed` in, `workspace.output` out. Each sequence's state of the
+  /// layer is advanced, or, with a trace, left as it is, and the trace holds what `replay` needs to advance it.
+  func forward(_ pass: Pass, layer: Int) {
+    let (c, w) = (pass.configuration, pass.workspace)
 
     // x, z = in_proj(h)
-    engine.quantize(w.normed, count, for: inProjection)
-    engine.multiply(inProjection, w.normed, count, into: w.projected.values)
-    if let inBias { engine.add(inBias, count, to: w.projected.values) }
-    let x = w.projected.values
-    let z = w.projected.values.dropping(inner)
+    pass.multiply(inProjection, w.normed, into: w.projected)
+    pass.add(inBias, to: w.projected)
+    let x = w.projected.values.columns(0..<c.innerSize)
+    let z = w.projected.values.columns(c.innerSize..<2 * c.innerSize)
 
     // u = silu(conv1d(x) + bias)
-    for sequence in sequences {
-      let (first, count) = (sequence.rows.lowerBound, sequence.rows.count)
-      sequence.trace?.mamba(layer).x.copy(x.row(first), width: inner, rows: count)
-      convolve(
-        engine, c, x.row(first), sequence.state.mamba(layer), advances: sequence.trace == nil, count,
-        into: w.inner.values.row(first))
+    for sequence in pass.sequences {
+      let (rows, trace) = (sequence.rows, sequence.trace?.mamba(layer))
+      trace?.x.rows(0..<rows.count).copy(x.rows(rows))
+      convolve(pass, x.rows(rows), sequence.state.mamba(layer), advances: trace == nil, into: w.inner, rows)
     }
 
     // dt, B, C = split(x_proj(u)), each normalized
-    engine.quantize(w.inner, count, for: parameterProjection)
-    engine.multiply(parameterProjection, w.inner, count, into: w.parameters.values)
-    let parameters = w.parameters.values
-    engine.normalize(parameters, by: dtNorm, epsilon: c.rmsNormEps, count, into: w.dtNormed.values)
-    engine.normalize(
-      parameters.dropping(c.mambaDtRank), by: bNorm, epsilon: c.rmsNormEps, count, into: w.b.values)
-    engine.normalize(
-      parameters.dropping(c.mambaDtRank + c.mambaDState), by: cNorm, epsilon: c.rmsNormEps, count, into: w.c.values)
+    pass.multiply(parameterProjection, w.inner, into: w.parameters)
+    let (bStart, cStart) = (c.mambaDtRank, c.mambaDtRank + c.mambaDState)
+    pass.normalize(w.parameters.values.columns(0..<bStart), by: dtNorm, into: w.dtNormed)
+    pass.normalize(w.parameters.values.columns(bStart..<cStart), by: bNorm, into: w.b)
+    pass.normalize(w.parameters.values.columns(cStart..<cStart + c.mambaDState), by: cNorm, into: w.c)
 
     // dt = softplus(dt_proj(dt) + bias); s = exp(dt A) s + dt B u; y = (C s + D u) silu(z)
-    engine.quantize(w.dtNormed, count, for: dtProjection)
-    engine.multiply(dtProjection, w.dtNormed, count, into: w.dt.values)
-    for sequence in sequences {
-      let (first, count) = (sequence.rows.lowerBound, sequence.rows.count)
-      let (dt, b) = (w.dt.values.row(first), w.b.values.row(first))
-      if let trace = sequence.trace?.mamba(layer) {
-        trace.dt.copy(dt, width: inner, rows: count)
-        trace.b.copy(b, width: c.mambaDState, rows: count)
-      }
+    pass.multiply(dtProjection, w.dtNormed, into: w.dt)
+    for sequence in pass.sequences {
+      let (rows, trace) = (sequence.rows, sequence.trace?.mamba(layer))
+      let (dt, b) = (w.dt.values.rows(rows), w.b.values.rows(rows))
+      trace?.dt.rows(0..<rows.count).copy(dt)
+      trace?.b.rows(0..<rows.count).copy(b)
       scan(
-        engine, c, u: w.inner.values.row(first), dt: dt, b: b, c: w.c.values.row(first), z: z.row(first),
-        sequence.state.mamba(layer), advances: sequence.trace == nil, count, into: w.gated.values.row(first))
+        pass, u: w.inner.values.rows(rows), dt: dt, b: b, c: w.c.values.rows(rows), z: z.rows(rows),
+        sequence.state.mamba(layer), advances: trace == nil, into: w.gated, rows)
     }
 
-    engine.quantize(w.gated, count, for: outProjection)
-    engine.multiply(outProjection, w.gated, count, into: w.output.values)
-    if let outBias { engine.add(outBias, count, to: w.output.values) }
+    pass.multiply(outProjection, w.gated, into: w.output)
+    pass.add(outBias, to: w.output)
   }
 
   /// Advances `state` by the first `count` tokens of a traced pass: the same inputs, so the same bits.
-  func replay(
-    _ trace: MambaTrace, _ engine: Engine, _ c: ModelConfiguration, _ w: Workspace, _ state: MambaState, _ count: Int
-  ) {
-    convolve(engine, c, trace.x, state, advances: true, count, into: w.inner.values)
+  func replay(_ trace: MambaTrace, _ pass: Pass, _ state: MambaState, _ count: Int) {
+    let (w, rows) = (pass.workspace, 0..<count)
+    let (dt, b) = (trace.dt.values.rows(rows), trace.b.values.rows(rows))
+    convolve(pass, trace.x.values.rows(rows), state, advances: true, into: w.inner, rows)
     // What comes out is of no interest, so anything does for C and z.
-    scan(
-      engine, c, u: w.inner.values, dt: trace.dt, b: trace.b, c: trace.b, z: trace.dt, state, advances: true, count,
-      into: w.gated.values)
+    scan(pass, u: w.inner.values.rows(rows), dt: dt, b: b, c: b, z: dt, state, advances: true, into: w.gated, rows)
   }
 
   private func convolve(
-    _ engine: Engine, _ c: ModelConfiguration, _ x: Columns, _ state: MambaState, advances: Bool, _ count: Int,
-    into y: Columns
+    _ pass: Pass, _ x: Rows, _ state: MambaState, advances: Bool, into y: Activations, _ rows: Range<Int>
   ) {
-    unsafe engine.convolve(
-      jk_convolution(
-        x: x.base, x_stride: x.stride, weight: convolution.base, bias: convolutionBias?.base,
-        history: state.convolution, next_history: advances ? state.convolution : nil, y: y.base, y_stride: y.stride,
-        channels: c.innerSize, taps: c.mambaDConv, tokens: count))
+    pass.engine.convolve(
+      x, weight: pass[convolution], bias: convolutionBias.map { pass[$0] }, history: state.convolution,
+      advances: advances, into: y.mutableValues.rows(rows))
   }
 
   private func scan(
-    _ engine: Engine, _ configuration: ModelConfiguration, u: Columns, dt: Columns, b: Columns, c: Columns, z: Columns,
-    _ state: MambaState, advances: Bool, _ count: Int, into y: Columns
+    _ pass: Pass, u: Rows, dt: Rows, b: Rows, c: Rows, z: Rows, _ state: MambaState, advances: Bool,
+    into y: Activations, _ rows: Range<Int>
   ) {
-    unsafe engine.scan(
-      jk_scan_arguments(
-        u: u.base, u_stride: u.stride, dt: dt.base, dt_stride: dt.stride, dt_bias: dtBias.base, a: a.base, b: b.base,
-        c: c.base, b_stride: b.stride, c_stride: c.stride, d: d.base, z: z.base, z_stride: z.stride, state: state.scan,
-        next_state: advances ? state.scan : nil, y: y.base, y_stride: y.stride, channels: configuration.innerSize,
-        state_size: configuration.mambaDState, tokens: count))
+    pass.engine.scan(
+      .init(u: u, dt: dt, dtBias: pass[dtBias], a: pass[a], b: b, c: c, d: pass[d], z: z), state: state.scan,
+      advances: advances, into: y.mutableValues.rows(rows))
   }
 }

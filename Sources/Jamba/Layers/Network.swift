@@ -4,71 +4,85 @@ import JambaFormat
 struct Network: Sendable {
   let configuration: ModelConfiguration
   private let weights: ModelWeights
-  private let embedding: Matrix
-  private let layers: LayerStack
-  private let finalNorm: Vector
-  private let head: Matrix
+  private let embedding: Matrix  // [vocab, hidden]
+  private let layers: [Layer]
+  private let finalNorm: Vector  // [hidden]
+  private let head: Matrix  // [vocab, hidden]
+  /// Of the first mixture whose experts may have to be read.
+  private let predictor: ExpertPredictor?
 
-  init(_ weights: ModelWeights, _ c: ModelConfiguration) throws(JambaError) {
+  init(_ file: JambaFile, _ weights: ModelWeights, _ c: ModelConfiguration) throws(JambaError) {
     configuration = c
     self.weights = weights
-    let outer = weights.resident.view
-    embedding = try outer.matrix(ModelTensors.embedding, c.vocabSize, c.hiddenSize)
-    finalNorm = try outer.vector(ModelTensors.finalNorm, c.hiddenSize)
-    head = c.tieWordEmbeddings ? embedding : try outer.matrix(ModelTensors.head, c.vocabSize, c.hiddenSize)
-    layers = try LayerStack(weights, c)
+    let tensors = TensorTable(file: file, configuration: c)
+    embedding = try tensors.matrix(.embedding)
+    finalNorm = try tensors.vector(.finalNorm)
+    head = c.tieWordEmbeddings ? embedding : try tensors.matrix(.head)
+    var layers = try (0..<c.numHiddenLayers).map { (index) throws(JambaError) in
+      try Layer(tensors, layer: index)
+    }
+    predictor = Network.addPredictors(to: &layers, weights)
+    self.layers = layers
+  }
+
+  /// Lets every mixture whose experts may have to be read be foreseen by the one before it, as far as its router stays in
+  /// memory. - Returns: that of the first.
+  private static func addPredictors(to layers: inout [Layer], _ weights: ModelWeights) -> ExpertPredictor? {
+    var next: ExpertPredictor?
+    for index in layers.indices.reversed() {
+      guard case .mixture(var mixture) = layers[index].feedForward, weights.cachesExperts(ofLayer: index),
+        weights.isResident(index)
+      else { continue }
+      mixture.predictor = next
+      next = ExpertPredictor(norm: layers[index].feedForwardNorm, router: mixture.router, layer: index)
+      layers[index].feedForward = .mixture(mixture)
+    }
+    return next
   }
 
   /// Runs the tokens of one or several sequences, in rows that follow each other (at most `workspace.capacity`), through
   /// all layers and advances the sequences' states, which have room for them. Ids are in the vocabulary. Leaves the
   /// residual stream in the workspace for `logits`. A sequence's bits do not depend on the others.
   ///
-  /// Between layers it asks `isCancelled`; once that is true, it stops at once, and states and workspace are good for
-  /// nothing but `reset`.
-  ///
   /// A sequence with a trace has its state left as it is, but for keys and values behind its end; `replay` advances it
   /// afterwards.
   ///
+  /// - Parameter isCancelled: asked between layers; once it is true, the pass stops at once, and states and workspace are
+  ///   good for nothing but `reset`.
   /// - Returns: false when it was cancelled.
   /// - Throws: `format` when weights cannot be read; states and workspace are good for nothing but `reset` then.
   func forward(
-    _ sequences: [SequenceRows], _ engine: Engine, _ w: Workspace, isCancelled: () -> Bool
+    _ sequences: [SequenceRows], _ engine: Engine, _ w: Workspace, observer: (any PassObserver)? = nil,
+    isCancelled: () -> Bool
   ) throws(JambaError) -> Bool {
-    let c = configuration
-    let count = sequences.last?.rows.upperBound ?? 0
-    let residual = w.residual.values
-    try weights.resident.check()
+    let pass = Pass(sequences, engine, configuration, w, weights.residentView, observer: observer)
+    w.resize(to: pass.count)
+    try weights.check()
     for sequence in sequences {
       for (row, token) in zip(sequence.rows, sequence.tokens) {
-        engine.decodeRow(Int(token), of: embedding, into: residual, row: row)
+        pass.decode(row: Int(token), of: embedding, into: w.residual.mutableValues.rows(row..<row + 1))
       }
     }
-    layers.foresight?.suggest(engine, c, w, count)
+    predictor?.prefetch(pass, weights)
 
-    for index in 0..<layers.count {
+    for (index, layer) in layers.enumerated() {
       if isCancelled() { return false }
-      try weights.resident.check()
-      try layers.withLayer(index) { (layer) throws(JambaError) in
-        // h = x + mixer(input_layernorm(x))
-        engine.normalize(residual, by: layer.inputNorm, epsilon: c.rmsNormEps, count, into: w.normed.values)
-        switch layer.mixer {
-        case .mamba(let mamba): mamba.forward(engine, c, w, sequences, layer: index, count)
-        case .attention(let attention): attention.forward(engine, c, w, sequences, layer: index, count)
-        }
-        engine.add(w.output.values, width: c.hiddenSize, count, to: residual)
-        // x = h + feed_forward(pre_ff_layernorm(h))
-        engine.normalize(residual, by: layer.feedForwardNorm, epsilon: c.rmsNormEps, count, into: w.normed.values)
-        try layer.feedForward.forward(engine, c, w, count)
-        engine.add(w.output.values, width: c.hiddenSize, count, to: residual)
-      }
+      observer?.layerBegins(index, residual: ResidualStream(rows: w.residual.values))
+      try weights.check()
+      try weights.withLayer(index) { (view) throws(JambaError) in try layer.forward(pass.with(view), weights) }
     }
-    try weights.resident.check()
+    try weights.check()
     for sequence in sequences where sequence.trace == nil { sequence.state.advance(by: sequence.rows.count) }
+    if let observer {
+      observer.layerBegins(layers.count, residual: ResidualStream(rows: w.residual.values))
+      pass.normalize(w.residual.values, by: finalNorm, into: w.normed)
+      observer.didMultiply(MatrixInput(head, w.normed, rows: nil, engine))
+    }
     return true
   }
 
   /// Whether `replay` finds all layers in memory.
-  var canReplay: Bool { !layers.streams }
+  var canReplay: Bool { layers.indices.allSatisfy(weights.isResident) }
 
   /// Advances `state` by the first `count` tokens of a traced pass.
   ///
@@ -76,47 +90,28 @@ struct Network: Sendable {
   func replay(
     _ trace: PassTrace, _ count: Int, _ engine: Engine, _ w: Workspace, _ state: SequenceState
   ) throws(JambaError) {
-    for index in 0..<layers.count {
-      try layers.withLayer(index) { (layer) throws(JambaError) in
-        guard case .mamba(let mamba) = layer.mixer else { return }
-        mamba.replay(trace.mamba(index), engine, configuration, w, state.mamba(index), count)
+    let pass = Pass([], engine, configuration, w, weights.residentView)
+    w.resize(to: count)
+    for (index, layer) in layers.enumerated() {
+      guard case .mamba(let mamba) = layer.mixer else { continue }
+      try weights.withLayer(index) { (view) throws(JambaError) in
+        mamba.replay(trace.mamba(index), pass.with(view), state.mamba(index), count)
       }
     }
-    try weights.resident.check()
+    try weights.check()
     state.advance(by: count)
   }
 
-  /// Shows the head's input after the last pass to whoever watches the engine, without computing logits.
-  func showHeadInput(_ count: Int, _ engine: Engine, _ w: Workspace) {
-    engine.normalize(
-      w.residual.values, by: finalNorm, epsilon: configuration.rmsNormEps, count, into: w.normed.values)
-    engine.show(Product(matrix: head, input: w.normed, rows: nil, count: count, output: w.output.values))
-  }
-
   /// Logits of some rows of the last pass, `[rows, vocab]`.
-  func logits(rows: some Collection<Int>, _ engine: Engine, _ w: Workspace, into logits: Columns) {
+  func logits(rows: some Collection<Int>, _ engine: Engine, _ w: Workspace, into logits: MutableRows) {
+    let pass = Pass([], engine, configuration, w, weights.residentView)
+    w.normed.resize(to: rows.count)
+    let norm = pass[finalNorm]
     for (index, row) in rows.enumerated() {
       engine.normalize(
-        w.residual.values.row(row), by: finalNorm, epsilon: configuration.rmsNormEps, 1, into: w.normed.values.row(index)
-      )
+        w.residual.values.rows(row..<row + 1), by: norm, epsilon: configuration.rmsNormEps,
+        into: w.normed.mutableValues.rows(index..<index + 1))
     }
-    engine.quantize(w.normed, rows.count, for: head)
-    engine.multiply(head, w.normed, rows.count, into: logits)
-  }
-}
-
-/// The tokens of one sequence in a pass.
-struct SequenceRows {
-  let tokens: ArraySlice<Int32>
-  let state: SequenceState
-  let trace: PassTrace?
-  /// Their rows in the workspace.
-  let rows: Range<Int>
-
-  init(_ tokens: ArraySlice<Int32>, _ state: SequenceState, trace: PassTrace? = nil, firstRow: Int = 0) {
-    self.tokens = tokens
-    self.state = state
-    self.trace = trace
-    rows = firstRow..<firstRow + tokens.count
+    pass.multiply(head, w.normed, into: logits)
   }
 }

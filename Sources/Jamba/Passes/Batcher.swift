@@ -35,10 +35,8 @@ final class Batcher: @unchecked Sendable {
     let c = network.configuration
     self.network = network
     self.engine = engine
-    do throws(SystemError) {
-      workspace = try Workspace(c, capacity: capacity)
-      headLogits = try Activations(width: c.vocabSize, capacity: Batcher.headRows(sessions: sessions), codes: false)
-    } catch { throw .outOfMemory(byteCount: 0) }
+    workspace = try Workspace(c, capacity: capacity)
+    headLogits = try Activations(width: c.vocabSize, capacity: Batcher.headRows(sessions: sessions), codes: false)
     reservation = MemoryBudget.Reservation(memory.budget)
     queue = Monitor(BatchQueue<BatchPart>(capacity: capacity, isShared: sessions > 1))
     try memory.grow(reservation, to: try Batcher.byteCount(c, capacity: capacity, sessions: sessions))
@@ -47,9 +45,7 @@ final class Batcher: @unchecked Sendable {
   /// Bytes of activations and logits.
   static func byteCount(_ c: ModelConfiguration, capacity: Int, sessions: Int) throws(JambaError) -> Int {
     let logits = Activations.byteCount(width: c.vocabSize, capacity: headRows(sessions: sessions), codes: false)
-    do throws(SystemError) {
-      return try Workspace.byteCount(c, capacity: capacity) + SystemMemory.wholePages(logits)
-    } catch { throw .outOfMemory(byteCount: 0) }
+    return try Workspace.byteCount(c, capacity: capacity) + SystemMemory.wholePages(logits)
   }
 
   /// The most tokens in a pass.
@@ -130,21 +126,19 @@ final class Batcher: @unchecked Sendable {
 
   /// One product with the head for as many rows as its buffer holds; a sequence alone needs no buffer.
   private func computeLogits(_ parts: [(part: BatchPart, sequence: SequenceRows)]) {
-    var wanted: [(row: Int, target: Columns)] = []
+    var wanted: [(row: Int, target: MutableRows)] = []
     for (part, sequence) in parts {
       guard let logits = part.logits, sequence.rows.count == part.tokens.count else { continue }
       let rows = part.trace == nil ? sequence.rows.suffix(1) : sequence.rows
-      if parts.count == 1 { return network.logits(rows: rows, engine, workspace, into: logits) }
-      for (index, row) in rows.enumerated() { wanted.append((row, logits.row(index))) }
+      if parts.count == 1 { return network.logits(rows: rows, engine, workspace, into: logits.rows(0..<rows.count)) }
+      for (index, row) in rows.enumerated() { wanted.append((row, logits.rows(index..<index + 1))) }
     }
-    let width = network.configuration.vocabSize
     let size = headLogits.capacity
     for start in stride(from: 0, to: wanted.count, by: size) {
       let group = wanted[start..<min(start + size, wanted.count)]
-      network.logits(rows: group.map(\.row), engine, workspace, into: headLogits.values)
-      for (index, entry) in group.enumerated() {
-        entry.target.copy(headLogits.values.row(index), width: width, rows: 1)
-      }
+      headLogits.resize(to: group.count)
+      network.logits(rows: group.map(\.row), engine, workspace, into: headLogits.mutableValues)
+      for (index, entry) in group.enumerated() { entry.target.copy(headLogits.values.rows(index..<index + 1)) }
     }
   }
 
@@ -179,13 +173,13 @@ final class BatchPart: BatchMember, @unchecked Sendable {
   let tokens: ArraySlice<Int32>
   let state: SequenceState
   let trace: PassTrace?
-  /// Where the logits go: with a trace those of every token, else of the last one if the pass gets so far.
-  let logits: Columns?
+  /// Where the logits go, `[rows, vocab]`: with a trace those of every token, else of the last one if the pass gets so far.
+  let logits: MutableRows?
   let isCancelled = Atomic(false)
   fileprivate(set) var outcome: Outcome?
   let thread = currentThread
 
-  init(_ tokens: ArraySlice<Int32>, _ state: SequenceState, trace: PassTrace? = nil, logits: Columns?) {
+  init(_ tokens: ArraySlice<Int32>, _ state: SequenceState, trace: PassTrace? = nil, logits: MutableRows?) {
     self.tokens = tokens
     self.state = state
     self.trace = trace

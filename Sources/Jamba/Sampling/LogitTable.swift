@@ -42,6 +42,13 @@ struct LogitTable: Sendable {
   }
 }
 
+/// The tokens that DRY's repetitions do not go across.
+struct SequenceBreakers: Sendable {
+  var tokens: Set<Int32> = []
+  /// Whose tokens they are: the same object for the same vocabulary.
+  var source: (any AnyObject & Sendable)?
+}
+
 /// The text that a token is chosen for.
 struct TextSoFar {
   let tokens: [Int32]

@@ -21,7 +21,8 @@ public struct Sampler: Sendable {
   /// Memory of the vocabulary's size, kept from draw to draw as long as nobody has a copy of the sampler.
   private var table = LogitTable()
   private var candidates = Candidates()
-  private var breakers: SequenceBreakers?
+  /// What a session with texts has told it.
+  var breakers = SequenceBreakers()
 
   /// - Throws: as `Sampling.validate()`.
   public init(_ sampling: Sampling) throws(JambaError) {
@@ -33,26 +34,22 @@ public struct Sampler: Sendable {
     mirostat = sampling.temperature == 0 ? nil : Mirostat(sampling)
   }
 
-  /// Chooses a token. Texts are not known here, so DRY has no sequence breakers; `Session.sample` gives it those.
+  /// Chooses a token. DRY has the sequence breakers of the model whose session has drawn with the sampler last; before
+  /// that none, since texts are not known here.
   ///
   /// - Parameters:
   ///   - logits: `[vocabulary]`, at least one.
   ///   - history: the text's tokens, for the penalties.
   public mutating func sample(_ logits: Span<Float>, history: [Int32]) -> Int32 {
     precondition(!logits.isEmpty, "there are no logits to choose from")
-    return sample(logits, after: TextSoFar(tokens: history), allowed: nil)
+    return sample(logits, history: history, allowed: nil)
   }
 
-  /// Chooses a token for a text of the model's.
+  /// Chooses a token.
   ///
   /// - Parameter allowed: the tokens to choose from; nil for all. Never none.
-  mutating func sample(_ logits: Span<Float>, history: [Int32], allowed: TokenMask?, of model: JambaModel) -> Int32 {
-    var text = TextSoFar(tokens: history)
-    if sampling.dryMultiplier > 0 {
-      if breakers?.model !== model { breakers = model.sequenceBreakers.breakers(sampling.drySequenceBreakers, model) }
-      text.breakers = breakers?.tokens ?? []
-    }
-    return sample(logits, after: text, allowed: allowed)
+  mutating func sample(_ logits: Span<Float>, history: [Int32], allowed: TokenMask?) -> Int32 {
+    sample(logits, after: TextSoFar(tokens: history, breakers: breakers.tokens), allowed: allowed)
   }
 
   private mutating func sample(_ logits: Span<Float>, after text: TextSoFar, allowed: TokenMask?) -> Int32 {

@@ -1,5 +1,3 @@
-import JambaSystem
-
 /// A stage on the way from logits to a token. To add one: a type that says what it does, and its place in
 /// `SamplingStages`.
 protocol SamplingStage: Sendable {
@@ -22,9 +20,9 @@ protocol CandidateStage: SamplingStage {
 
 /// The stages in their order.
 ///
-/// It is that of transformers' logits processors as far as they have them: penalties, temperature, top-k, typical-p, top-p
-/// and min-p, where each sees what the one before has left. Top-n-sigma comes before all that cut off, since it measures the
-/// spread of all logits; XTC comes last, since it takes from the top of what the others deem sensible.
+/// It is that of transformers' logits processors: penalties, temperature, top-k, top-p, min-p, where each sees what the one
+/// before has left. Typical-p stands where llama.cpp has it; top-n-sigma comes before all that leave tokens out, since it
+/// measures the spread of all logits, and XTC last, since it takes from the top of what the others deem sensible.
 package enum SamplingStages {
   static let ofLogits: [any LogitStage.Type] = [
     LogitBias.self, RepetitionPenalty.self, OccurrencePenalty.self, DontRepeatYourself.self,
@@ -52,18 +50,4 @@ package enum SamplingStages {
   static func ofCandidates(_ sampling: Sampling) -> [any CandidateStage] {
     (sampling.mirostat == 0 ? ofCandidates : ofCandidatesWithMirostat).compactMap { $0.init(sampling) }
   }
-}
-
-/// What changes in a sampler from draw to draw, and all that a generation needs to draw on as if it had not stopped.
-struct SamplerState: Sendable {
-  var generator: SplitMix64
-  /// The largest surprise that mirostat allows, in bits; nil before its first draw, and without mirostat.
-  var mirostatMu: Double?
-}
-
-/// How a generation goes on: the sampler's state after the last draw, and the token drawn, which the text does not have
-/// yet.
-struct Continuation {
-  var sampler: SamplerState
-  var token: Int32
 }

@@ -9,10 +9,10 @@ extension SessionCore {
   /// Keeps a snapshot of the text so far, if the plan has room for such. That memory is short is no failure: the text can
   /// be read again.
   func keepSnapshot(withLogits: Bool) {
-    let snapshots = model.sessionMemory.snapshots
-    guard snapshots.hasRoom(for: state.recurrentByteCount + 4 * tokens.count), state.position > 0 else { return }
+    let cache = model.memory.prefixCache
+    guard cache.hasRoom(for: state.recurrentByteCount + 4 * tokens.count), state.position > 0 else { return }
     do throws(JambaError) {
-      snapshots.insert(try state.snapshot(tokens: tokens, logits: withLogits ? lastLogits() : nil))
+      cache.insert(try state.snapshot(tokens: tokens, logits: withLogits ? lastLogits() : nil))
     } catch {}
   }
 
@@ -24,7 +24,7 @@ extension SessionCore {
   ) throws(JambaError) -> Int {
     guard !new.isEmpty else { return 0 }
     let (before, text) = (tokens.count, tokens + new)
-    if let snapshot = model.sessionMemory.snapshots.longestPrefix(of: text[...], state.layout),
+    if let snapshot = model.memory.prefixCache.longestPrefix(of: text[...], state.layout),
       snapshot.tokenCount > before
     {
       restore(snapshot)
@@ -43,7 +43,7 @@ extension SessionCore {
     guard count < tokens.count else { return }
     let text = Array(tokens[..<count])
     reset()
-    if let snapshot = model.sessionMemory.snapshots.longestPrefix(of: text[...], state.layout) { restore(snapshot) }
+    if let snapshot = model.memory.prefixCache.longestPrefix(of: text[...], state.layout) { restore(snapshot) }
     try append(Array(text[tokens.count...]), progress: progress, isCancelled: { false })
   }
 

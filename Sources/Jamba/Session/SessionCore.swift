@@ -3,7 +3,7 @@ import JambaSystem
 
 /// What a session owns: state and the last logits.
 struct SessionCore {
-  let model: JambaModel
+  let model: LoadedModel
   let options: SessionOptions
   /// The most tokens in a pass.
   private let chunk: Int
@@ -23,9 +23,9 @@ struct SessionCore {
   var continuation: Continuation?
 
   /// - Parameter layout: how keys and values are kept, whatever the options say.
-  init(_ model: JambaModel, _ options: SessionOptions, layout: KeyValueLayout?) throws(JambaError) {
+  init(_ model: LoadedModel, _ options: SessionOptions, layout: KeyValueLayout?) throws(JambaError) {
     try options.validate()
-    let (preferred, defaults) = (model.preferredLayout, model.sessionDefaults)
+    let (preferred, defaults) = (model.layout, model.sessionDefaults)
     let chosen = KeyValueLayout(
       type: options.cacheType ?? preferred.type, window: options.window ?? preferred.window,
       sinks: options.window == nil ? preferred.sinks : options.sinks, chunk: options.chunk)
@@ -35,14 +35,13 @@ struct SessionCore {
     let chunk = min(layout.chunk, model.batcher.capacity)
     var draft = min(options.draft ?? defaults.draft ?? 0, chunk - 1)
     if !model.network.canReplay { draft = 0 }
-    let (c, memory) = (model.configuration, model.sessionMemory)
+    let (c, memory) = (model.configuration, model.memory)
     self.model = model
     self.options = options
     self.chunk = chunk
     reservation = MemoryBudget.Reservation(memory.budget)
-    do throws(SystemError) {
-      logits = try Activations(width: c.vocabSize, capacity: draft + 1, codes: false)
-    } catch { throw .outOfMemory(byteCount: Lookahead.logitsByteCount(c, draft: draft)) }
+    logits = try Activations(width: c.vocabSize, capacity: draft + 1, codes: false)
+    logits.resize(to: draft + 1)
     try memory.grow(reservation, to: SystemMemory.wholePages(Lookahead.logitsByteCount(c, draft: draft)))
     state = try SequenceState(c, layout, memory)
     drafts = DraftSource(isEager: options.draftsEagerly || defaults.draftsEagerly)
@@ -110,7 +109,7 @@ struct SessionCore {
   ) throws(JambaError) -> Int? {
     try state.makeWritable(new.count)
     row = nil
-    let part = BatchPart(new, state, logits: endsText ? logits.values : nil)
+    let part = BatchPart(new, state, logits: endsText ? logits.mutableValues : nil)
     do throws(JambaError) {
       guard let count = try model.batcher.run(part, isCancelled: isCancelled) else {
         reset()
@@ -125,84 +124,49 @@ struct SessionCore {
     }
   }
 
-  /// A pass in the workspace, which nobody shares, for who looks at more of it than the last logits. One that fails empties
-  /// the session.
-  ///
-  /// - Parameter look: called before each layer.
-  private mutating func forward(
-    _ new: ArraySlice<Int32>, _ engine: Engine, _ w: Workspace, beforeEachLayer look: () -> Void = {}
-  ) throws(JambaError) {
-    try state.makeWritable(new.count)
-    row = nil
-    do throws(JambaError) {
-      // The network asks before each layer whether to stop: a good moment to look.
-      _ = try model.network.forward([SequenceRows(new, state)], engine, w) {
-        look()
-        return false
-      }
-    } catch {
-      reset()
-      throw error
-    }
-    tokens += new
+  /// Runs tokens through the model for an observer. Afterwards the session is empty.
+  mutating func observe(_ new: [Int32], by observer: any PassObserver) throws(JambaError) {
+    try appendAlone(new, observer) { _, _, _ in }
+    reset()
   }
 
-  /// - Parameter engine: the model's own when nil.
-  mutating func append(
-    _ new: [Int32], engine: Engine? = nil, eachLogits body: (Int, Span<Float>) -> Void
+  /// Appends tokens and hands out the logits after each, in order.
+  mutating func append(_ new: [Int32], eachLogits body: (Int, Span<Float>) -> Void) throws(JambaError) {
+    let (network, engine, logits) = (model.network, model.engine, logits)
+    try appendAlone(new, nil) { first, count, w in
+      for row in 0..<count {
+        network.logits(rows: row...row, engine, w, into: logits.mutableValues.rows(0..<1))
+        logits.values.withRow(0) { body(first + row, $0) }
+      }
+    }
+    if !new.isEmpty { row = 0 }
+  }
+
+  /// Appends tokens by passes that nobody shares, for who looks at more of them than the last logits. One that fails
+  /// empties the session.
+  ///
+  /// - Parameter look: called after each pass with the number of its first token, of its tokens, and its rows.
+  private mutating func appendAlone(
+    _ new: [Int32], _ observer: (any PassObserver)?, look: (_ first: Int, _ count: Int, Workspace) -> Void
   ) throws(JambaError) {
-    let (network, engine) = (model.network, engine ?? model.engine)
     try prepare(new)
     var done = 0
     while done < new.count {
-      let count = count(of: new.count - done)
-      try model.batcher.withWorkspace { (w) throws(JambaError) in
-        try forward(new[done..<done + count], engine, w)
-        for index in 0..<count {
-          network.logits(rows: index...index, engine, w, into: logits.values)
-          row = 0
-          withLogits { body(done + index, $0) }
+      let part = new[done..<done + count(of: new.count - done)]
+      try state.makeWritable(part.count)
+      row = nil
+      do throws(JambaError) {
+        try model.batcher.withWorkspace { (w) throws(JambaError) in
+          _ = try model.network.forward([SequenceRows(part, state)], model.engine, w, observer: observer) { false }
+          look(done, part.count, w)
         }
+      } catch {
+        reset()
+        throw error
       }
-      done += count
+      tokens += part
+      done += part.count
     }
-  }
-
-  /// Runs tokens through the model, and the head's inputs past whoever watches the engine. Afterwards the session is empty.
-  mutating func observe(_ new: [Int32], engine: Engine) throws(JambaError) {
-    try prepare(new)
-    var done = 0
-    while done < new.count {
-      let count = count(of: new.count - done)
-      try model.batcher.withWorkspace { (w) throws(JambaError) in
-        try forward(new[done..<done + count], engine, w)
-        model.network.showHeadInput(count, engine, w)
-      }
-      done += count
-    }
-    reset()
-  }
-
-  /// The residual stream before each layer and after the last, `[layers + 1][tokens * hidden]`, for comparison with a
-  /// reference. Afterwards the session is empty.
-  ///
-  /// - Parameter engine: the model's own when nil.
-  /// - Throws: `invalidOption` for more tokens than a chunk.
-  mutating func hiddenStates(_ new: [Int32], engine: Engine? = nil) throws(JambaError) -> [[Float]] {
-    guard new.count <= chunk else {
-      throw .invalidOption("\(new.count) tokens are more than a chunk, which is \(chunk)")
-    }
-    try prepare(new)
-    var states: [[Float]] = []
-    let width = model.configuration.hiddenSize
-    try model.batcher.withWorkspace { (w) throws(JambaError) in
-      let residual = w.residual.values
-      func look() { states.append((0..<new.count).flatMap { row in (0..<width).map { residual[row, $0] } }) }
-      try forward(new[...], engine ?? model.engine, w, beforeEachLayer: look)
-      look()
-    }
-    reset()
-    return states
   }
 
   /// Takes over a snapshot's text and logits.
@@ -210,24 +174,20 @@ struct SessionCore {
     tokens = snapshot.tokens
     row = nil
     guard let saved = snapshot.logits else { return }
-    let target = logits.values
+    let target = logits.mutableValues
     for (index, value) in saved.enumerated() { target[0, index] = value }
     row = 0
   }
 
   var hasLogits: Bool { row != nil }
 
-  func withLogits<Result>(_ body: (Span<Float>) -> Result) -> Result {
-    body(unsafe Span(_unsafeStart: UnsafePointer(logits.values.row(row ?? 0).base), count: logits.width))
-  }
+  func withLogits<Result>(_ body: (Span<Float>) -> Result) -> Result { logits.values.withRow(row ?? 0, body) }
 
-  func lastLogits() -> [Float] {
-    unsafe Array(UnsafeBufferPointer(start: logits.values.row(row ?? 0).base, count: logits.width))
-  }
+  func lastLogits() -> [Float] { withLogits { logits in logits.indices.map { logits[$0] } } }
 
   /// Picks the next token from the last logits.
   mutating func sample(_ sampler: inout Sampler, allowed: TokenMask? = nil) -> Int32 {
-    withLogits { sampler.sample($0, history: tokens, allowed: allowed, of: model) }
+    withLogits { sampler.sample($0, history: tokens, allowed: allowed) }
   }
 }
 
@@ -263,7 +223,7 @@ extension SessionCore {
       try state.makeWritable(pass.count)
     } catch { return false }
     row = nil
-    let part = BatchPart(pass[...], state, trace: lookahead!.trace, logits: logits.values)
+    let part = BatchPart(pass[...], state, trace: lookahead!.trace, logits: logits.mutableValues)
     do throws(JambaError) { _ = try model.batcher.run(part, isCancelled: { false }) } catch {
       reset()
       throw error

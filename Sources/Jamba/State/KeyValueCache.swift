@@ -1,4 +1,3 @@
-import CKernels
 import JambaFormat
 
 /// The keys and values of one attention layer, in pages of 64 positions.
@@ -23,10 +22,10 @@ final class KeyValueCache {
   }
 
   static func pageByteCount(_ c: ModelConfiguration, _ type: CacheType) -> Int {
-    jk_kv_page_size(type.raw, c.numKeyValueHeads, c.headDim)
+    KeyValuePages.byteCount(type, heads: c.numKeyValueHeads, headSize: c.headDim)
   }
 
-  private var pageByteCount: Int { jk_kv_page_size(layout.type.raw, heads, headSize) }
+  private var pageByteCount: Int { KeyValuePages.byteCount(layout.type, heads: heads, headSize: headSize) }
   var byteCount: Int { pages.reduce(0) { $0 + ($1 == nil ? 0 : pageByteCount) } }
 
   private func set(_ slot: Int, _ page: StateBuffer) {
@@ -72,13 +71,13 @@ final class KeyValueCache {
     for (number, page) in zip(layout.visiblePages(after: count), visible) { set(layout.slot(ofPage: number), page) }
   }
 
-  func withKernelView(_ body: (UnsafePointer<jk_kv>) -> Void) {
+  /// Lends the pages to the kernels.
+  func withPages(_ body: (KeyValuePages) -> Void) {
     unsafe addresses.withUnsafeBufferPointer { addresses in
-      let view = unsafe jk_kv(
-        pages: addresses.baseAddress, fixed_pages: layout.fixedPages, ring_pages: layout.ringPages,
-        sinks: layout.sinks, window: layout.window ?? .max, type: layout.type.raw, kv_heads: heads,
-        head_size: headSize)
-      unsafe withUnsafePointer(to: view) { unsafe body($0) }
+      body(
+        unsafe KeyValuePages(
+          type: layout.type, heads: heads, headSize: headSize, fixedPages: layout.fixedPages,
+          ringPages: layout.ringPages, sinks: layout.sinks, window: layout.window ?? .max, addresses: addresses))
     }
   }
 }

@@ -1,23 +1,3 @@
-import CKernels
-
-/// How keys and values are kept.
-public enum CacheType: String, Sendable, CaseIterable {
-  /// As they are; beside weights in f32.
-  case f32
-  /// Half the precision, for half the memory.
-  case f16
-  /// A byte each, with a scale for each position and head.
-  case int8
-
-  var raw: jk_kv_type {
-    switch self {
-    case .f32: JK_KV_F32
-    case .f16: JK_KV_F16
-    case .int8: JK_KV_I8
-    }
-  }
-}
-
 /// Which keys and values a session keeps, and where.
 ///
 /// A token sees the first `sinks` positions and the last `window` ones, itself included. Pages of 64 positions that hold
@@ -30,7 +10,7 @@ struct KeyValueLayout: Sendable, Equatable {
   /// The most positions that are stored together.
   let chunk: Int
 
-  static let pagePositions = Int(JK_PAGE_POSITIONS)
+  static let pagePositions = KeyValuePages.positions
 
   /// - Precondition: values that `SessionOptions.validate` lets pass.
   init(type: CacheType, window: Int?, sinks: Int, chunk: Int) {

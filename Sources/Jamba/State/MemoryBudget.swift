@@ -6,9 +6,10 @@ final class MemoryBudget: Sendable {
   let limit: MemoryLimit
   private let free: Mutex<Int>
 
-  init(_ plan: MemoryPlan) {
-    limit = plan.limit
-    free = Mutex(plan.sessionByteCount)
+  /// - Parameter free: bytes of the limit that the model leaves to sessions.
+  init(_ limit: MemoryLimit, free: Int) {
+    self.limit = limit
+    self.free = Mutex(free)
   }
 
   /// - Returns: false when that much is not left.

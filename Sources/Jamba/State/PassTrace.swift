@@ -11,7 +11,7 @@ final class PassTrace {
     var layers: [Int: MambaTrace] = [:]
     for (number, layer) in c.layers(with: .mamba).enumerated() {
       let start = unsafe buffer.bytes.baseAddress! + number * MambaTrace.byteCount(c, capacity: capacity)
-      unsafe layers[layer] = MambaTrace(start.assumingMemoryBound(to: Float.self), c, capacity: capacity)
+      layers[layer] = unsafe MambaTrace(start, c, capacity: capacity)
     }
     self.layers = layers
   }
@@ -21,25 +21,4 @@ final class PassTrace {
   }
 
   func mamba(_ layer: Int) -> MambaTrace { layers[layer]! }
-}
-
-/// A Mamba layer's part of a trace.
-@safe
-struct MambaTrace {
-  /// The convolution's inputs, `[tokens, inner]`.
-  let x: Columns
-  /// dt_proj's output, `[tokens, inner]`.
-  let dt: Columns
-  /// `[tokens, state]`
-  let b: Columns
-
-  init(_ base: UnsafeMutablePointer<Float>, _ c: ModelConfiguration, capacity: Int) {
-    unsafe x = Columns(base: base, stride: c.innerSize)
-    unsafe dt = Columns(base: base + capacity * c.innerSize, stride: c.innerSize)
-    unsafe b = Columns(base: base + 2 * capacity * c.innerSize, stride: c.mambaDState)
-  }
-
-  static func byteCount(_ c: ModelConfiguration, capacity: Int) -> Int {
-    4 * capacity * (2 * c.innerSize + c.mambaDState)
-  }
 }

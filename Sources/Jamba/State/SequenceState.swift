@@ -85,17 +85,3 @@ final class SequenceState {
 
   var byteCount: Int { recurrent.byteCount + attention.values.reduce(0) { $0 + $1.byteCount } }
 }
-
-/// The state of one Mamba layer: the scan's `[state, inner]` and the convolution's last inputs `[taps - 1, inner]`, f32.
-@safe
-struct MambaState {
-  let scan: UnsafeMutablePointer<Float>
-  let convolution: UnsafeMutablePointer<Float>
-
-  init(_ base: UnsafeMutableRawPointer, _ c: ModelConfiguration) {
-    unsafe scan = base.assumingMemoryBound(to: Float.self)
-    unsafe convolution = scan + c.mambaDState * c.innerSize
-  }
-
-  static func byteCount(_ c: ModelConfiguration) -> Int { 4 * (c.mambaDState + c.mambaDConv - 1) * c.innerSize }
-}

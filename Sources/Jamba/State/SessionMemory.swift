@@ -27,18 +27,21 @@ final class StateBuffer: Sendable {
 /// need now.
 final class SessionMemory: Sendable {
   let budget: MemoryBudget
-  let snapshots: SnapshotCache
+  let prefixCache: PrefixCache
 
-  init(_ plan: MemoryPlan) {
-    budget = MemoryBudget(plan)
-    snapshots = SnapshotCache(byteLimit: plan.snapshotByteCount)
+  /// - Parameters:
+  ///   - free: bytes of the limit that the model leaves to sessions.
+  ///   - snapshots: bytes of them that snapshots may take.
+  init(_ limit: MemoryLimit, free: Int, snapshots: Int) {
+    budget = MemoryBudget(limit, free: free)
+    prefixCache = PrefixCache(byteLimit: snapshots)
   }
 
   /// Raises a session's reservation. Snapshots go, the least recently used first, where they are in the way.
   func grow(_ reservation: MemoryBudget.Reservation, to byteCount: Int) throws(JambaError) {
     while true {
       do throws(JambaError) { return try reservation.grow(to: byteCount, context: 0) } catch {
-        guard snapshots.removeOldest() else { throw error }
+        guard prefixCache.evictOldest() else { throw error }
       }
     }
   }
@@ -47,7 +50,7 @@ final class SessionMemory: Sendable {
   func makeBuffer(byteCount: Int, context: Int) throws(JambaError) -> StateBuffer {
     let charge = SystemMemory.wholePages(byteCount)
     while !budget.take(charge) {
-      guard snapshots.removeOldest() else { throw .memoryLimitReached(budget.limit, context: context) }
+      guard prefixCache.evictOldest() else { throw .memoryLimitReached(budget.limit, context: context) }
     }
     do throws(SystemError) {
       return StateBuffer(try AlignedBuffer(byteCount: byteCount), budget, charge: charge)

@@ -3,8 +3,8 @@ import JambaFormat
 /// Which units are in which slots, what is to be read next, and who waits for what: the cache's decisions, without its
 /// threads and memory.
 ///
-/// A unit is *demanded* when computing needs it, in the order in which it will be taken, and *suggested* when it may soon.
-/// Demanded units are read first; suggested ones only while nothing demanded is left to read, and only in place of units
+/// A unit is *demanded* when computing needs it, in the order in which it will be taken, and *prefetched* when it may soon.
+/// Demanded units are read first; units to be prefetched only while nothing demanded is left to read, and only in place of units
 /// that are expected to be used later. A unit that is leased, or demanded and in memory, stays; except that of demanded
 /// units the last gives way to the first, so that two sessions with few slots cannot wait for each other.
 package struct CacheState {
@@ -32,7 +32,7 @@ package struct CacheState {
     /// A read-ahead that turned out wrong: no more of it is read.
     var isCancelled = false
     /// Read ahead and not yet used.
-    var isSuggestion = false
+    var isPrefetch = false
   }
 
   private let pieceCounts: [Int]
@@ -46,9 +46,9 @@ package struct CacheState {
   private var demanded: [(unit: Int, demand: Int)] = []
   private var demandCount = 0
   private var demandCounts: [Int]
-  /// Suggestions of each pool, in order, and which units are among them.
-  private var suggested: [[Int]]
-  private var isSuggested: [Bool]
+  /// Units to be prefetched of each pool, in order, and which units are among them.
+  private var prefetches: [[Int]]
+  private var isToBePrefetched: [Bool]
   private var forecast: UseForecast
   private let layers: [Int]
   package internal(set) var statistics = MemoryStatistics()
@@ -75,8 +75,8 @@ package struct CacheState {
     slots = [Slot](repeating: Slot(), count: slotCounts.reduce(0, +))
     slotOfUnit = [Int?](repeating: nil, count: layers.count)
     demandCounts = [Int](repeating: 0, count: layers.count)
-    suggested = [[Int]](repeating: [], count: slotCounts.count)
-    isSuggested = [Bool](repeating: false, count: layers.count)
+    prefetches = [[Int]](repeating: [], count: slotCounts.count)
+    isToBePrefetched = [Bool](repeating: false, count: layers.count)
     forecast = UseForecast(layers: layers, shares: shares, layerCount: layerCount)
   }
 
@@ -97,26 +97,26 @@ package struct CacheState {
       switch slots[slot].content {
       case .ready:
         statistics.hits += 1
-        if slots[slot].isSuggestion { statistics.prefetchHits += 1 }
+        if slots[slot].isPrefetch { statistics.prefetchHits += 1 }
       case .loading: statistics.lateHits += 1
       case .failed where slots[slot].done == slots[slot].taken:
         clear(slot)  // to be tried again
         continue
       case .empty, .failed: break
       }
-      slots[slot].isSuggestion = false
+      slots[slot].isPrefetch = false
     }
     // What was read ahead for this layer and is not wanted after all need not be read to the end.
-    suggest([], pool: pools[first])
+    prefetch([], pool: pools[first])
     for slot in poolSlots[pools[first]] where layers[slots[slot].unit] == layer { cancelIfUnwanted(slot) }
     return demandCount
   }
 
-  /// Replaces the suggestions of a pool.
-  package mutating func suggest(_ units: [Int], pool: Int) {
-    for unit in suggested[pool] { isSuggested[unit] = false }
-    for unit in units { isSuggested[unit] = true }
-    suggested[pool] = units
+  /// Replaces the units of a pool that are to be prefetched, likeliest first.
+  package mutating func prefetch(_ units: [Int], pool: Int) {
+    for unit in prefetches[pool] { isToBePrefetched[unit] = false }
+    for unit in units { isToBePrefetched[unit] = true }
+    prefetches[pool] = units
   }
 
   /// Takes back what is left of a demand.
@@ -164,9 +164,9 @@ package struct CacheState {
       isFull[pools[unit]] = !assign(unit, demandedAt: place)
     }
     for (unit, _) in demanded { if let job = takePiece(of: unit) { return job } }
-    for list in suggested {
+    for list in prefetches {
       for unit in list {
-        if slotOfUnit[unit] == nil && !assignSuggestion(unit) { break }
+        if slotOfUnit[unit] == nil && !assignPrefetch(unit) { break }
         if let job = takePiece(of: unit) { return job }
       }
     }
@@ -238,16 +238,16 @@ package struct CacheState {
 
   /// A slot of the pool that may be filled: an empty one, or that of the unit expected to be used last; with what is
   /// expected of it.
-  private func victim(pool: Int) -> (slot: Int, expectedLayers: Float)? {
+  private func eviction(pool: Int) -> (slot: Int, expectedLayers: Float)? {
     var best: (slot: Int, expectedLayers: Float)?
     for slot in poolSlots[pool] {
       switch slots[slot].content {
       case .empty: return (slot, .infinity)
       case .loading, .ready, .failed:
         guard !isBeingRead(slot), slots[slot].leases == 0, demandCounts[slots[slot].unit] == 0 else { continue }
-        // What is suggested is as good as certain; or the suggestions of a layer would drive each other out in turns.
+        // What is to be prefetched is as good as certain; or the prefetches of a layer would evict each other in turns.
         let unit = slots[slot].unit
-        let expected = isSuggested[unit] ? Float(forecast.layersUntil(unit)) : forecast.expectedLayersUntil(unit)
+        let expected = isToBePrefetched[unit] ? Float(forecast.layersUntil(unit)) : forecast.expectedLayersUntil(unit)
         if best.map({ expected > $0.expectedLayers }) ?? true { best = (slot, expected) }
       }
     }
@@ -256,8 +256,8 @@ package struct CacheState {
 
   /// Gives the unit in `place` among the demanded a slot.
   private mutating func assign(_ unit: Int, demandedAt place: Int) -> Bool {
-    if let victim = victim(pool: pools[unit]) {
-      fill(victim.slot, with: unit)
+    if let place = eviction(pool: pools[unit]) {
+      fill(place.slot, with: unit)
       return true
     }
     for slot in poolSlots[pools[unit]] {
@@ -280,13 +280,13 @@ package struct CacheState {
     return false
   }
 
-  /// Gives a suggested unit a slot, in place of one that is expected to be used later than the suggestion's layer comes.
-  private mutating func assignSuggestion(_ unit: Int) -> Bool {
-    guard let victim = victim(pool: pools[unit]), victim.expectedLayers > Float(forecast.layersUntil(unit)) else {
+  /// Gives a unit to be prefetched a slot; evicts one that is expected to be used later than the prefetched unit's layer comes.
+  private mutating func assignPrefetch(_ unit: Int) -> Bool {
+    guard let place = eviction(pool: pools[unit]), place.expectedLayers > Float(forecast.layersUntil(unit)) else {
       return false
     }
-    fill(victim.slot, with: unit)
-    slots[victim.slot].isSuggestion = true
+    fill(place.slot, with: unit)
+    slots[place.slot].isPrefetch = true
     statistics.prefetches += 1
     return true
   }

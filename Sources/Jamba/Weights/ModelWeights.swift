@@ -1,45 +1,119 @@
 import JambaFormat
 
-/// The weights of a model as its memory plan lays them out: some resident, the others in a cache.
+/// Where a model's weights are.
+public enum WeightResidency: Sendable, Equatable {
+  /// In the mapped file; what is packed there, in memory.
+  case mapped
+  /// All in memory of our own.
+  case owned
+  /// All but the experts in memory, which take turns in `slots` (experts are offloaded to the file).
+  case experts(slots: Int)
+  /// Of the layers `kept` stay, the others take turns in `slots`, and experts in `expertSlots`.
+  case layers(kept: Int, slots: Int, expertSlots: Int)
+}
+
+/// The weights of a model, some resident, the others in a cache: whoever computes is lent them layer by layer and expert
+/// by expert, wherever they are.
 final class ModelWeights: Sendable {
-  let resident: ResidentWeights
-  /// Experts in pool `CachedExperts.pool`, layers in `StreamedLayers.pool`.
-  let cache: WeightCache?
-  /// The layers that come and go, in the order of their units.
-  let streamedLayers: [Int]
-  let cachesExperts: Bool
+  private let resident: ResidentWeights
+  private let cache: WeightCache?
+  /// By layer: its unit; nil for one that stays.
+  private let layers: [WeightCache.Unit?]
+  /// By layer: its experts' units; none where they stay.
+  private let experts: [[WeightCache.Unit]]
 
+  /// - Parameters:
+  ///   - expertShare: the share of passes through a layer expected to use one of its experts.
+  ///   - progress: as for `ResidentWeights`.
   init(
-    _ file: JambaFile, _ catalog: WeightCatalog, _ plan: MemoryPlan, expertShare: Float, threads: Int,
-    progress: (Int, Int) -> Bool
+    _ file: JambaFile, _ catalog: WeightCatalog, _ residency: WeightResidency, access: FileAccess, expertShare: Float,
+    threads: Int, progress: (Int, Int) -> Bool
   ) throws(JambaError) {
-    let layers = catalog.layers.indices
-    let kept: Set<Int>
-    switch plan.residency {
-    case .mapped, .owned: (kept, cachesExperts) = (Set(layers), false)
-    case .experts: (kept, cachesExperts) = (Set(layers), true)
-    case .layers(let count, _, _):
-      (kept, cachesExperts) = (catalog.kept(count), catalog.experts.contains { !$0.isEmpty })
-    }
-    streamedLayers = layers.filter { !kept.contains($0) }
+    let all = catalog.layers.indices
+    let hasExperts = catalog.experts.contains { !$0.isEmpty }
+    let (kept, cachesExperts): (Set<Int>, Bool) =
+      switch residency {
+      case .mapped, .owned: (Set(all), false)
+      case .experts: (Set(all), true)
+      case .layers(let count, _, _): (catalog.kept(count), hasExperts)
+      }
     resident = try ResidentWeights(
-      file, segments: catalog.segments(ofLayers: kept, experts: !cachesExperts),
-      mapsRaw: plan.residency == .mapped, access: plan.access, threads: max(threads, WeightCache.readerCount),
-      progress: progress)
+      file, segments: catalog.segments(ofLayers: kept, experts: !cachesExperts), mapsRaw: residency == .mapped,
+      access: access, threads: max(threads, WeightCache.readerCount), progress: progress)
 
-    func experts(_ slots: Int) -> WeightCache.Pool {
+    let streamed = all.filter { !kept.contains($0) }
+    func experts(_ slots: Int) -> WeightCache.Slots {
       .init(slotCount: slots, units: Array(catalog.experts.joined()), share: expertShare)
     }
-    let pools: [WeightCache.Pool]
-    switch plan.residency {
-    case .mapped, .owned:
-      cache = nil
-      return
+    let pools: [WeightCache.Slots]
+    switch residency {
+    case .mapped, .owned: pools = []
     case .experts(let slots): pools = [experts(slots)]
     case .layers(_, let slots, let expertSlots):
-      let units = streamedLayers.map { catalog.layers[$0] }
-      pools = [experts(expertSlots), .init(slotCount: slots, units: units, share: 1)]
+      pools = [
+        experts(expertSlots), .init(slotCount: slots, units: streamed.map { catalog.layers[$0] }, share: 1),
+      ]
     }
-    cache = try WeightCache(file, pools: pools, layerCount: catalog.layers.count, access: plan.access)
+    guard !pools.isEmpty else {
+      (cache, layers) = (nil, all.map { _ in nil })
+      self.experts = all.map { _ in [] }
+      return
+    }
+    let cache = try WeightCache(file, pools: pools, layerCount: all.count, access: access)
+    layers = all.map { layer in streamed.firstIndex(of: layer).map { cache.unit($0, in: .layers) } }
+    var count = 0
+    self.experts = catalog.experts.map { units in
+      defer { count += units.count }
+      return cachesExperts ? units.indices.map { cache.unit(count + $0, in: .experts) } : []
+    }
+    self.cache = cache
+  }
+
+  /// Throws when the mapped file has been cut short, before touching that would end the process.
+  func check() throws(JambaError) { try resident.check() }
+
+  /// What reading weights has cost so far.
+  var statistics: MemoryStatistics { cache?.statistics ?? MemoryStatistics() }
+
+  /// Of everything that stays: what belongs to no layer, at least.
+  var residentView: WeightView { WeightView(resident) }
+
+  /// Whether a layer, its experts aside, stays in memory.
+  func isResident(_ layer: Int) -> Bool { layers[layer] == nil }
+
+  /// Whether the experts of a layer may have to be read.
+  func cachesExperts(ofLayer layer: Int) -> Bool { !experts[layer].isEmpty }
+
+  /// Lends a layer, its experts aside. Those behind it are prefetched meanwhile.
+  func withLayer(
+    _ layer: Int, _ body: (WeightView) throws(JambaError) -> Void
+  ) throws(JambaError) {
+    guard let cache, let unit = layers[layer] else { return try body(residentView) }
+    // Round and round: behind the last comes the first.
+    let following = (layers[(layer + 1)...] + layers[..<layer]).compactMap { $0 }
+    try cache.forEach([unit], layer: layer, whileReading: { cache.prefetch(following, in: .layers) }) {
+      (_, view) throws(JambaError) in try body(view)
+    }
+  }
+
+  /// Lends some experts of a layer, in the order given.
+  ///
+  /// - Parameters:
+  ///   - whileReading: called once those that are not in memory are being read.
+  func forEachExpert(
+    _ chosen: [Int], ofLayer layer: Int, whileReading: () -> Void, _ body: (Int, WeightView) -> Void
+  ) throws(JambaError) {
+    guard let cache, !experts[layer].isEmpty else {
+      for expert in chosen { body(expert, residentView) }
+      return
+    }
+    try cache.forEach(chosen.map { experts[layer][$0] }, layer: layer, whileReading: whileReading) {
+      (index, view) throws(JambaError) in body(chosen[index], view)
+    }
+  }
+
+  /// Says which experts of a layer may be needed next, so that they are prefetched.
+  func prefetchExperts(_ likely: [Int], ofLayer layer: Int) {
+    cache?.prefetch(likely.map { experts[layer][$0] }, in: .experts)
   }
 }

@@ -103,12 +103,10 @@ final class ResidentWeights: Sendable {
     return end - start
   }
 
-  var view: WeightView {
-    unsafe WeightView(file: file) { [self] segment in
-      if let buffer = owned[segment] { return unsafe UnsafeRawPointer(buffer.base!) }
-      guard let map else { preconditionFailure("the segment is not resident") }
-      return unsafe map.base + file.directory.segments[segment].offset
-    }
+  func address(ofSegment segment: Int) -> UnsafeRawPointer {
+    if let buffer = owned[segment] { return unsafe UnsafeRawPointer(buffer.base!) }
+    guard let map else { preconditionFailure("the segment is not resident") }
+    return unsafe map.base + file.directory.segments[segment].offset
   }
 
   /// Throws when the file has been cut short under its map, before touching that would end the process. (It may still be

@@ -2,7 +2,7 @@ import JambaFormat
 import JambaSystem
 
 /// Weights that do not all fit into memory: units in a fixed number of slots, read by threads of their own while others
-/// compute. `CacheState` decides what is read and what makes room.
+/// compute. `CacheState` decides what is read and what is evicted.
 ///
 /// Invariant: a slot is written by the readers only while its unit is loading, and read by whoever holds a lease, which
 /// keeps it from being reused.
@@ -11,8 +11,16 @@ final class WeightCache: Sendable {
   private let core: Core
   private let readers: [BackgroundThread]
 
+  /// Which units share slots.
+  enum Pool: Int { case experts, layers }
+
+  /// A unit of the cache.
+  struct Unit: Sendable {
+    fileprivate let number: Int
+  }
+
   /// Slots of the same size, and the units that go there.
-  struct Pool {
+  struct Slots {
     var slotCount: Int
     var units: [WeightUnit]
     /// The share of passes through its layer expected to use a unit; 1 for all.
@@ -30,23 +38,20 @@ final class WeightCache: Sendable {
     let memory: AlignedBuffer
     /// Of each slot, in `memory`.
     let slotOffsets: [Int]
-    /// By pool: its first slot and first unit.
-    let firstSlots: [Int]
+    /// By pool: its first unit.
     let firstUnits: [Int]
     let monitor: Monitor<CacheState>
 
-    init(_ file: JambaFile, _ pools: [Pool], layerCount: Int) throws(JambaError) {
+    init(_ file: JambaFile, _ pools: [Slots], layerCount: Int) throws(JambaError) {
       self.file = file
       units = pools.flatMap(\.units)
       let byteCount = pools.reduce(0) { $0 + $1.byteCount }
       do { memory = try AlignedBuffer(byteCount: byteCount) } catch { throw .outOfMemory(byteCount: byteCount) }
       memory.preferLargePages()
       var offsets: [Int] = []
-      var firstSlots: [Int] = []
       var firstUnits: [Int] = []
       var (position, unitCount) = (0, 0)
       for pool in pools {
-        firstSlots.append(offsets.count)
         firstUnits.append(unitCount)
         unitCount += pool.units.count
         for _ in 0..<pool.slotCount {
@@ -55,7 +60,6 @@ final class WeightCache: Sendable {
         }
       }
       slotOffsets = offsets
-      self.firstSlots = firstSlots
       self.firstUnits = firstUnits
       monitor = Monitor(
         CacheState(
@@ -100,7 +104,7 @@ final class WeightCache: Sendable {
   /// Memory of the readers beside the slots.
   static let scratchByteCount = readerCount * BlockReader.scratchByteCount
 
-  init(_ file: JambaFile, pools: [Pool], layerCount: Int, access: FileAccess) throws(JambaError) {
+  init(_ file: JambaFile, pools: [Slots], layerCount: Int, access: FileAccess) throws(JambaError) {
     let core = try Core(file, pools, layerCount: layerCount)
     var readers: [BackgroundThread] = []
     for _ in 0..<WeightCache.readerCount {
@@ -121,38 +125,23 @@ final class WeightCache: Sendable {
 
   var statistics: MemoryStatistics { core.monitor.withLock { $0.statistics } }
 
-  /// The number of a pool's first unit; its others follow.
-  func firstUnit(ofPool pool: Int) -> Int { core.firstUnits[pool] }
-
-  func slotCount(ofPool pool: Int) -> Int {
-    (pool + 1 < core.firstSlots.count ? core.firstSlots[pool + 1] : core.slotOffsets.count) - core.firstSlots[pool]
-  }
-
-  /// Where a unit's tensors are when it is in slot `slot` of its pool.
-  func view(ofUnit unit: Int, pool: Int, slot: Int = 0) -> WeightView {
-    let base = unsafe UnsafeRawPointer(core.memory.base!) + core.slotOffsets[core.firstSlots[pool] + slot]
-    return unsafe WeightView(file: core.file) { [parts = core.units[unit].parts] segment in
-      guard let part = parts.first(where: { $0.segment == segment }) else {
-        preconditionFailure("the segment is not the unit's")
-      }
-      return unsafe base + part.offset
-    }
+  /// The unit in place `index` of a pool's units.
+  func unit(_ index: Int, in pool: Pool) -> Unit {
+    Unit(number: core.firstUnits[pool.rawValue] + index)
   }
 
   /// Keeps a unit in its slot until it goes.
-  struct Lease: ~Copyable {
-    /// The slot within the pool, and the bytes from the pool's first slot to it.
-    let index: Int
-    let offset: Int
+  private struct Lease: ~Copyable {
     private let slot: Int
     private let core: Core
 
-    fileprivate init(slot: Int, pool: Int, core: Core) {
-      let first = core.firstSlots[pool]
-      index = slot - first
-      offset = core.slotOffsets[slot] - core.slotOffsets[first]
+    init(slot: Int, core: Core) {
       self.slot = slot
       self.core = core
+    }
+
+    func view(of unit: WeightUnit) -> WeightView {
+      unsafe WeightView(unit, at: UnsafeRawPointer(core.memory.base!) + core.slotOffsets[slot])
     }
 
     deinit {
@@ -162,11 +151,11 @@ final class WeightCache: Sendable {
   }
 
   /// What computing has announced that it will lease, until it has done so.
-  struct Demand: ~Copyable {
-    fileprivate let number: Int
+  private struct Demand: ~Copyable {
+    let number: Int
     private let core: Core
 
-    fileprivate init(_ units: [Int], layer: Int, _ core: Core) {
+    init(_ units: [Int], layer: Int, _ core: Core) {
       number = core.monitor.withLock { $0.demand(units, layer: layer) }
       core.monitor.signal(.work)
       self.core = core
@@ -179,29 +168,41 @@ final class WeightCache: Sendable {
     }
   }
 
-  /// Announces that units of `layer` will be leased, in this order.
-  func demand(_ units: [Int], layer: Int) -> Demand { Demand(units, layer: layer, core) }
+  /// Has units of `layer`, all of one pool, read and calls `body` with each where it is in memory, in order. `body`
+  /// returns when it has done with the weights.
+  ///
+  /// - Parameter whileReading: called once those that are not in memory are being read.
+  /// - Throws: `format` when a unit cannot be read; what `body` throws.
+  func forEach(
+    _ units: [Unit], layer: Int, whileReading: () -> Void,
+    _ body: (_ index: Int, WeightView) throws(JambaError) -> Void
+  ) throws(JambaError) {
+    let demand = Demand(units.map(\.number), layer: layer, core)
+    whileReading()
+    for (index, unit) in units.enumerated() {
+      let lease = try lease(unit, of: demand)
+      try body(index, lease.view(of: core.units[unit.number]))
+    }
+  }
 
-  /// Says which units of a pool may be demanded next, likeliest first; replaces what was suggested before.
-  func suggest(_ units: [Int], pool: Int) {
-    core.monitor.withLock { $0.suggest(units, pool: pool) }
+  /// Prefetches the units of a pool that may be asked for next, likeliest first, in place of those named before.
+  func prefetch(_ units: [Unit], in pool: Pool) {
+    core.monitor.withLock { $0.prefetch(units.map(\.number), pool: pool.rawValue) }
     core.monitor.signal(.work)
   }
 
   /// Waits until a demanded unit is in memory.
-  func lease(_ unit: Int, of demand: borrowing Demand, pool: Int) throws(JambaError) -> Lease {
+  private func lease(_ unit: Unit, of demand: borrowing Demand) throws(JambaError) -> Lease {
     let number = demand.number
-    var outcome = core.monitor.withLock { $0.lease(unit, of: number) }
+    var outcome = core.monitor.withLock { $0.lease(unit.number, of: number) }
     if outcome == nil {
       let start = monotonicSeconds()
-      outcome = core.monitor.wait(for: .result) { $0.lease(unit, of: number) }
+      outcome = core.monitor.wait(for: .result) { $0.lease(unit.number, of: number) }
       core.monitor.withLock { $0.statistics.stallSeconds += monotonicSeconds() - start }
     }
     switch outcome! {
-    case .success(let slot):
-      return Lease(slot: slot, pool: pool, core: core)
-    case .failure(let error):
-      throw .format(error)
+    case .success(let slot): return Lease(slot: slot, core: core)
+    case .failure(let error): throw .format(error)
     }
   }
 }

@@ -1,51 +1,4 @@
-import CKernels
 import JambaFormat
-import JambaSystem
-
-/// Weights that are loaded and dropped as one: an expert, or all of a layer that is no expert.
-struct WeightUnit: Sendable {
-  struct Part: Sendable {
-    let segment: Int
-    /// Where the segment begins in the unit's memory; on a page, so that it can be read past the page cache.
-    let offset: Int
-    let blocks: Range<Int>
-
-    /// Reads that load it.
-    var pieceCount: Int { (blocks.count + BlockReader.maximumBlockCount - 1) / BlockReader.maximumBlockCount }
-  }
-
-  let parts: [Part]
-  /// Memory that the unit takes, whole pages.
-  let byteCount: Int
-  let pieceCount: Int
-  /// The layer that uses it.
-  let layer: Int
-
-  init(segments: [Int], layer: Int, _ directory: Directory) {
-    var parts: [Part] = []
-    var position = 0
-    for segment in segments {
-      parts.append(Part(segment: segment, offset: position, blocks: directory.segments[segment].blocks))
-      position += SystemMemory.wholePages(directory.segments[segment].byteCount)
-    }
-    self.parts = parts
-    byteCount = position
-    pieceCount = parts.reduce(0) { $0 + $1.pieceCount }
-    self.layer = layer
-  }
-
-  /// The part and the blocks that read number `index` loads.
-  func piece(_ index: Int) -> (part: Part, blocks: Range<Int>) {
-    var index = index
-    var number = 0
-    while index >= parts[number].pieceCount {
-      index -= parts[number].pieceCount
-      number += 1
-    }
-    let first = parts[number].blocks.lowerBound + index * BlockReader.maximumBlockCount
-    return (parts[number], first..<min(first + BlockReader.maximumBlockCount, parts[number].blocks.upperBound))
-  }
-}
 
 /// Which segments of a file make up which part of the model.
 struct WeightCatalog {
@@ -98,53 +51,5 @@ struct WeightCatalog {
     for layer in kept { result.formUnion(layers[layer].parts.map(\.segment)) }
     if includesExperts { result.formUnion(experts.joined().flatMap(\.parts).map(\.segment)) }
     return result
-  }
-}
-
-/// The tensors of a model, wherever their segments are.
-@safe
-struct WeightView {
-  let file: JambaFile
-  /// Where a segment's decoded bytes are. Called for segments that are in memory only.
-  let address: (_ segment: Int) -> UnsafeRawPointer
-
-  /// The tensor that the configuration demands, with the shape that it demands.
-  private func entry(_ name: String, shape: [Int]) throws(JambaError) -> (index: Int, Entry) {
-    guard let index = file.entryIndex(of: name) else {
-      throw .format(.invalidModel(path: file.path, reason: "\(name) is missing"))
-    }
-    let entry = file.directory.entries[index]
-    guard entry.shape == shape else {
-      throw .format(
-        .invalidModel(path: file.path, reason: "\(name) has shape \(entry.shape), the configuration asks for \(shape)"))
-    }
-    return (index, entry)
-  }
-
-  func matrix(_ name: String, _ rows: Int, _ columns: Int) throws(JambaError) -> Matrix {
-    let (index, entry) = try entry(name, shape: [rows, columns])
-    let type: jk_type
-    switch entry.type {
-    case .f32: type = JK_F32
-    case .bf16: type = JK_BF16
-    case .int8: type = JK_I8
-    case .int6: type = JK_I6
-    case .int4: type = JK_NL4
-    case .document, .vector:
-      throw .format(.invalidModel(path: file.path, reason: "\(name) is stored as \(entry.type.name), not as a matrix"))
-    }
-    return unsafe Matrix(
-      entry: index,
-      raw: jk_matrix(
-        strips: address(entry.segment) + entry.offset, type: type, rows: UInt32(rows), columns: UInt32(columns)))
-  }
-
-  func vector(_ name: String, _ shape: Int...) throws(JambaError) -> Vector {
-    let (_, entry) = try entry(name, shape: shape)
-    guard entry.type == .vector else {
-      throw .format(.invalidModel(path: file.path, reason: "\(name) is stored as \(entry.type.name), not as f32"))
-    }
-    return unsafe Vector(
-      base: (address(entry.segment) + entry.offset).assumingMemoryBound(to: Float.self), count: entry.elementCount)
   }
 }

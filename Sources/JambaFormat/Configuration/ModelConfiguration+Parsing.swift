@@ -1,16 +1,19 @@
 import JambaSystem
 
 extension ModelConfiguration {
+  /// Experts of all layers: a config.json of a few bytes must not ask for millions of tensors. Jamba Large has 1152.
+  private static let maximumExpertCount = 1 << 16
+
   /// Reads config.json and, where there is one, generation_config.json.
   ///
   /// - Throws: `ConfigurationError` for another architecture, a missing or absurd value, or a feature that the
   ///   runtime lacks.
   public init(_ config: JSON, generation: JSON? = nil) throws(ConfigurationError) {
     guard config.object != nil else { throw ConfigurationError("config.json is not a JSON object") }
-    if let type = config["model_type"]?.string, type != "jamba" {
-      throw ConfigurationError("config.json describes a \"\(type)\" model; only \"jamba\" can be converted")
+    if let type = config["model_type"], !type.isNull, type.string != "jamba" {
+      throw ConfigurationError("config.json describes a \(type.text()) model; only \"jamba\" can be converted")
     }
-    guard config["model_type"] != nil || config["mamba_d_state"] != nil else {
+    guard config["model_type"]?.isNull == false || config["mamba_d_state"] != nil else {
       throw ConfigurationError("config.json does not say \"model_type\": \"jamba\"")
     }
 
@@ -32,11 +35,11 @@ extension ModelConfiguration {
       return bool
     }
 
-    if let activation = config["hidden_act"]?.string, activation != "silu" {
-      throw ConfigurationError("config.json: hidden_act \"\(activation)\" is not supported, only \"silu\"")
-    }
-    if let quantization = config["quantization_config"], !quantization.isNull {
-      throw ConfigurationError("the checkpoint is quantized already; convert the original in bf16, f16 or f32")
+    if let activation = config["hidden_act"], !activation.isNull {
+      // Two names of one function.
+      guard ["silu", "swish"].contains(activation.string) else {
+        throw ConfigurationError("config.json: hidden_act \(activation.text()) is not supported, only \"silu\"")
+      }
     }
 
     vocabSize = try integer("vocab_size", or: 65536, in: 1...1 << 24)
@@ -65,11 +68,11 @@ extension ModelConfiguration {
     tieWordEmbeddings = try flag("tie_word_embeddings", or: false)
     maxPositionEmbeddings = try integer("max_position_embeddings", "n_ctx", or: 262144, in: 1...1 << 30)
 
-    let epsilon = config["rms_norm_eps"]?.double ?? 1e-6
-    guard epsilon > 0, epsilon < 1 else {
-      throw ConfigurationError("config.json: rms_norm_eps is \(epsilon), which is not between 0 and 1")
+    let epsilon = config["rms_norm_eps"] ?? .null
+    rmsNormEps = Float(epsilon.isNull ? 1e-6 : epsilon.double ?? .nan)
+    guard rmsNormEps > 0, rmsNormEps < 1 else {
+      throw ConfigurationError("config.json: rms_norm_eps is \(epsilon.text()), which is not between 0 and 1")
     }
-    rmsNormEps = Float(epsilon)
 
     let ids = 0...vocabSize - 1
     func tokens(_ value: JSON?) -> [Int] {
@@ -88,6 +91,10 @@ extension ModelConfiguration {
     guard numAttentionHeads % numKeyValueHeads == 0 else {
       throw ConfigurationError(
         "config.json: \(numAttentionHeads) attention heads cannot share \(numKeyValueHeads) key-value heads")
+    }
+    guard numHiddenLayers * numExperts <= ModelConfiguration.maximumExpertCount else {
+      throw ConfigurationError(
+        "config.json: \(numHiddenLayers) layers of \(numExperts) experts are more than any model has")
     }
     guard numExpertsPerTok <= max(numExperts, 1) || numExperts == 1 else {
       throw ConfigurationError("config.json: \(numExpertsPerTok) experts a token of only \(numExperts)")

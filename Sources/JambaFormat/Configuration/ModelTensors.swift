@@ -7,9 +7,18 @@ public struct TensorSpecification: Sendable, Equatable {
     case vector
   }
 
+  package let id: TensorID
   public let name: String
   public let kind: Kind
   public let shape: [Int]
+
+  package init(_ id: TensorID, in configuration: ModelConfiguration) {
+    let traits = id.role.traits
+    self.id = id
+    name = id.name
+    kind = traits.kind
+    shape = traits.shape(in: configuration)
+  }
 }
 
 /// The tensors of a model, under the checkpoint's names except where the content is another:
@@ -19,23 +28,12 @@ public struct ModelTensors: Sendable {
 
   public init(_ configuration: ModelConfiguration) { self.configuration = configuration }
 
-  public static let embedding = "model.embed_tokens.weight"
-  public static let finalNorm = "model.final_layernorm.weight"
-  public static let head = "lm_head.weight"
-
-  public static func layerPrefix(_ layer: Int) -> String { "model.layers.\(layer)." }
-
-  /// Whether a tensor belongs to one expert of a mixture.
-  public static func isExpert(_ name: String) -> Bool { name.contains(".feed_forward.experts.") }
-
-  /// The name under which the moments of a matrix's input are kept: matrices that read the same input share those of the
-  /// first.
-  package static func inputName(of matrix: String) -> String {
-    for (ending, first) in [("up_proj.weight", "gate"), ("k_proj.weight", "q"), ("v_proj.weight", "q")]
-    where matrix.hasSuffix("." + ending) {
-      return matrix.dropLast(ending.count) + first + "_proj.weight"
-    }
-    return matrix
+  /// The tensor under whose name the moments of a matrix's input are kept; nil for those that have none: vectors, matrices
+  /// that are never quantized, and an embedding whose rows are looked up.
+  package func momentsOwner(of id: TensorID) -> TensorID? {
+    let traits = id.role.traits
+    guard traits.kind == .matrix, traits.leastPrecision == nil else { return nil }
+    return id.role == .embedding && !configuration.tieWordEmbeddings ? nil : id.inputOwner
   }
 
   /// How many columns a block of moments may have: multiples of 64.
@@ -49,73 +47,33 @@ public struct ModelTensors: Sendable {
 
   /// The three matrices of expert `expert` of a layer, in the order of its segment.
   public func expert(_ expert: Int, ofLayer layer: Int) -> [TensorSpecification] {
-    feedForward(prefix: ModelTensors.layerPrefix(layer) + "feed_forward.experts.\(expert).")
-  }
-
-  private func feedForward(prefix: String) -> [TensorSpecification] {
-    let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
-    return [
-      .init(name: prefix + "gate_proj.weight", kind: .matrix, shape: [intermediate, hidden]),
-      .init(name: prefix + "up_proj.weight", kind: .matrix, shape: [intermediate, hidden]),
-      .init(name: prefix + "down_proj.weight", kind: .matrix, shape: [hidden, intermediate]),
-    ]
+    TensorRole.allCases.filter { $0.traits.place == .feedForward }
+      .map { TensorSpecification(TensorID($0, layer: layer, expert: expert), in: configuration) }
   }
 
   /// All tensors of a layer but the experts'.
   public func layer(_ layer: Int) -> [TensorSpecification] {
-    let c = configuration
-    let prefix = ModelTensors.layerPrefix(layer)
-    var tensors: [TensorSpecification] = [
-      .init(name: prefix + "input_layernorm.weight", kind: .vector, shape: [c.hiddenSize]),
-      .init(name: prefix + "pre_ff_layernorm.weight", kind: .vector, shape: [c.hiddenSize]),
-    ]
-    func vector(_ name: String, _ shape: Int...) {
-      tensors.append(.init(name: prefix + name, kind: .vector, shape: shape))
+    let (mixer, isMixture) = (configuration.mixer(ofLayer: layer), configuration.expertCount(ofLayer: layer) > 1)
+    return specifications(layer: layer) { place in
+      switch place {
+      case .outside, .model: false
+      case .layer: true
+      case .mamba: mixer == .mamba
+      case .attention: mixer == .attention
+      case .feedForward: !isMixture
+      case .mixture: isMixture
+      }
     }
-    func matrix(_ name: String, _ rows: Int, _ columns: Int) {
-      tensors.append(.init(name: prefix + name, kind: .matrix, shape: [rows, columns]))
-    }
-    switch c.mixer(ofLayer: layer) {
-    case .mamba:
-      matrix("mamba.in_proj.weight", 2 * c.innerSize, c.hiddenSize)
-      if c.mambaProjBias { vector("mamba.in_proj.bias", 2 * c.innerSize) }
-      vector("mamba.conv1d.weight", c.mambaDConv, c.innerSize)
-      if c.mambaConvBias { vector("mamba.conv1d.bias", c.innerSize) }
-      matrix("mamba.x_proj.weight", c.mambaDtRank + 2 * c.mambaDState, c.innerSize)
-      vector("mamba.dt_layernorm.weight", c.mambaDtRank)
-      vector("mamba.b_layernorm.weight", c.mambaDState)
-      vector("mamba.c_layernorm.weight", c.mambaDState)
-      matrix("mamba.dt_proj.weight", c.innerSize, c.mambaDtRank)
-      vector("mamba.dt_proj.bias", c.innerSize)
-      vector("mamba.A", c.mambaDState, c.innerSize)
-      vector("mamba.D", c.innerSize)
-      matrix("mamba.out_proj.weight", c.hiddenSize, c.innerSize)
-      if c.mambaProjBias { vector("mamba.out_proj.bias", c.hiddenSize) }
-    case .attention:
-      matrix("self_attn.q_proj.weight", c.numAttentionHeads * c.headDim, c.hiddenSize)
-      matrix("self_attn.k_proj.weight", c.numKeyValueHeads * c.headDim, c.hiddenSize)
-      matrix("self_attn.v_proj.weight", c.numKeyValueHeads * c.headDim, c.hiddenSize)
-      matrix("self_attn.o_proj.weight", c.hiddenSize, c.numAttentionHeads * c.headDim)
-    }
-    if c.expertCount(ofLayer: layer) > 1 {
-      matrix("feed_forward.router.weight", c.numExperts, c.hiddenSize)
-    } else {
-      tensors += feedForward(prefix: prefix + "feed_forward.")
-    }
-    return tensors
   }
 
   /// The tensors of no layer.
-  public var outer: [TensorSpecification] {
-    let c = configuration
-    var tensors: [TensorSpecification] = [
-      .init(name: ModelTensors.embedding, kind: .matrix, shape: [c.vocabSize, c.hiddenSize]),
-      .init(name: ModelTensors.finalNorm, kind: .vector, shape: [c.hiddenSize]),
-    ]
-    if !c.tieWordEmbeddings {
-      tensors.append(.init(name: ModelTensors.head, kind: .matrix, shape: [c.vocabSize, c.hiddenSize]))
-    }
-    return tensors
+  public var outer: [TensorSpecification] { specifications(layer: nil) { !$0.isInLayer } }
+
+  private func specifications(
+    layer: Int?, where isThere: (TensorTraits.Place) -> Bool
+  ) -> [TensorSpecification] {
+    TensorRole.allCases.filter { isThere($0.traits.place) && $0.traits.condition.holds(for: configuration) }
+      .map { TensorSpecification(TensorID($0, layer: layer), in: configuration) }
   }
 
   /// Every tensor of the model.

@@ -79,10 +79,16 @@ public final class JambaFile: Sendable {
 
   /// The bytes of an entry, checked and decoded, as a copy: for documents and small tensors.
   public func contents(of entry: Entry) throws(FormatError) -> [UInt8] {
+    try contents(of: entry, 0..<entry.byteCount)
+  }
+
+  /// Some bytes of an entry, checked and decoded, as a copy.
+  package func contents(of entry: Entry, _ range: Range<Int>) throws(FormatError) -> [UInt8] {
+    precondition(range.lowerBound >= 0 && range.upperBound <= entry.byteCount, "the entry has no such bytes")
     let segment = directory.segments[entry.segment]
-    let wanted = entry.offset..<entry.offset + entry.byteCount
+    let wanted = entry.offset + range.lowerBound..<entry.offset + range.upperBound
     var result: [UInt8] = []
-    result.reserveCapacity(entry.byteCount)
+    result.reserveCapacity(range.count)
     let reader = try BlockReader(self)
     let scratch: AlignedBuffer
     do { scratch = try AlignedBuffer(byteCount: Block.byteCount) } catch {

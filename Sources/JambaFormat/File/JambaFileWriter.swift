@@ -17,12 +17,10 @@ public final class JambaFileWriter {
   public typealias Parallel = (_ count: Int, _ body: @escaping @Sendable (Int) -> Void) -> Void
 
   public let path: String
-  package let temporaryPath: String
-  private let file: FileDescriptor
+  private var destination: AtomicFile
   private let parallel: Parallel
   public private(set) var directory = Directory()
   private var position = FileHeader.byteCount
-  private var isFinished = false
   private var open: OpenSegment?
 
   /// When set, progress is recorded after every segment, and an unfinished file stays.
@@ -45,8 +43,7 @@ public final class JambaFileWriter {
   public init(path: String, identity: String? = nil, parallel: @escaping Parallel) throws(FormatError) {
     self.path = path
     self.parallel = parallel
-    temporaryPath = path + ".partial"
-    journal = identity.map { Journal(path: path + ".partial.journal", identity: $0) }
+    journal = identity.map { Journal(path: AtomicFile.temporaryPath(for: path) + ".journal", identity: $0) }
     do throws(SystemError) {
       pending = try AlignedBuffer(byteCount: JambaFileWriter.batch * Block.byteCount)
       packed = try AlignedBuffer(byteCount: JambaFileWriter.batch * Block.byteCount)
@@ -56,19 +53,18 @@ public final class JambaFileWriter {
       directory = progress
       position = directory.segments.last.map { $0.offset + $0.storedByteCount } ?? FileHeader.byteCount
       do throws(SystemError) {
-        file = try .open(updating: temporaryPath)
-        guard try file.regularFileSize() >= position else { throw SystemError(code: 0) }
-        try file.truncate(to: position)
-      } catch { throw .cannotResume(path: temporaryPath, reason: "it is missing or shorter than its journal says") }
+        destination = try AtomicFile(continuing: path)
+        guard try destination.file.regularFileSize() >= position else { throw SystemError(code: 0) }
+        try destination.file.truncate(to: position)
+      } catch {
+        throw .cannotResume(
+          path: AtomicFile.temporaryPath(for: path), reason: "it is missing or shorter than its journal says")
+      }
     } else {
-      do throws(SystemError) { file = try .create(temporaryPath) } catch {
-        throw .system(action: "create", path: temporaryPath, error)
+      do throws(SystemError) { destination = try AtomicFile(path, keepsUnfinished: identity != nil) } catch {
+        throw .system(action: "create", path: AtomicFile.temporaryPath(for: path), error)
       }
     }
-  }
-
-  deinit {
-    if !isFinished && journal == nil { FileSystem.remove(temporaryPath) }
   }
 
   /// Whether an earlier run already wrote the entry.
@@ -186,8 +182,8 @@ public final class JambaFileWriter {
           unsafe UnsafeRawBufferPointer(rebasing: output.bytes[range.lowerBound..<range.lowerBound + $0])
         } ?? UnsafeRawBufferPointer(rebasing: input.bytes[range])
       let offset = open!.segment.offset + open!.segment.storedByteCount
-      do throws(SystemError) { try unsafe file.write(bytes, at: offset) } catch {
-        throw .system(action: "write", path: temporaryPath, error)
+      do throws(SystemError) { try unsafe destination.file.write(bytes, at: offset) } catch {
+        throw .system(action: "write", path: destination.temporaryPath, error)
       }
       unsafe directory.blocks.append(
         Block(
@@ -210,13 +206,10 @@ public final class JambaFileWriter {
       directoryChecksum: checksum(of: encoded), entryCount: UInt32(directory.entries.count),
       segmentCount: UInt32(directory.segments.count), blockCount: UInt32(directory.blocks.count))
     do throws(SystemError) {
-      try file.write(encoded, at: position)
-      try file.write(header.encoded(), at: 0)
-      try file.synchronize()
-      try FileSystem.rename(temporaryPath, to: path)
+      try destination.file.write(encoded, at: position)
+      try destination.file.write(header.encoded(), at: 0)
+      try destination.commit()
     } catch { throw .system(action: "write", path: path, error) }
-    FileSystem.synchronizeParent(of: path)
-    isFinished = true
     journal?.remove()
   }
 }

@@ -41,15 +41,12 @@ struct Journal {
     let bytes = writer.bytes + directory.encoded()
     var trailer = ByteWriter()
     trailer.write(checksum(of: bytes))
-    let temporary = path + ".new"
     do throws(SystemError) {
-      let file = try FileDescriptor.create(temporary)
-      try file.write(bytes + trailer.bytes, at: 0)
-      try FileSystem.rename(temporary, to: path)
-    } catch {
-      FileSystem.remove(temporary)
-      throw .system(action: "write", path: path, error)
-    }
+      var output = try AtomicFile(path)
+      try output.file.write(bytes + trailer.bytes, at: 0)
+      // A loss of power may take the last segment's progress, no more.
+      try output.commit(durable: false)
+    } catch { throw .system(action: "write", path: path, error) }
   }
 
   func remove() { FileSystem.remove(path) }

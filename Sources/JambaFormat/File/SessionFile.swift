@@ -23,33 +23,26 @@ package enum SessionFile {
 
   static func blockCount(_ contents: Int) -> Int { (contents + blockByteCount - 1) / blockByteCount }
 
-  /// Writes a file under a temporary name, syncs it, and only then gives it its name: whatever happens, `path` is the old
-  /// file or the new one.
+  /// Writes a file: whatever happens, `path` is the old one or the new one, whole.
   ///
   /// - Parameter contents: parts of the contents, in order.
   package static func write(
     to path: String, description: [UInt8], contents: [UnsafeRawBufferPointer], parallel: Parallel
   ) throws(FormatError) {
     precondition(description.count <= descriptionLimit, "the description is too long")
-    let temporary = path + ".partial"
-    var isComplete = false
-    defer { if !isComplete { FileSystem.remove(temporary) } }
     do throws(SystemError) {
-      let file = try FileDescriptor.create(temporary)
+      var output = try AtomicFile(path)
       let total = unsafe contents.reduce(0) { $0 + $1.count }
       var position = headerByteCount + description.count + blockCount(total) * Block.byteCount
       var blocks: [Block] = []
       try unsafe forEachBatch(of: contents, parallel) { (stored, checksum) throws(SystemError) in
-        try unsafe file.write(stored, at: position)
+        try unsafe output.file.write(stored, at: position)
         blocks.append(Block(storedByteCount: stored.count, checksum: checksum))
         position += stored.count
       }
-      try file.write(header(description, contents: total, blocks, fileSize: position), at: 0)
-      try file.synchronize()
-      try FileSystem.rename(temporary, to: path)
+      try output.file.write(header(description, contents: total, blocks, fileSize: position), at: 0)
+      try output.commit()
     } catch { throw .system(action: "write", path: path, error) }
-    isComplete = true
-    FileSystem.synchronizeParent(of: path)
   }
 
   private static func header(_ description: [UInt8], contents: Int, _ blocks: [Block], fileSize: Int) -> [UInt8] {

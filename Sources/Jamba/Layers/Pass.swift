@@ -1,0 +1,79 @@
+import JambaFormat
+
+/// One pass of the next tokens of some sequences through the layers: the verbs that layers are written in, each on the
+/// workspace's rows, with the weights where they are now.
+struct Pass {
+  let engine: Engine
+  let configuration: ModelConfiguration
+  let workspace: Workspace
+  let sequences: [SequenceRows]
+  let observer: (any PassObserver)?
+  /// Where the weights are that the verbs name.
+  private var weights: WeightView
+
+  init(
+    _ sequences: [SequenceRows], _ engine: Engine, _ configuration: ModelConfiguration, _ workspace: Workspace,
+    _ weights: WeightView, observer: (any PassObserver)? = nil
+  ) {
+    self.engine = engine
+    self.configuration = configuration
+    self.workspace = workspace
+    self.sequences = sequences
+    self.weights = weights
+    self.observer = observer
+  }
+
+  /// Tokens of all sequences.
+  var count: Int { sequences.last?.rows.upperBound ?? 0 }
+
+  /// The same pass with weights that are elsewhere.
+  func with(_ weights: WeightView) -> Pass {
+    var pass = self
+    pass.weights = weights
+    return pass
+  }
+
+  subscript(vector: Vector) -> Rows { weights[vector] }
+
+  /// y = W x; with `rows`, only for those rows of x, one after the other.
+  func multiply(_ matrix: Matrix, _ x: Activations, rows: IndexList? = nil, into y: Activations) {
+    multiply(matrix, x, rows: rows, into: y.mutableValues)
+  }
+
+  func multiply(_ matrix: Matrix, _ x: Activations, rows: IndexList? = nil, into y: MutableRows) {
+    engine.multiply(weights[matrix], x, rows: rows, into: y)
+    observer?.didMultiply(MatrixInput(matrix, x, rows: rows, engine))
+  }
+
+  /// y = norm(x) * weight, the norm over each row's mean square.
+  func normalize(_ x: Rows, by weight: Vector, into y: Activations) {
+    engine.normalize(x, by: weights[weight], epsilon: configuration.rmsNormEps, into: y.mutableValues)
+  }
+
+  /// y += bias, where there is one.
+  func add(_ bias: Vector?, to y: Activations) {
+    if let bias { engine.add(weights[bias], to: y.mutableValues) }
+  }
+
+  /// The row of a matrix as float32.
+  func decode(row: Int, of matrix: Matrix, into y: MutableRows) {
+    engine.decode(row: row, of: weights[matrix], into: y)
+  }
+}
+
+/// The tokens of one sequence in a pass.
+struct SequenceRows {
+  let tokens: ArraySlice<Int32>
+  let state: SequenceState
+  /// Keeps what `Network.replay` needs, in place of advancing the state.
+  let trace: PassTrace?
+  /// Their rows in the workspace.
+  let rows: Range<Int>
+
+  init(_ tokens: ArraySlice<Int32>, _ state: SequenceState, trace: PassTrace? = nil, firstRow: Int = 0) {
+    self.tokens = tokens
+    self.state = state
+    self.trace = trace
+    rows = firstRow..<firstRow + tokens.count
+  }
+}

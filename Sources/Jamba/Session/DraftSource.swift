@@ -1,0 +1,100 @@
+/// Guesses what comes next: what followed the last occurrence of the text's last tokens (prompt lookup decoding). How far
+/// ahead it guesses is what lately paid.
+struct DraftSource {
+  /// How often a guessed token was right, lately, by how many tokens before it matched: 2-3, 4-7, 8 or more.
+  private var accuracy: [Double] = [0.2, 0.4, 0.8]
+  /// Seconds of a step of one token, and how much longer passes with guesses take, each kind learnt by itself: products
+  /// take tokens by fours and twos.
+  private var stepSeconds: Double?
+  private var costs = DraftSource.usualCosts
+  /// The guess for the next token, whether or not it was computed, to learn from.
+  private var expected: (token: Int32, matched: Int)?
+
+  /// Numbers of guesses that are tried, and the length of a pass over them in steps: rather too long, so that nothing is
+  /// lost before more is known. Accuracy is learnt without passes.
+  private static let usualCosts: [(count: Int, steps: Double)] = [(1, 1.4), (3, 2), (7, 3)]
+
+  private static let reach = 1 << 16
+  private static let leastMatch = 2
+  private static let mostMatch = 12
+  /// A gain below this is not worth the risk.
+  private static let leastGain = 1.1
+  private let isEager: Bool
+
+  /// - Parameter isEager: guesses whenever it can, whether it pays or not.
+  init(isEager: Bool) { self.isEager = isEager }
+
+  private static func kind(_ matched: Int) -> Int { matched >= 8 ? 2 : matched >= 4 ? 1 : 0 }
+
+  /// Tokens that may follow `text` and `token`, at most `limit`; none where guessing does not pay.
+  mutating func propose(after text: [Int32], _ token: Int32, limit: Int) -> ArraySlice<Int32> {
+    learn(token)
+    expected = nil
+    guard let (end, matched) = DraftSource.lastOccurrence(in: text, token) else { return [] }
+    expected = (text[end], matched)
+    let count = bestCount(accuracy[DraftSource.kind(matched)], limit: min(limit, text.count - end))
+    // What did not pay may be worth another try some time.
+    for (index, usual) in DraftSource.usualCosts.enumerated() {
+      costs[index].steps += 0.01 * (usual.steps - costs[index].steps)
+    }
+    return text[end..<end + count]
+  }
+
+  /// Where the longest match of the last tokens ends, `text[end]` being what followed it, and its length; of equal ones the
+  /// latest.
+  private static func lastOccurrence(in text: [Int32], _ token: Int32) -> (end: Int, matched: Int)? {
+    var best: (end: Int, matched: Int)?
+    let count = text.count
+    var end = count - 1
+    while end > max(0, count - reach) {
+      if text[end - 1] == token {
+        var matched = 1
+        while matched < mostMatch, matched < end, text[end - 1 - matched] == text[count - matched] { matched += 1 }
+        if matched >= leastMatch, matched > best?.matched ?? 0 { best = (end, matched) }
+        if matched == mostMatch { break }
+      }
+      end -= 1
+    }
+    return best
+  }
+
+  /// The number of guesses for which tokens a second are most.
+  private func bestCount(_ accuracy: Double, limit: Int) -> Int {
+    if isEager { return limit }
+    var (best, bestGain) = (0, DraftSource.leastGain)
+    for (count, steps) in costs where count <= limit {
+      // 1 + accuracy + accuracy^2 + ... tokens are to be expected.
+      let tokens = (0..<count).reduce(1.0) { tokens, _ in 1 + tokens * accuracy }
+      if tokens / steps > bestGain { (best, bestGain) = (count, tokens / steps) }
+    }
+    return best
+  }
+
+  /// `token` has come.
+  private mutating func learn(_ token: Int32) {
+    guard let expected else { return }
+    let kind = DraftSource.kind(expected.matched)
+    accuracy[kind] += 0.1 * ((token == expected.token ? 1 : 0) - accuracy[kind])
+  }
+
+  /// A guess of an open pass was right, and `next` is the one after it.
+  mutating func confirm(next: Int32?) {
+    guard let expected else { return }
+    learn(expected.token)
+    self.expected = next.map { ($0, expected.matched + 1) }
+  }
+
+  /// A pass over `count` tokens took so long.
+  mutating func record(seconds: Double, count: Int) {
+    guard let stepSeconds else {
+      if count == 1 { self.stepSeconds = seconds }
+      return
+    }
+    if count == 1 {
+      // A step held up by something else says nothing about steps.
+      self.stepSeconds! += 0.1 * (min(seconds, 2 * stepSeconds) - stepSeconds)
+    } else if let index = costs.firstIndex(where: { $0.count == count - 1 }) {
+      costs[index].steps += 0.2 * (min(seconds / stepSeconds, 4 * costs[index].steps) - costs[index].steps)
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import JambaFormat
+import JambaSystem
+
+/// A model ready to compute: everything that sessions hold of it. Immutable, shared by all of them.
+final class LoadedModel: Sendable {
+  let file: JambaFile
+  let configuration: ModelConfiguration
+  /// Where the memory goes.
+  let plan: MemoryPlan
+  let engine: Engine
+  let network: Network
+  let batcher: Batcher
+  let memory: SessionMemory
+  /// What sessions are when they do not say it themselves, and how they keep keys and values then.
+  let sessionDefaults: SessionOptions
+  let layout: KeyValueLayout
+  private let weights: ModelWeights
+
+  /// What is known about a file before anything is loaded.
+  struct Outline {
+    let file: JambaFile
+    let configuration: ModelConfiguration
+    let plan: MemoryPlan
+    fileprivate let options: ModelOptions
+    fileprivate let threads: Int
+    fileprivate let catalog: WeightCatalog
+    fileprivate let layout: KeyValueLayout
+
+    /// - Throws: `format`, `configuration`, `invalidOption`, `memoryTooSmall`.
+    init(_ path: String, _ options: ModelOptions) throws(JambaError) {
+      self.options = options
+      try options.validate()
+      // A machine may have more processors than that.
+      threads = options.threads ?? min(Processors.available, ModelOptions.threadCounts.upperBound)
+      do throws(FormatError) { file = try JambaFile(path: path) } catch { throw .format(error) }
+      configuration = try file.modelConfiguration()
+      catalog = try WeightCatalog(file, configuration)
+      layout = KeyValueLayout(
+        type: options.cacheType ?? Outline.preferredCacheType(file, configuration), window: options.window,
+        sinks: options.sinks, chunk: options.chunk)
+      let context = try options.context(within: configuration.maxPositionEmbeddings)
+      plan = try MemoryPlan(
+        MemoryNeeds(
+          file, configuration, catalog, layout, draft: options.draft, sessions: options.sessions),
+        limit: options.memory.map { MemoryLimit(byteCount: $0) } ?? .ofProcess, context: context, chunk: options.chunk,
+        snapshots: options.snapshotByteCount, access: options.access, fileByteCount: file.byteCount)
+    }
+
+    /// Keys and values keep the precision of the weights that make them: f32 beside f32; else a byte does
+    /// (docs/SESSIONS.md).
+    private static func preferredCacheType(_ file: JambaFile, _ configuration: ModelConfiguration) -> CacheType {
+      configuration.layers(with: .attention).contains { layer in
+        file.entry(of: TensorID(.keyProjection, layer: layer))?.type == .f32
+      } ? .f32 : .int8
+    }
+  }
+
+  /// Reads and checks the weights that stay in memory.
+  ///
+  /// - Parameter progress: called on the calling thread with the bytes done and all there are; false cancels.
+  init(_ outline: Outline, progress: (_ done: Int, _ total: Int) -> Bool) throws(JambaError) {
+    let (options, plan) = (outline.options, outline.plan)
+    file = outline.file
+    configuration = outline.configuration
+    self.plan = plan
+    layout = outline.layout
+    sessionDefaults = options.sessionDefaults
+    engine = try Engine(threads: outline.threads, instructionSet: options.instructionSet)
+    let share = Float(configuration.numExpertsPerTok) / Float(max(configuration.numExperts, 1))
+    weights = try ModelWeights(
+      file, outline.catalog, plan.residency, access: plan.access, expertShare: min(share, 0.999),
+      threads: outline.threads, progress: progress)
+    network = try Network(file, weights, configuration)
+    memory = SessionMemory(plan.limit, free: plan.sessionByteCount, snapshots: plan.snapshotByteCount)
+    batcher = try Batcher(network, engine, capacity: options.chunk, sessions: options.sessions, memory)
+  }
+
+  /// What reading weights has cost so far.
+  var memoryStatistics: MemoryStatistics { weights.statistics }
+}
+
+extension JambaFile {
+  /// A document as JSON; nil when there is none.
+  func jsonDocument(_ name: String) throws(JambaError) -> JSON? {
+    do { return try json(name) } catch { throw .format(error) }
+  }
+
+  /// The configuration that the file holds.
+  func modelConfiguration() throws(JambaError) -> ModelConfiguration {
+    let configuration: Result<ModelConfiguration, ConfigurationError>
+    do { configuration = try self.configuration() } catch { throw .format(error) }
+    do { return try configuration.get() } catch { throw .configuration(path: path, error) }
+  }
+}

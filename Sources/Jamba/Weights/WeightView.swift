@@ -1,0 +1,41 @@
+/// Weights in memory: the decoded bytes of all segments that stay, or of those of a leased unit.
+///
+/// Invariant: the view of a lease is not used after the lease.
+@safe
+struct WeightView {
+  @safe
+  private enum Place {
+    case resident(ResidentWeights)
+    case slot(WeightUnit, UnsafeRawPointer)
+  }
+
+  private let place: Place
+
+  init(_ weights: ResidentWeights) { place = .resident(weights) }
+
+  /// - Parameter base: the unit's memory.
+  init(_ unit: WeightUnit, at base: UnsafeRawPointer) { unsafe place = .slot(unit, base) }
+
+  private func address(ofSegment segment: Int) -> UnsafeRawPointer {
+    switch place {
+    case .resident(let weights): return unsafe weights.address(ofSegment: segment)
+    case .slot(let unit, let base):
+      guard let part = unit.parts.first(where: { $0.segment == segment }) else {
+        preconditionFailure("the segment is not the unit's")
+      }
+      return unsafe base + part.offset
+    }
+  }
+
+  subscript(matrix: Matrix) -> MatrixView {
+    unsafe MatrixView(
+      strips: address(ofSegment: matrix.segment) + matrix.offset, type: matrix.type, rows: matrix.rows,
+      columns: matrix.columns)
+  }
+
+  subscript(vector: Vector) -> Rows {
+    unsafe Rows(
+      base: (address(ofSegment: vector.segment) + vector.offset).assumingMemoryBound(to: Float.self),
+      count: vector.rows, width: vector.width, stride: vector.width)
+  }
+}

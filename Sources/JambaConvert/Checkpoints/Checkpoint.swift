@@ -1,0 +1,145 @@
+import JambaFormat
+import JambaSystem
+
+/// A model as it is published: what conversion reads. An implementation is a format.
+///
+/// Whoever converts asks for numbers as float32, some rows at a time, and never sees how they are stored. A new format is a
+/// file of its own with an implementation, and a line in `openCheckpoint`.
+package protocol Checkpoint: Sendable {
+  /// As the user gave it.
+  var path: String { get }
+  var configuration: ModelConfiguration { get }
+  /// config.json, the tokenizer, templates: what the .jamba file shall hold, by `DocumentName`.
+  var documents: [CheckpointDocument] { get }
+  var origin: CheckpointOrigin { get }
+
+  /// Every tensor, twice when two files have it.
+  ///
+  /// Companions, such as the scales of quantized weights, belong to the tensor that they serve and are not listed. One that
+  /// serves none is, so that it is reported as left over.
+  var tensors: [CheckpointTensor] { get }
+
+  /// Where a tensor of the model may be found, the likeliest place first.
+  func places(of tensor: TensorSpecification) -> [TensorPlace]
+
+  /// Whether a tensor that is no part of the model may be left alone.
+  func isSuperfluous(_ name: String) -> Bool
+
+  /// Writes the numbers of some rows, `[rows.count, columns]`, in memory that does not grow with the tensor. Called by
+  /// several threads at the same time.
+  ///
+  /// - Parameter tensor: one of `tensors`, without a fault.
+  /// - Throws: `system` when a file cannot be read. Numbers that are not finite are no error here.
+  func read(
+    _ rows: Range<Int>, of tensor: CheckpointTensor, into values: UnsafeMutableBufferPointer<Float>
+  ) throws(ConversionError)
+
+  /// Asks the system to read rows ahead.
+  func prepare(_ rows: Range<Int>, of tensor: CheckpointTensor)
+
+  /// Says that rows will not be read again, so that a large conversion does not push everything else out of memory.
+  func release(_ rows: Range<Int>, of tensor: CheckpointTensor)
+}
+
+/// Opens what lies at a path, whose content says what it is.
+///
+/// - Throws: `unusable` for what no implementation reads.
+package func openCheckpoint(_ path: String) throws(ConversionError) -> any Checkpoint {
+  guard FileSystem.isDirectory(path) else {
+    throw .unusable(path: path, reason: "it is not a folder with a Hugging Face checkpoint")
+  }
+  let folder = try HuggingFaceFolder(path)
+  guard folder.quantization == nil else {
+    throw .unusable(
+      path: path, reason: "the checkpoint is quantized already; convert the original in bf16, f16 or f32")
+  }
+  return try SafetensorsCheckpoint(folder)
+}
+
+package struct CheckpointDocument: Sendable {
+  package let name: String
+  package let bytes: [UInt8]
+
+  package init(name: String, bytes: [UInt8]) {
+    self.name = name
+    self.bytes = bytes
+  }
+}
+
+/// What a checkpoint's weights are and which files they were read from, for the provenance of what is made of them.
+package struct CheckpointOrigin: Sendable {
+  package struct File: Sendable {
+    package let name: String
+    package let byteCount: Int
+    /// CRC-32C of what names its tensors and says where they are.
+    package let headerChecksum: UInt32
+
+    package init(name: String, byteCount: Int, headerChecksum: UInt32) {
+      self.name = name
+      self.byteCount = byteCount
+      self.headerChecksum = headerChecksum
+    }
+  }
+
+  /// Such as "safetensors".
+  package let format: String
+  /// How the weights are quantized; nil for those that are not.
+  package let quantization: String?
+  package let files: [File]
+
+  package init(format: String, quantization: String?, files: [File]) {
+    self.format = format
+    self.quantization = quantization
+    self.files = files
+  }
+}
+
+/// A tensor that a checkpoint holds.
+package struct CheckpointTensor: Sendable {
+  package let name: String
+  /// The type of its numbers in the checkpoint's words, such as "BF16".
+  package let type: String
+  /// Extents of its numbers, outermost first, however they are packed.
+  package let shape: [Int]
+  /// As stored, companions included.
+  package let byteCount: Int
+  /// Why its numbers cannot be read: what follows its name in a sentence.
+  package let fault: String?
+
+  package init(name: String, type: String, shape: [Int], byteCount: Int, fault: String? = nil) {
+    self.name = name
+    self.type = type
+    self.shape = shape
+    self.byteCount = byteCount
+    self.fault = fault
+  }
+
+  package var columns: Int { shape.last ?? 1 }
+  /// Rows of all dimensions but the last.
+  package var rowCount: Int { shape.dropLast().reduce(1, *) }
+}
+
+/// Where a checkpoint may hold a tensor of the model.
+package struct TensorPlace: Sendable {
+  /// What is there, for what the .jamba file stores as `[rows, columns]`.
+  package enum Content: Sendable {
+    case same
+    /// `[columns, rows]`
+    case transposed
+    /// `[columns, rows]` of the logarithm of the negative.
+    case transposedLogarithm
+  }
+
+  package let name: String
+  /// The shape that the tensor of this name has to have.
+  package let shape: [Int]
+  package let rows: Range<Int>
+  package let content: Content
+
+  package init(name: String, shape: [Int], rows: Range<Int>, content: Content = .same) {
+    self.name = name
+    self.shape = shape
+    self.rows = rows
+    self.content = content
+  }
+}

@@ -1,0 +1,53 @@
+/// The types of numbers that need nothing but widening to be float32. Raw values are safetensors' names.
+enum StoredFloat: String {
+  case bf16 = "BF16"
+  case f16 = "F16"
+  case f32 = "F32"
+
+  var byteCount: Int {
+    switch self {
+    case .bf16, .f16: 2
+    case .f32: 4
+    }
+  }
+
+  /// Little-endian numbers as float32.
+  ///
+  /// - Precondition: `bytes` are aligned to `byteCount`.
+  func convert(_ bytes: UnsafeRawBufferPointer, into output: UnsafeMutablePointer<Float>) {
+    guard let input = bytes.baseAddress else { return }
+    let count = bytes.count / byteCount
+    switch self {
+    case .bf16:
+      let halves = unsafe input.assumingMemoryBound(to: UInt16.self)
+      for index in 0..<count {
+        unsafe output[index] = Float(bitPattern: UInt32(UInt16(littleEndian: halves[index])) << 16)
+      }
+    case .f32:
+      let words = unsafe input.assumingMemoryBound(to: UInt32.self)
+      for index in 0..<count { unsafe output[index] = Float(bitPattern: UInt32(littleEndian: words[index])) }
+    case .f16:
+      let halves = unsafe input.assumingMemoryBound(to: UInt16.self)
+      for index in 0..<count { unsafe output[index] = StoredFloat.float(half: UInt16(littleEndian: halves[index])) }
+    }
+  }
+
+  /// float16 to float32, without the type that some platforms lack.
+  private static func float(half: UInt16) -> Float {
+    let sign = UInt32(half & 0x8000) << 16
+    let exponent = UInt32(half >> 10 & 31)
+    let fraction = UInt32(half & 0x3FF)
+    switch exponent {
+    case 0: return Float(bitPattern: sign | (Float(fraction) * 0x1p-24).bitPattern)
+    case 31: return Float(bitPattern: sign | 0x7F80_0000 | fraction << 13)
+    default: return Float(bitPattern: sign | (exponent + 112) << 23 | fraction << 13)
+    }
+  }
+}
+
+/// Whether there is neither an infinity nor a not-a-number.
+func areFinite(_ values: UnsafeBufferPointer<Float>) -> Bool {
+  var worst: UInt32 = 0  // the largest exponent field
+  for index in values.indices { unsafe worst = max(worst, values[index].bitPattern & 0x7F80_0000) }
+  return worst < 0x7F80_0000
+}

@@ -1,0 +1,126 @@
+// --- Messages on the page ---
+
+let current;             // the conversation that is shown
+let follows = true;      // the end of the log is kept in sight
+const views = new Map(); // message: its elements
+const unseen = new Set();
+let frame = 0;
+
+function showSoon(message) {
+  unseen.add(message);
+  frame ||= requestAnimationFrame(() => { frame = 0; unseen.forEach(showMessage); unseen.clear(); });
+}
+
+function showMessages() {
+  const log = $("log");
+  const shown = new Set(current.messages);
+  for (const [message, view] of views) {
+    if (shown.has(message)) continue;
+    view.root.remove();
+    views.delete(message);
+  }
+  log.querySelector(".welcome")?.remove();
+  if (current.messages.length === 0) {
+    log.append(make("div", { className: "welcome" }, make("h2", {}, "What shall we talk about?"),
+      make("p", {}, make("kbd", {}, "Enter"), " sends, ", make("kbd", {}, "Shift Enter"), " starts a new line, ", make("kbd", {}, "Esc"), " stops."),
+      make("p", {}, "Conversations stay in this browser.")));
+  }
+  for (const message of current.messages) {
+    if (views.has(message)) continue;
+    const root = make("article", { className: message.role });
+    root.setAttribute("aria-label", message.role === "user" ? "You" : "Answer");
+    views.set(message, { root, body: make("div", { className: "body" }) });
+    log.append(root);
+  }
+  current.messages.forEach(showMessage);
+  document.title = current.messages.length ? `${title(current)} – Jamba` : "Jamba";
+  showComposer();
+  toEnd();
+}
+
+/// Brings the elements of a message up to date, if it is shown.
+function showMessage(message) {
+  const view = views.get(message);
+  if (!view || view.editing) return;
+  if (message.role === "user") {
+    view.body.textContent = message.content;
+    view.body.dir = "auto";
+    view.root.replaceChildren(view.body, actions(button("Copy", event => copy(message.content, event.currentTarget)),
+      button("Edit", () => edit(message, view))));
+    return;
+  }
+  const isRunning = message === current.messages.at(-1) && running.has(current.id);
+  view.root.setAttribute("aria-busy", isRunning);
+  if (message.reasoning && !view.thoughts) {
+    view.thoughts = make("details", { className: "thoughts" }, make("summary"), make("div", { dir: "auto" }));
+    view.root.prepend(view.thoughts);
+  }
+  if (view.thoughts) {
+    view.thoughts.firstChild.textContent = isRunning && !message.content ? "Thinking…" : "Thoughts";
+    morph(view.thoughts.lastChild, make("div", { dir: "auto" }, message.reasoning.trim()));
+  }
+  if (!view.body.isConnected) view.root.append(view.body);
+  view.body.classList.add("markdown");
+  renderMarkdown(view.body, message.content, isRunning);
+  while (view.body.nextSibling) view.body.nextSibling.remove();
+  for (const call of message.calls ?? []) {
+    const block = codeBlock(["```", call.function.arguments]);
+    block.querySelector("span").textContent = `Tool call: ${call.function.name}`;
+    view.root.append(block);
+  }
+  if (isRunning) {
+    if (!message.content && !message.reasoning) view.root.append(make("p", { className: "waiting" }, "Reading"));
+  } else {
+    if (message.error) view.root.append(make("p", { className: "problem" }, message.error));
+    view.root.append(answerActions(message));
+  }
+  toEnd();
+}
+
+const actions = (...children) => make("div", { className: "actions" }, ...children);
+
+function answerActions(message) {
+  const row = actions();
+  if (message.content) row.append(button("Copy", event => copy(message.content, event.currentTarget)));
+  if (message === current.messages.at(-1)) row.append(button("Retry", () => answerFrom(current.messages.indexOf(message))));
+  const notes = [];
+  if (message.stopped) notes.push("Stopped");
+  if (!message.finish && !message.stopped && !message.error) notes.push("Interrupted");
+  if (message.finish === "length") notes.push("Cut off at the maximum of tokens");
+  const f = message.figures;
+  if (f) {
+    notes.push(`${f.answerSpeed ? `${number(f.answerSpeed, 1)} tokens/s · ` : ""}${number(f.answer)} tokens`);
+    notes.push(`prompt ${number(f.prompt)} tokens${f.cached ? `, ${number(f.cached)} cached` : ""}${f.promptSpeed ? `, ${number(f.promptSpeed, 1)} tokens/s` : ""}`);
+  }
+  row.append(...notes.map(note => make("span", {}, note)));
+  return row;
+}
+
+function edit(message, view) {
+  view.editing = true;
+  const area = make("textarea", { value: message.content, rows: Math.min(12, message.content.split("\n").length + 1), dir: "auto" });
+  area.setAttribute("aria-label", "Edit your message");
+  const cancel = () => { view.editing = false; showMessage(message); view.root.querySelectorAll("button")[1].focus(); };
+  const form = make("form", {}, area, make("div", { className: "actions" },
+    make("button", { type: "submit", className: "outlined" }, "Send"), button("Cancel", cancel)));
+  const finish = () => {
+    if (!area.value.trim()) return;
+    answerFrom(current.messages.indexOf(message), area.value);
+  };
+  form.addEventListener("submit", event => { event.preventDefault(); finish(); });
+  area.addEventListener("keydown", event => {
+    if (isSend(event)) { event.preventDefault(); finish(); }
+    if (event.key === "Escape") { event.stopPropagation(); cancel(); }
+  });
+  view.root.replaceChildren(form);
+  area.focus();
+}
+
+/// Enter sends; not while an input method composes a word.
+const isSend = event => event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229;
+
+function toEnd() {
+  const log = $("log");
+  if (follows) log.scrollTop = log.scrollHeight;
+  $("latest").hidden = follows;
+}

@@ -1,0 +1,115 @@
+"""Calls of tools and thoughts, which are parted from an answer's text."""
+import json
+import tempfile
+
+import openai
+
+from harness import QUESTION, REPOSITORY, WEATHER, WithServer
+
+THINKING = str(REPOSITORY / "Tests/JambaTemplateTests/Fixtures/chatml_think.jinja")
+# The demo's template, with calls.
+CALLING = """{{- bos_token }}{%- if tools %}{{- '<|bom|><|system|>' + tools | tojson + '<|eom|>' }}{%- endif %}
+{%- for message in messages %}{{- '<|bom|><|' + message.role + '|>' + message.content }}
+{%- for call in message.tool_calls or [] %}{{- '<tool_call>' + call.function | tojson + '</tool_call>' }}{%- endfor %}
+{{- '<|eom|>' }}{%- endfor %}{%- if add_generation_prompt %}{{- '<|bom|><|assistant|>' }}{%- endif %}"""
+CLOCK = {
+    "type": "function",
+    "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}, "additionalProperties": False}},
+}
+
+
+class Tools(WithServer):
+    @classmethod
+    def setUpClass(cls):
+        cls.file = tempfile.NamedTemporaryFile("w")
+        cls.file.write(CALLING)
+        cls.file.flush()
+        cls.arguments = ("--chat-template", cls.file.name, "--sessions", "2")
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.file.close()
+
+    def call(self, **options):
+        return self.chat(tools=[WEATHER, CLOCK], max_tokens=400, temperature=1, seed=4, **options)
+
+    def check(self, calls):
+        self.assertGreater(len(calls), 0)
+        for call in calls:
+            arguments = json.loads(call.function.arguments)
+            if call.function.name == "get_weather":
+                self.assertEqual(sorted(arguments), ["days", "place"])
+                self.assertIn(arguments["days"], [1, 2, 3])
+            else:
+                self.assertEqual((call.function.name, arguments), ("get_time", {}))
+
+    def test_facts(self):
+        facts = self.client.models.list().data[0].model_extra["jamba"]
+        self.assertEqual((facts["supports_tools"], facts["supports_reasoning"]), (True, False))
+
+    def test_named_function(self):
+        answer = self.call(tool_choice={"type": "function", "function": {"name": "get_weather"}})
+        choice = answer.choices[0]
+        self.assertEqual(choice.finish_reason, "tool_calls", choice)
+        self.check(choice.message.tool_calls)
+        self.assertEqual([call.function.name for call in choice.message.tool_calls], ["get_weather"])
+        # The call and its result go back.
+        turn = QUESTION + [
+            choice.message.model_dump(exclude_none=True),
+            {"role": "tool", "tool_call_id": choice.message.tool_calls[0].id, "content": "rain"},
+        ]
+        self.assertIsNotNone(self.chat(turn, tools=[WEATHER]).choices[0].message)
+
+    def test_one_call(self):
+        for choice in ["required", "auto"]:
+            answer = self.call(tool_choice=choice, parallel_tool_calls=False).choices[0]
+            self.assertLessEqual(len(answer.message.tool_calls or []), 1)
+            self.assertIn(answer.finish_reason, ["tool_calls"] if choice == "required" else ["tool_calls", "length", "stop"])
+
+    def test_streamed_call(self):
+        whole = self.call(tool_choice="required").choices[0]
+        self.assertEqual(whole.finish_reason, "tool_calls")
+        self.check(whole.message.tool_calls)
+        calls, reason = [], None
+        for chunk in self.call(tool_choice="required", stream=True):
+            for call in chunk.choices[0].delta.tool_calls or []:
+                self.assertEqual(call.index, len(calls))
+                calls.append(call)
+            reason = chunk.choices[0].finish_reason or reason
+        self.assertEqual(reason, "tool_calls")
+        self.assertEqual(
+            [(call.function.name, call.function.arguments) for call in calls],
+            [(call.function.name, call.function.arguments) for call in whole.message.tool_calls])
+
+    def test_refusals(self):
+        bad = openai.BadRequestError
+        self.assertRefused(bad, "invalid_value", "tool_choice", tool_choice="required")
+        self.assertRefused(bad, "invalid_value", "tool_choice", tools=[CLOCK], tool_choice={"type": "function", "function": {"name": "x"}})
+        self.assertRefused(bad, "invalid_value", "tools[1].function.name", tools=[CLOCK, CLOCK])
+        self.assertRefused(bad, "unsupported_parameter", "response_format", tools=[CLOCK], response_format={"type": "json_object"})
+
+
+class Thoughts(WithServer):
+    arguments = ("--chat-template", THINKING)
+
+    def test_thoughts_are_apart(self):
+        """A grammar holds for what follows the thoughts; the demo thinks now and then, and seldom comes to an end."""
+        self.assertTrue(self.client.models.list().data[0].model_extra["jamba"]["supports_reasoning"])
+        thoughts = 0
+        for seed in range(8):
+            options = {"extra_body": {"grammar": 'root ::= "yes"'}, "max_tokens": 60, "temperature": 1, "seed": seed}
+            answer = self.chat(**options)
+            message = answer.choices[0].message
+            reasoning = getattr(message, "reasoning_content", "") or ""
+            thoughts += reasoning != ""
+            self.assertEqual(message.content, "yes" if answer.choices[0].finish_reason == "stop" else "")
+            self.assertEqual(answer.usage.completion_tokens_details.reasoning_tokens > 0, reasoning != "")
+            streamed = ["", ""]
+            for chunk in self.chat(stream=True, **options):
+                delta = chunk.choices[0].delta
+                streamed[0] += getattr(delta, "reasoning_content", "") or ""
+                streamed[1] += delta.content or ""
+            self.assertEqual(streamed, [reasoning, message.content])
+        self.assertGreater(thoughts, 0)
