@@ -37,7 +37,8 @@ extension Sampling {
     let texts = list.compactMap(\.string)
     guard texts.count == list.count, texts.allSatisfy({ $0.utf8.count <= Limits.stopBytes }) else {
       throw .invalid(
-        "dry_sequence_breakers", "\"dry_sequence_breakers\" holds what is no text, or one of over \(Limits.stopBytes) bytes")
+        "dry_sequence_breakers",
+        "\"dry_sequence_breakers\" holds what is no text, or one of over \(Limits.stopBytes) bytes")
     }
     return texts
   }

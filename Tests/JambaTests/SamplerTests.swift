@@ -134,7 +134,8 @@ import Testing
     let oldFile = folder.file("old session")
     try write(old, to: oldFile)
     let (older, _) = try model.makeSession(restoring: oldFile)
-    #expect(older.tokens == Array(session.tokens.prefix(older.tokenCount)) && older.tokenCount == restored.tokenCount - 35)
+    #expect(
+      older.tokens == Array(session.tokens.prefix(older.tokenCount)) && older.tokenCount == restored.tokenCount - 35)
     let after = try generate(older.continueGenerating(options: options(35)))
     #expect(after.count == 35 && first + after != whole)
     // A description that is cut elsewhere is damaged in either version.
@@ -223,7 +224,8 @@ import Testing
     var all = Sampling(temperature: 1, repetitionPenalty: 2, repetitionWindow: -1)
     all.logitBias = [:]
     var sampler = try Sampler(all)
-    #expect(sampler.penalized(([2, -2, 4] as [Float]).span, history: [0, 1] + Array(repeating: 9, count: 100)) == [1, -4, 4])
+    #expect(
+      sampler.penalized(([2, -2, 4] as [Float]).span, history: [0, 1] + Array(repeating: 9, count: 100)) == [1, -4, 4])
     var top = try Sampler(Sampling(temperature: 1, topP: 0))
     #expect(top.distribution(([1, 3, 2] as [Float]).span, history: []).map(\.token) == [1])
   }

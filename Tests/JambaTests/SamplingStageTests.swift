@@ -4,7 +4,7 @@ import JambaSystem
 import TestSupport
 import Testing
 
-/// What each stage keeps and changes, against implementations that are not ours (tools/fixtures/make_sampling_fixtures.py).
+/// What each stage keeps and changes, against implementations that are not ours (tools/fixtures/sampling).
 @Suite struct SamplingStageTests {
   let document: JSON
 

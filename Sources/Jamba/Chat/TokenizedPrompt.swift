@@ -29,15 +29,3 @@ package struct TokenizedPrompt {
     continuesText = false
   }
 }
-
-extension JambaModel {
-  /// A conversation as the model's chat template prints it.
-  ///
-  /// - Throws: `missing` without a tokenizer, `template`.
-  package func tokenizedPrompt(
-    _ messages: [ChatMessage], _ options: ChatOptions
-  ) throws(JambaError) -> TokenizedPrompt {
-    let tokenizer = try requireTokenizer()
-    return TokenizedPrompt(try prompt(messages, options), options, tokenizer)
-  }
-}

@@ -1,5 +1,3 @@
-import CKernels
-
 /// A token that may be chosen.
 struct Candidate: Sendable {
   let token: Int32
@@ -59,7 +57,7 @@ struct Candidates: Sendable {
   mutating func weigh() {
     guard !isWeighed else { return }
     let largest = largestLogit
-    for index in list.indices { list[index].weight = jk_exp(list[index].logit - largest) }
+    for index in list.indices { list[index].weight = reproducibleExponential(list[index].logit - largest) }
     isWeighed = true
   }
 

@@ -1,5 +1,3 @@
-import CKernels
-
 /// Divides the logits: below 1 probable tokens become more so, above 1 less.
 ///
 /// With a range the temperature follows from the entropy of the tokens (dynamic temperature, kalomaze 2023):
@@ -37,6 +35,6 @@ struct Temperature: CandidateStage {
     if exponent == 1 { return base }
     if base == 0 { return exponent == 0 ? 1 : 0 }
     let logarithm = ReproducibleLogarithm.base2(Double(base)) / ReproducibleLogarithm.bitsPerNat
-    return jk_exp(Float(Double(exponent) * logarithm))
+    return reproducibleExponential(Float(Double(exponent) * logarithm))
   }
 }

@@ -31,7 +31,7 @@ final class LoadedModel: Sendable {
       self.options = options
       try options.validate()
       // A machine may have more processors than that.
-      threads = options.threads ?? min(Processors.available, ModelOptions.threadCounts.upperBound)
+      threads = options.threads ?? min(Processors.available, ModelOptions.threadRange.upperBound)
       do throws(FormatError) { file = try JambaFile(path: path) } catch { throw .format(error) }
       configuration = try file.modelConfiguration()
       catalog = try WeightCatalog(file, configuration)

@@ -56,19 +56,19 @@ public struct ModelOptions: Sendable {
   // MARK: Limits
 
   /// What `threads` may be.
-  public static let threadCounts = 1...1024
+  public static let threadRange = 1...1024
   /// What `sessions` may be.
-  public static let sessionCounts = 1...1024
+  public static let sessionRange = 1...1024
   /// What `context` is unless something else is asked for, where the model takes as many.
   public static let usualContext = 8192
 
   /// - Throws: `invalidOption` for a value outside its range.
   public func validate() throws(JambaError) {
-    if let threads, !(ModelOptions.threadCounts ~= threads) {
-      throw .invalidOption("the number of threads is \(threads), which is not within \(ModelOptions.threadCounts)")
+    if let threads, !(ModelOptions.threadRange ~= threads) {
+      throw .invalidOption("the number of threads is \(threads), which is not within \(ModelOptions.threadRange)")
     }
-    guard ModelOptions.sessionCounts ~= sessions else {
-      throw .invalidOption("the number of sessions is \(sessions), which is not within \(ModelOptions.sessionCounts)")
+    guard ModelOptions.sessionRange ~= sessions else {
+      throw .invalidOption("the number of sessions is \(sessions), which is not within \(ModelOptions.sessionRange)")
     }
     if let context, context < 1 {
       throw .invalidOption("the context is \(context) tokens, which is not positive")

@@ -40,19 +40,19 @@ public struct SessionOptions: Sendable {
   /// What `chunk` is unless something else is asked for.
   public static let usualChunk = 256
   /// What `chunk` may be.
-  public static let chunks = 1...8192
+  public static let chunkRange = 1...8192
   /// What `window` may be.
-  public static let windows = 1...1 << 30
+  public static let windowRange = 1...1 << 30
   /// What `draft` may be.
-  public static let drafts = 0...64
+  public static let draftRange = 0...64
 
   /// - Throws: `invalidOption` for a value outside its range.
   public func validate() throws(JambaError) {
-    guard SessionOptions.chunks ~= chunk else {
-      throw .invalidOption("the chunk is \(chunk) tokens, which is not within \(SessionOptions.chunks)")
+    guard SessionOptions.chunkRange ~= chunk else {
+      throw .invalidOption("the chunk is \(chunk) tokens, which is not within \(SessionOptions.chunkRange)")
     }
-    if let window, !(SessionOptions.windows ~= window) {
-      throw .invalidOption("the window is \(window) tokens, which is not within \(SessionOptions.windows)")
+    if let window, !(SessionOptions.windowRange ~= window) {
+      throw .invalidOption("the window is \(window) tokens, which is not within \(SessionOptions.windowRange)")
     }
     guard sinks >= 0 else { throw .invalidOption("the number of sinks is \(sinks), which is negative") }
     if let window, sinks >= window {
@@ -62,8 +62,8 @@ public struct SessionOptions: Sendable {
     if let snapshotInterval, snapshotInterval <= 0 {
       throw .invalidOption("the interval of snapshots is \(snapshotInterval) tokens, which is not positive")
     }
-    if let draft, !(SessionOptions.drafts ~= draft) {
-      throw .invalidOption("the draft is \(draft) tokens, which is not within \(SessionOptions.drafts)")
+    if let draft, !(SessionOptions.draftRange ~= draft) {
+      throw .invalidOption("the draft is \(draft) tokens, which is not within \(SessionOptions.draftRange)")
     }
   }
 }
