@@ -185,7 +185,8 @@ import Testing
     #expect(try tokens("--logit-bias", "300+100", "--logit-bias", "300-200").contains(300) == false)
     #expect(
       try Set(tokens("--logit-bias", "300+100", "--presence-penalty", "100", "--repeat-last-n", "-1")).count == 8)
-    let repeating = try tokens("--logit-bias", "300+90", "--dry-multiplier", "100", "--dry-allowed-length", "1")
+    let repeating = try tokens(
+      "--logit-bias", "300+90", "--dry-multiplier", "100", "--dry-allowed-length", "1", "--dry-sequence-breaker", "none")
     #expect(repeating.contains { $0 != 300 })
     #expect(
       try tokens("--temperature", "1", "--seed", "3", "--mirostat", "2", "--mirostat-tau", "0.01")

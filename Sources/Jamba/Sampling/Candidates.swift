@@ -42,11 +42,13 @@ struct Candidates: Sendable {
     for index in list.indices { list[index].logit = 0 }
   }
 
-  /// Divides the logits. What overflows is as good as infinite.
+  /// Divides the logits, by a positive number.
   mutating func divideLogits(by divisor: Float) {
-    for index in list.indices { list[index].logit /= divisor }
+    // Where the largest would overflow, what counts is how far the others are below it.
+    let largest = largestLogit
+    let offset = (largest / divisor).isFinite ? 0 : largest
+    for index in list.indices { list[index].logit = (list[index].logit - offset) / divisor }
     list.removeAll { $0.logit == -.infinity }
-    keepInfinite()
     isWeighed = false
   }
 

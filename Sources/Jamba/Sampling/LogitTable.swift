@@ -14,16 +14,25 @@ struct LogitTable: Sendable {
     if counts.count != logits.count { counts = Array(repeating: 0, count: logits.count) }
   }
 
+  /// A logit that is finite stays so, however large what is added: no option makes a token impossible or certain.
+  @inline(__always)
+  private static func change(_ value: inout Float, _ body: (inout Float) -> Void) {
+    let isFinite = value.isFinite
+    body(&value)
+    if isFinite { value = min(max(value, -.greatestFiniteMagnitude), .greatestFiniteMagnitude) }
+  }
+
   /// Changes a token's logit; a token outside the vocabulary has none.
   mutating func change(_ token: Int32, _ body: (inout Float) -> Void) {
-    if values.indices.contains(Int(token)) { body(&values[Int(token)]) }
+    if values.indices.contains(Int(token)) { LogitTable.change(&values[Int(token)], body) }
   }
 
   /// Changes the logit of each of `tokens` once, given how often it is among them.
   mutating func changeEach(of tokens: ArraySlice<Int32>, _ body: (inout Float, _ count: Int) -> Void) {
     for token in tokens where values.indices.contains(Int(token)) { counts[Int(token)] += 1 }
     for token in tokens where values.indices.contains(Int(token)) && counts[Int(token)] > 0 {
-      body(&values[Int(token)], Int(counts[Int(token)]))
+      let number = Int(counts[Int(token)])
+      LogitTable.change(&values[Int(token)]) { body(&$0, number) }
       counts[Int(token)] = 0
     }
   }
@@ -36,7 +45,8 @@ struct LogitTable: Sendable {
       counts[Int(token)] = max(counts[Int(token)], number)
     }
     for token in tokens where values.indices.contains(Int(token)) && counts[Int(token)] > 0 {
-      body(&values[Int(token)], Int(counts[Int(token)]))
+      let number = Int(counts[Int(token)])
+      LogitTable.change(&values[Int(token)]) { body(&$0, number) }
       counts[Int(token)] = 0
     }
   }

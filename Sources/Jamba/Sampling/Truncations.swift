@@ -114,19 +114,21 @@ struct MinP: CandidateStage {
 struct ExcludeTopChoices: CandidateStage {
   static let name = "xtc"
   private let probability: Double
-  private let threshold: Double
+  private let threshold: Float
 
   init?(_ sampling: Sampling) {
     guard sampling.xtcProbability > 0 else { return nil }
-    (probability, threshold) = (Double(sampling.xtcProbability), Double(sampling.xtcThreshold))
+    (probability, threshold) = (Double(sampling.xtcProbability), sampling.xtcThreshold)
   }
 
   func apply(to candidates: inout Candidates, _ state: inout SamplerState) {
     // Drawn each time, so that what a draw takes from the generator does not hang on the logits.
     guard state.generator.nextUnit() < probability else { return }
     candidates.weigh()
-    let least = threshold * candidates.totalWeight
-    let last = candidates.list.lazy.filter { Double($0.weight) >= least }.max(by: Candidates.isLargerWeight)
-    candidates.keep { Double($0.weight) < least || $0.token == last?.token }
+    let least = threshold * Float(candidates.totalWeight)
+    // What is too improbable for a number is no top choice, even without a threshold.
+    func isTop(_ candidate: Candidate) -> Bool { candidate.weight >= least && candidate.weight > 0 }
+    let last = candidates.list.lazy.filter(isTop).max(by: Candidates.isLargerWeight)
+    candidates.keep { !isTop($0) || $0.token == last?.token }
   }
 }
