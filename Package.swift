@@ -29,15 +29,21 @@ let package = Package(
       name: "CZstd", path: "CSupport/CZstd",
       providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
     .target(name: "CChecksum", path: "CSupport/CChecksum"),
-    .target(name: "CKernels", path: "CSupport/CKernels"),
+    .target(name: "CStorage", path: "CSupport/CStorage"),
+    .target(name: "CKernels", dependencies: ["CStorage"], path: "CSupport/CKernels"),
+    // Its texts are written over the kernels' vectors, which are no part of their interface.
+    .target(
+      name: "CQuantizers", dependencies: ["CKernels", "CStorage"], path: "CSupport/CQuantizers",
+      cSettings: [.headerSearchPath("../CKernels")]),
     .target(name: "CJamba", path: "CSupport/CJamba", exclude: ["exports.map"]),
     .target(name: "CLineEditor", path: "CSupport/CLineEditor", linkerSettings: [.linkedLibrary("edit")]),
     .target(name: "JambaSystem", swiftSettings: library),
-    .target(name: "JambaFormat", dependencies: ["JambaSystem", "CZstd", "CChecksum"], swiftSettings: library),
+    .target(name: "JambaFormat", dependencies: ["JambaSystem", "CZstd", "CChecksum", "CStorage"], swiftSettings: library),
     .target(name: "JambaTemplate", dependencies: ["JambaSystem"], swiftSettings: library),
     .target(name: "JambaText", dependencies: ["JambaSystem"], swiftSettings: library),
     .target(name: "JambaGrammar", dependencies: ["JambaSystem", "JambaText"], swiftSettings: library),
-    .target(name: "JambaConvert", dependencies: ["JambaSystem", "JambaFormat", "CKernels"], swiftSettings: library),
+    .target(
+      name: "JambaConvert", dependencies: ["JambaSystem", "JambaFormat", "CKernels", "CQuantizers"], swiftSettings: library),
     .target(
       name: "Jamba",
       dependencies: ["JambaSystem", "JambaFormat", "JambaTemplate", "JambaText", "JambaGrammar", "CKernels"],
@@ -84,13 +90,13 @@ let package = Package(
       path: "tools/check/walk-grammar"),
     .target(
       name: "TestSupport", dependencies: ["JambaConvert", "JambaFormat", "JambaSystem"], path: "Tests/TestSupport"),
-    .testTarget(name: "KernelTests", dependencies: ["CKernels"]),
+    .testTarget(name: "KernelTests", dependencies: ["CKernels", "CQuantizers", "CStorage", "JambaSystem"]),
     .testTarget(name: "JambaSystemTests", dependencies: ["JambaSystem"]),
-    .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat", "JambaSystem", "TestSupport"]),
+    .testTarget(name: "JambaFormatTests", dependencies: ["JambaFormat", "JambaSystem", "CStorage", "TestSupport"]),
     .testTarget(name: "JambaTemplateTests", dependencies: ["JambaTemplate", "JambaSystem"], exclude: ["Fixtures"]),
     .testTarget(name: "TokenizerTests", dependencies: ["JambaText", "JambaSystem"], exclude: ["Fixtures"]),
     .testTarget(
-      name: "JambaConvertTests", dependencies: ["JambaConvert", "JambaFormat", "JambaSystem", "CKernels", "TestSupport"]),
+      name: "JambaConvertTests", dependencies: ["JambaConvert", "JambaFormat", "JambaSystem", "TestSupport"]),
     .testTarget(
       name: "JambaTests",
       dependencies: ["Jamba", "JambaConvert", "JambaEvaluation", "JambaFormat", "JambaSystem", "TestSupport"]),

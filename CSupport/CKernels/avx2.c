@@ -9,7 +9,8 @@
 
 JK_BEGIN_TARGET("avx2,fma,f16c")
 
-#include "avx2.h"
+#include "v8-avx2-inl.h"
+#include "lanes-inl.h"
 
 #define VR_STRIPS 2
 typedef struct {
@@ -25,10 +26,6 @@ JK_INLINE void vr_store_first(float *p, size_t n, vr x) {
     v8_store_first(p, n, x.strip[0]);
     if (n > 8) v8_store_first(p + 8, n - 8, x.strip[1]);
 }
-JK_INLINE v8 v8_keep_first(v8 x, size_t n) {
-    static const float lanes[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-    return v8_select(v8_less(v8_load(lanes), v8_set((float)n)), x, v8_set(0.0f));
-}
 JK_INLINE vr vr_keep_first(vr x, size_t n) {
     return (vr){{v8_keep_first(x.strip[0], n), v8_keep_first(x.strip[1], n > 8 ? n - 8 : 0)}};
 }
@@ -38,7 +35,7 @@ JK_INLINE vr vr_load_rows(const float *p, size_t beside) {
 JK_INLINE vr vr_load_i8(const int8_t *p, size_t beside) { return (vr){{v8_load_i8(p), v8_load_i8(p + beside)}}; }
 
 #define PACKED_OFFSETS 4
-#include "products.h"
+#include "tiles-inl.h"
 
 JK_INLINE __m256i load_bytes(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
 
@@ -175,6 +172,13 @@ JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, con
                                                        *x->scales[first + t]);
     }
 }
+
+#include "attention-inl.h"
+#include "floats-inl.h"
+#include "mamba-inl.h"
+#include "matmul-inl.h"
+#include "quantize-inl.h"
+#include "vectors-inl.h"
 
 static void multiply_peak(size_t rounds, int32_t sink[8]) {
     enum { SUMS = 8, PRODUCTS = SUMS * 64 };

@@ -7,7 +7,7 @@
 
 JK_BEGIN_TARGET("avx2,fma,f16c,avx512f,avx512vl,avx512bw,avx512dq,avx512vnni")
 
-#include "avx2.h"
+#include "v8-avx2-inl.h"
 
 #define VR_STRIPS 2
 typedef __m512 vr;
@@ -29,7 +29,7 @@ JK_INLINE vr vr_load_i8(const int8_t *p, size_t beside) {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_unpacklo_epi64(lower, upper)));
 }
 
-#include "products.h"
+#include "tiles-inl.h"
 
 typedef __m512i vb;
 
@@ -50,7 +50,14 @@ JK_INLINE vb vb_grid(void) { return _mm512_broadcast_i32x4(load_grid()); }
 JK_INLINE vb vb_add_products(vb sum, vb a, vb b) { return _mm512_dpbusd_epi32(sum, a, b); }
 JK_INLINE vr vr_add_scaled_sums(vr s, vb dot, vr scales) { return _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), scales, s); }
 
-#include "vnni.h"
+#include "vnni-inl.h"
+
+#include "attention-inl.h"
+#include "floats-inl.h"
+#include "mamba-inl.h"
+#include "matmul-inl.h"
+#include "quantize-inl.h"
+#include "vectors-inl.h"
 
 JK_TABLE(avx512)
 

@@ -6,8 +6,8 @@
 
 JK_BEGIN_TARGET("avx2,fma,f16c,avxvnni")
 
-#include "avx2.h"
-#include "products.h"
+#include "v8-avx2-inl.h"
+#include "tiles-inl.h"
 
 typedef __m256i vb;
 
@@ -25,7 +25,14 @@ JK_INLINE vb vb_add_products(vb sum, vb a, vb b) { return _mm256_dpbusd_avx_epi3
 JK_INLINE vr vr_set(float x) { return v8_set(x); }
 JK_INLINE vr vr_add_scaled_sums(vr s, vb dot, vr scales) { return v8_fma(_mm256_cvtepi32_ps(dot), scales, s); }
 
-#include "vnni.h"
+#include "vnni-inl.h"
+
+#include "attention-inl.h"
+#include "floats-inl.h"
+#include "mamba-inl.h"
+#include "matmul-inl.h"
+#include "quantize-inl.h"
+#include "vectors-inl.h"
 
 JK_TABLE(avx_vnni)
 

@@ -50,9 +50,9 @@ static bool machine_has(jk_instruction_set set) {
 const struct jk_kernels *jk_kernels_of(jk_instruction_set set) {
     if (!machine_has(set)) return NULL;
     switch (set) {
-#define JK_CASE(value, set) case value: return &jk_##set##_kernels;
-        JK_SETS(JK_CASE)
-#undef JK_CASE
+#define TABLE(value, set) case value: return &jk_##set##_kernels;
+        JK_SETS(TABLE)
+#undef TABLE
         default: return NULL;
     }
 }
@@ -67,9 +67,9 @@ jk_instruction_set jk_best_instruction_set(void) {
 
 const char *jk_instruction_set_name(jk_instruction_set set) {
     switch (set) {
-#define JK_CASE(value, set) case value: return jk_##set##_kernels.name;
-        JK_SETS(JK_CASE)
-#undef JK_CASE
+#define NAME(value, set) case value: return jk_##set##_kernels.name;
+        JK_SETS(NAME)
+#undef NAME
         default: return "unknown";
     }
 }

@@ -3,6 +3,8 @@
 #include <arm_neon.h>
 
 #include "kernels.h"
+#include "v8-neon-inl.h"
+#include "tiles-inl.h"
 
 // Dword `lane` in all lanes; `lane` is a constant to the compiler, but not in the language.
 JK_INLINE int8x16_t spread_codes(int8x16_t codes, int lane) {
@@ -22,7 +24,14 @@ JK_INLINE int32x4_t add_products(int32x4_t sum, int8x16_t w, int8x16_t codes, in
     return vpadalq_s16(sum, vpaddq_s16(rows_0, rows_2));
 }
 
-#include "neon.h"
+#include "neon-inl.h"
+
+#include "attention-inl.h"
+#include "floats-inl.h"
+#include "mamba-inl.h"
+#include "matmul-inl.h"
+#include "quantize-inl.h"
+#include "vectors-inl.h"
 
 JK_TABLE(neon)
 #endif

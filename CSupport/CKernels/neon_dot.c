@@ -10,6 +10,9 @@ JK_BEGIN_TARGET("dotprod")
 JK_BEGIN_TARGET("arch=armv8.2-a+dotprod")
 #endif
 
+#include "v8-neon-inl.h"
+#include "tiles-inl.h"
+
 // `lane` is a constant to the compiler, but not in the language.
 JK_INLINE int32x4_t add_products(int32x4_t sum, int8x16_t w, int8x16_t codes, int lane) {
     switch (lane) {
@@ -20,7 +23,14 @@ JK_INLINE int32x4_t add_products(int32x4_t sum, int8x16_t w, int8x16_t codes, in
     }
 }
 
-#include "neon.h"
+#include "neon-inl.h"
+
+#include "attention-inl.h"
+#include "floats-inl.h"
+#include "mamba-inl.h"
+#include "matmul-inl.h"
+#include "quantize-inl.h"
+#include "vectors-inl.h"
 
 JK_TABLE(neon_dot)
 

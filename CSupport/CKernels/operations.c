@@ -43,11 +43,9 @@ void jk_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, co
     matmul_run run = {NULL, w, x, index, y, y_stride, count, jk_parts(w->rows, JK_LANES), count};
     if (run.strips == 0 || count == 0) return;
     switch (w->type) {
-        case JK_F32: run.kernel = kernels->matmul_f32; break;
-        case JK_BF16: run.kernel = kernels->matmul_bf16; break;
-        case JK_I8: run.kernel = kernels->matmul_i8; break;
-        case JK_I6: run.kernel = kernels->matmul_i6; break;
-        default: run.kernel = kernels->matmul_nl4; break;
+#define CHOOSE(type, number, name, kernels_, ...) \
+    case type: run.kernel = kernels->matmul_##kernels_; break;
+        JK_TYPES(CHOOSE)
     }
     // A matrix with few strips occupies all threads only if the tokens are divided, too.
     while (run.strips * jk_parts(count, run.tokens) < 4 * threads && run.tokens >= 32)
@@ -220,8 +218,9 @@ size_t jk_kv_page_size(jk_kv_type type, size_t kv_heads, size_t head_size) {
     switch (type) {
         case JK_KV_F32: return 4 * elements;
         case JK_KV_F16: return 2 * elements;
-        default: return elements + (size_t)2 * JK_PAGE_POSITIONS * kv_heads * sizeof(float);
+        case JK_KV_I8: return elements + (size_t)2 * JK_PAGE_POSITIONS * kv_heads * sizeof(float);
     }
+    __builtin_trap();
 }
 
 typedef struct {

@@ -72,7 +72,7 @@ struct Convert: ParsableCommand {
   func validate() throws {
     guard
       importance == nil
-        || ([type.storage] + rule.map(\.rule.type)).contains(where: { $0.scaleGroup(columns: 32) != nil })
+        || ([type.storage] + rule.map(\.rule.type)).contains(where: \.traits.hasCodes)
     else {
       throw ValidationError("--importance goes with int4, int6 and int8 only.")
     }

@@ -57,12 +57,11 @@ struct WordWrap {
     guard !word.isEmpty else { return "" }
     defer { (word, wordWidth, spaces) = (String.UnicodeScalarView(), 0, 0) }
     let limit = columns() ?? .max
-    guard column > 0, column + spaces + wordWidth > limit else {
-      column = (column + spaces + wordWidth) % limit
-      return String(repeating: " ", count: spaces) + String(word)
-    }
-    column = wordWidth % limit
-    return "\n" + String(word)
+    let isAtEdge = column > 0 && column + spaces + wordWidth > limit
+    let width = isAtEdge ? wordWidth : column + spaces + wordWidth
+    // The terminal itself breaks what is longer than a line. At its last column the cursor waits there.
+    column = width == 0 ? 0 : (width - 1) % limit + 1
+    return (isAtEdge ? "\n" : String(repeating: " ", count: spaces)) + String(word)
   }
 
   private static var terminalColumns: Int? {

@@ -73,7 +73,7 @@ package func convert(
     for tensor in segment.tensors {
       let before = done
       let moments =
-        try tensor.type.scaleGroup(columns: 32) == nil
+        try !tensor.type.traits.hasCodes
         ? nil
         : importance?.moments(of: tensor.specification, in: tensors)
       let (error, power) = try encoder.encode(tensor, moments) { progress(before + $0, total) }

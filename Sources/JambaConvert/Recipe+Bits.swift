@@ -103,7 +103,7 @@ extension Recipe {
         let byteCount = group.tensors.reduce(0) {
           $0 + to.byteCount(shape: $1.shape)! - from.byteCount(shape: $1.shape)!
         }
-        let gain = group.divergence * (from.errorBesideFourBits - to.errorBesideFourBits)
+        let gain = group.divergence * (from.traits.relativeNoise - to.traits.relativeNoise)
         return Step(pattern: pattern, from: from, to: to, byteCount: byteCount, worth: gain / Double(max(byteCount, 1)))
       }
       // Padding may make the second step the better one; then both are one.

@@ -1,4 +1,4 @@
-import CKernels
+import CQuantizers
 import JambaFormat
 import JambaSystem
 
@@ -49,7 +49,7 @@ package struct SyntheticModel {
         position = tensor.offset + tensor.byteCount
         if tensor.type == .vector {
           try writer.append(vector(tensor.specification, &random))
-        } else if tensor.type.scaleGroup(columns: 32) != nil {
+        } else if tensor.type.traits.hasCodes {
           let deviation = deviation(tensor.specification)
           let columns = tensor.specification.shape[1]
           try strips.write(

@@ -1,4 +1,4 @@
-import CKernels
+import CQuantizers
 import JambaFormat
 import JambaSystem
 import Synchronization

@@ -64,7 +64,7 @@ package func verify(
     guard progress(done, total) else { throw .cancelled }
     let entry = file.entry(named: specification.name)!
     let error = try relativeError(entry, file, sources[specification.id])
-    guard error <= entry.type.largestRelativeError else {
+    guard error <= entry.type.traits.errorBound else {
       throw .unusable(
         path: path,
         reason: "\(specification.name) is not that of \(checkpoint.path), its relative error is \(error)")

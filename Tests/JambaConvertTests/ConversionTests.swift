@@ -1,4 +1,3 @@
-import CKernels
 import Foundation
 import JambaConvert
 import JambaFormat
@@ -155,14 +154,6 @@ import Testing
     let bounds: [String: Double] = ["f32": 0, "bf16": 0.004, "int8": 0.01, "int6": 0.032]
     let bound = bounds[recipe] ?? 0.1
     #expect(worst <= bound)
-  }
-
-  @Test func strideOfTheFormatIsThatOfTheKernels() {
-    for columns in [1, 7, 31, 32, 33, 63, 64, 65, 96, 128, 1000, 2560] {
-      for (type, kernel) in [(StorageType.f32, JK_F32), (.bf16, JK_BF16), (.int8, JK_I8), (.int6, JK_I6), (.int4, JK_NL4)] {
-        #expect(type.stripByteCount(columns: columns) == jk_strip_size(kernel, columns))
-      }
-    }
   }
 
   @Test func threadsAndPackingChangeNoValue() throws {

@@ -1,5 +1,5 @@
-// Compares every kernel of every instruction set that this program can run with scalar.c, bit for bit (any NaN equals
-// any other), at sizes around a vector, a tile and a block, with ordinary and extreme inputs.
+// Compares every kernel and every quantizer of every instruction set that this program can run with scalar's, bit for bit (any
+// NaN equals any other), at sizes around a vector, a tile and a block, with ordinary and extreme inputs.
 //
 // Results lie in memory with a mark that must stay where a kernel has nothing to write. Inputs are of the exact size,
 // so that the address sanitizer sees what is read beyond. multiply_peak, which computes nothing, is only run.
@@ -7,10 +7,12 @@
 #include <stdlib.h>
 
 #include "kernels.h"
+#include "quantizers.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const struct jk_kernels *scalar = &jk_scalar_kernels, *set;
+static const struct jk_quantizers *scalar_quantizers = &jk_scalar_quantizers, *set_quantizers;
 static size_t comparisons, failures;  // of one set
 static uint64_t seed;     // of the case in hand: what is random in it follows from this
 static char subject[200]; // its sizes
@@ -132,28 +134,32 @@ static void same_halves(const char *kernel, const uint16_t *expected, const uint
 // ---------------------------------------------------------------------------------------------- products
 
 typedef void matmul_kernel JK_MATMUL_ARGUMENTS;
-static matmul_kernel *matmul_of(const struct jk_kernels *kernels, jk_type type) {
-    return type == JK_F32    ? kernels->matmul_f32
-           : type == JK_BF16 ? kernels->matmul_bf16
-           : type == JK_I8   ? kernels->matmul_i8
-           : type == JK_I6   ? kernels->matmul_i6
-                             : kernels->matmul_nl4;
+static matmul_kernel *matmul_of(const struct jk_kernels *table, jk_type type) {
+    switch (type) {
+#define MATMUL(type, number, name, kernels, ...) \
+    case type: return table->matmul_##kernels;
+        JK_TYPES(MATMUL)
+    }
+    return NULL;
 }
 
 // Strips as a file could hold them: any bytes, or `byte` throughout, under row scales of a pattern.
 static jk_matrix make_matrix(jk_type type, size_t rows, size_t columns, int byte, pattern pattern) {
     const size_t strips = jk_parts(rows, JK_LANES), size = jk_strip_size(type, columns);
     uint8_t *bytes = make(strips * size, byte);
-    if (type == JK_F32) memcpy(bytes, numbers(strips * columns * 8, pattern), strips * size);
-    if (type == JK_BF16) {
-        const float *weights = numbers(strips * columns * 8, pattern);
-        uint16_t *stored = (uint16_t *)(void *)bytes;
-        for (size_t i = 0; i < strips * columns * 8; i++) stored[i] = (uint16_t)(jk_bits(weights[i]) >> 16);
-    }
-    if (jk_scale_group(type, columns)) {
-        if (byte < 0) for (size_t i = 0; i < strips * size; i++) bytes[i] = (uint8_t)next();
-        const float *scales = numbers(strips * 8, pattern);
-        for (size_t i = 0; i < strips; i++) memcpy(bytes + i * size, scales + 8 * i, 32);
+    switch (type) {
+        case JK_F32: memcpy(bytes, numbers(strips * columns * 8, pattern), strips * size); break;
+        case JK_BF16: {
+            const float *weights = numbers(strips * columns * 8, pattern);
+            uint16_t *stored = (uint16_t *)(void *)bytes;
+            for (size_t i = 0; i < strips * columns * 8; i++) stored[i] = (uint16_t)(jk_bits(weights[i]) >> 16);
+            break;
+        }
+        JK_CODE_TYPES(JK_CASE) {
+            if (byte < 0) for (size_t i = 0; i < strips * size; i++) bytes[i] = (uint8_t)next();
+            const float *scales = numbers(strips * 8, pattern);
+            for (size_t i = 0; i < strips; i++) memcpy(bytes + i * size, scales + 8 * i, 32);
+        }
     }
     return (jk_matrix){bytes, type, (uint32_t)rows, (uint32_t)columns};
 }
@@ -170,8 +176,7 @@ static jk_rows make_rows(size_t count, size_t columns, pattern pattern) {
 }
 
 // Tokens 1 ..< 1 + count of a batch; once all strips, once those between the first and the last, and with an index.
-static void compare_product(jk_type type, size_t rows, size_t columns, size_t count, int byte, pattern pattern) {
-    static const char *names[] = {"matmul_f32", "matmul_bf16", "matmul_i8", "matmul_nl4", "matmul_i6"};
+static void compare_product(jk_type type, const char *name, size_t rows, size_t columns, size_t count, int byte, pattern pattern) {
     begin_case("%zu rows, %zu columns, %zu tokens, %s", rows, columns, count, pattern_names[pattern]);
     const jk_matrix w = make_matrix(type, rows, columns, byte, byte < 0 ? pattern : NORMAL);
     const jk_rows x = make_rows(count + 1, columns, pattern);
@@ -184,32 +189,30 @@ static void compare_product(jk_type type, size_t rows, size_t columns, size_t co
         const size_t first = indexed && strips > 1, last = strips - (indexed && strips > 2);
         matmul_of(scalar, type)(&w, &x, indexed ? index : NULL, 1, 1 + count, expected, y_stride, first, last);
         matmul_of(set, type)(&w, &x, indexed ? index : NULL, 1, 1 + count, found, y_stride, first, last);
-        same_floats(names[type], expected, found, y_count);
+        same_floats(name, expected, found, y_count);
     }
 }
 
-static void compare_products(void) {
+static void compare_products(jk_type type, const char *name) {
     // Around a tile, a group of int8, the end of a row, and the 32 tiles that products take at a time.
     static const size_t columns[] = {0, 1, 3, 31, 32, 33, 63, 64, 65, 96, 128, 200, 1024, 1057};
     // Around a strip and two strips; around the 4 tokens that are packed together, and the 32 that a block takes.
     static const size_t rows[] = {1, 7, 8, 9, 15, 16, 17, 24, 40};
     static const size_t tokens[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 31, 33, 46};
     static const int extremes[] = {0x00, 0x7F, 0x80, 0x81, 0xFF, 0xF0, 0x0F};
-    for (size_t type = JK_F32; type <= JK_I6; type++) {
-        size_t turn = 0;
-        for (size_t c = 0; c < COUNT(columns); c++)
-            for (size_t r = 0; r < COUNT(rows); r++) {
-                const size_t most = columns[c] >= 1024 ? 1 : 3;
-                for (size_t i = 0; i < most; i++, turn++)
-                    compare_product((jk_type)type, rows[r], columns[c], tokens[turn % COUNT(tokens)], -1,
-                                    (pattern)(turn % 2 ? NORMAL : turn / 2 % PATTERNS));
-            }
-        if (type < JK_I8) continue;
-        for (size_t b = 0; b < COUNT(extremes); b++)
-            for (size_t i = 0; i < 8; i++, turn++)
-                compare_product((jk_type)type, rows[turn % COUNT(rows)], 160, i + 1, extremes[b],
-                                i % 2 ? ALTERNATING : EQUAL);
-    }
+    size_t turn = 0;
+    for (size_t c = 0; c < COUNT(columns); c++)
+        for (size_t r = 0; r < COUNT(rows); r++) {
+            const size_t most = columns[c] >= 1024 ? 1 : 3;
+            for (size_t i = 0; i < most; i++, turn++)
+                compare_product(type, name, rows[r], columns[c], tokens[turn % COUNT(tokens)], -1,
+                                (pattern)(turn % 2 ? NORMAL : turn / 2 % PATTERNS));
+        }
+    if (!jk_has_codes(type)) return;
+    for (size_t b = 0; b < COUNT(extremes); b++)
+        for (size_t i = 0; i < 8; i++, turn++)
+            compare_product(type, name, rows[turn % COUNT(rows)], 160, i + 1, extremes[b],
+                            i % 2 ? ALTERNATING : EQUAL);
 }
 
 // ---------------------------------------------------------------------------------------------- vectors
@@ -387,25 +390,44 @@ static void compare_halves(void) {
 
 // ---------------------------------------------------------------------------------------------- quantizers
 
+static void compare_encoder(jk_type type, const char *name, size_t columns, size_t rows, const float *weights,
+                            const float *importance, float step) {
+    const size_t size = jk_strip_size(type, columns);
+    uint8_t *strips[2];
+    double errors[2][2] = {{0}};
+    for (int i = 0; i < 2; i++) {
+        strips[i] = make(size, 0x5A);
+        jk_encode_strip_by(i ? set_quantizers : scalar_quantizers, type, weights, columns, rows, columns, importance, step,
+                           strips[i], errors[i]);
+    }
+    same_bytes(name, strips[0], strips[1], size);
+    same_bytes(name, errors[0], errors[1], sizeof errors[0]);
+}
+
 static void compare_encoders(size_t columns, size_t rows, size_t important, float step, pattern pattern) {
     begin_case(step > 0 ? "%zu columns, %zu rows, importance %zu, coarse, %s" : "%zu columns, %zu rows, importance %zu, %s",
                columns, rows, important, pattern_names[pattern]);
     const float *weights = numbers(rows * columns, pattern);
     float *importance = numbers(columns, NORMAL);
     for (size_t i = 0; i < columns; i++) importance[i] = fabsf(importance[i]) + 1e-3f;
-    for (jk_type type = JK_I8; type <= JK_I6; type++) {
-        const char *name = type == JK_I8 ? "encode_i8" : type == JK_I6 ? "encode_i6" : "encode_nl4";
-        const size_t size = jk_strip_size(type, columns);
-        uint8_t *strips[2];
-        double errors[2][2] = {{0}};
-        for (int i = 0; i < 2; i++) {
-            strips[i] = make(size, 0x5A);
-            jk_encode_strip_by(i ? set : scalar, type, weights, columns, rows, columns, important ? importance : NULL,
-                               step, strips[i], errors[i]);
-        }
-        same_bytes(name, strips[0], strips[1], size);
-        same_bytes(name, errors[0], errors[1], sizeof errors[0]);
+#define COMPARE_ENCODER(type, number, name, kernels, ...) \
+    compare_encoder(type, "encode_" #kernels, columns, rows, weights, important ? importance : NULL, step);
+    JK_CODE_TYPES(COMPARE_ENCODER)
+}
+
+static void compare_refiner(jk_type type, const char *name, size_t columns, size_t rows, const float *weights,
+                            const float *moments, size_t block, float step) {
+    const size_t size = jk_strip_size(type, columns);
+    uint8_t *strips[2];
+    double errors[2][2] = {{0}};
+    for (int i = 0; i < 2; i++) {
+        strips[i] = make(size, 0x5A);
+        jk_encode_strip_by(scalar_quantizers, type, weights, columns, rows, columns, NULL, step, strips[i], errors[i]);
+        jk_refine_strip_by(i ? set_quantizers : scalar_quantizers, type, weights, columns, rows, columns, moments, block,
+                           step, strips[i], errors[i]);
     }
+    same_bytes(name, strips[0], strips[1], size);
+    same_bytes(name, errors[0], errors[1], sizeof errors[0]);
 }
 
 // Moments of random rows, and a strip refined by them.
@@ -430,20 +452,9 @@ static void compare_refiners(size_t columns, size_t rows, float step, pattern pa
             block[i * BLOCK + i] += 0.5f;
         }
     }
-    for (jk_type type = JK_I8; type <= JK_I6; type++) {
-        const char *name = type == JK_I8 ? "refine_i8" : type == JK_I6 ? "refine_i6" : "refine_nl4";
-        const size_t size = jk_strip_size(type, columns);
-        uint8_t *strips[2];
-        double errors[2][2] = {{0}};
-        for (int i = 0; i < 2; i++) {
-            strips[i] = make(size, 0x5A);
-            jk_encode_strip_by(scalar, type, weights, columns, rows, columns, NULL, step, strips[i], errors[i]);
-            jk_refine_strip_by(i ? set : scalar, type, weights, columns, rows, columns, moments[0], BLOCK, step,
-                               strips[i], errors[i]);
-        }
-        same_bytes(name, strips[0], strips[1], size);
-        same_bytes(name, errors[0], errors[1], sizeof errors[0]);
-    }
+#define COMPARE_REFINER(type, number, name, kernels, ...) \
+    compare_refiner(type, "refine_" #kernels, columns, rows, weights, moments[0], BLOCK, step);
+    JK_CODE_TYPES(COMPARE_REFINER)
 }
 
 // ---------------------------------------------------------------------------------------------- all of them
@@ -454,7 +465,8 @@ static void compare_set(void) {
     static const size_t positions[] = {1, 7, 8, 9, 56, 57, 63, 64, 65, 129, 257};
     static const size_t columns[] = {0, 1, 31, 32, 33, 64, 100, 128}, counts[] = {0, 1, 3, 5};
     seed = 0;
-    compare_products();
+#define COMPARE_PRODUCTS(type, number, name, kernels, ...) compare_products(type, "matmul_" #kernels);
+    JK_TYPES(COMPARE_PRODUCTS)
     for (pattern p = 0; p < PATTERNS; p++) {
         for (size_t i = 0; i < 4; i++) compare_quantize(i, p);
         for (size_t i = 0; i < COUNT(widths); i++) {
@@ -497,12 +509,23 @@ static void compare_set(void) {
 #define CAN_RUN(value) (jk_kernels_of(value) != NULL)
 #endif
 
+// The quantizers that go with a set.
+static const struct jk_quantizers *quantizers_with(jk_instruction_set value) {
+    switch (value) {
+#define QUANTIZERS(value, table) \
+    case value: return &jk_##table##_quantizers;
+        JK_QUANTIZER_SETS(QUANTIZERS)
+        default: return NULL;
+    }
+}
+
 static bool any_failed;
 
 static void compare_if_possible(jk_instruction_set value, const struct jk_kernels *table, bool possible) {
     if (value == JK_SCALAR || !possible) return;
     comparisons = failures = 0;
     set = table;
+    set_quantizers = quantizers_with(value);
     compare_set();
     if (failures) printf("%s: %zu of %zu comparisons FAILED\n", set->name, failures, comparisons);
     else printf("%s: %zu comparisons with scalar\n", set->name, comparisons);

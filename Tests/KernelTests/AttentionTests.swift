@@ -166,6 +166,53 @@ private let cacheTypes = [JK_KV_F32, JK_KV_F16, JK_KV_I8]
     }
   }
 
+  /// Every element of every page where CKernels.h has it, and nothing else written.
+  @Test(arguments: cacheTypes) func pagesFollowTheLayout(type: jk_kv_type) {
+    var random = Random(35)
+    let (kvHeads, headSize, positions) = (3, 10, 90)
+    let k = random.normals(positions * kvHeads * headSize)
+    let v = random.normals(positions * kvHeads * headSize)
+    let (keys, values) = (stored(k, as: type, headSize), stored(v, as: type, headSize))
+    for set in instructionSets {
+      let cache = Cache(type, kvHeads: kvHeads, headSize: headSize, positions: positions)
+      cache.store(Engine(set), k, v, first: 0, tokens: positions)
+      let kv = cache.value
+      var written = 0
+      for position in 0..<positions {
+        let page = kv.pages[position / 64]!
+        let slot = position % 64
+        func element(_ index: Int) -> Double {
+          written += 1
+          switch type {
+          case JK_KV_F32: return Double(page.load(fromByteOffset: 4 * index, as: Float.self))
+          case JK_KV_F16: return Double(halfToFloat(page.load(fromByteOffset: 2 * index, as: UInt16.self)))
+          default: return Double(page.load(fromByteOffset: index, as: Int8.self))
+          }
+        }
+        // JK_KV_I8: behind the codes, scales of a head's 64 keys, then of its 64 values.
+        func scale(_ head: Int, isValue: Bool) -> Double {
+          guard type == JK_KV_I8 else { return 1 }
+          let place = 2 * 64 * kvHeads * headSize + 4 * ((2 * head + (isValue ? 1 : 0)) * 64 + slot)
+          return Double(page.load(fromByteOffset: place, as: Float.self))
+        }
+        for head in 0..<kvHeads {
+          for i in 0..<headSize {
+            let at = (position * kvHeads + head) * headSize + i
+            let start = head * 2 * 64 * headSize
+            let key = element(start + (slot / 8 * headSize + i) * 8 + slot % 8) * scale(head, isValue: false)
+            let value = element(start + 64 * headSize + slot * headSize + i) * scale(head, isValue: true)
+            #expect(key == keys[at] && value == values[at], "position \(position), head \(head), element \(i)")
+          }
+        }
+      }
+      #expect(written == 2 * positions * kvHeads * headSize)
+      // Two pages have 128 positions: what was not stored is still NaN, bytes of 0xFF and 0x7F.
+      let width = type == JK_KV_F32 ? 2 : 1
+      let untouched = cache.bits.filter { $0 == 0x7FFF }.count
+      if type != JK_KV_I8 { #expect(untouched == (128 - positions) * kvHeads * headSize * 2 * width) }
+    }
+  }
+
   /// What a cache makes of keys or values, from the definition.
   private func stored(_ x: [Float], as type: jk_kv_type, _ headSize: Int) -> [Double] {
     switch type {

@@ -23,7 +23,7 @@ private final class Scan {
     d = Buffer(random.normals(channels))
   }
 
-  func run(_ engine: Engine, first: Int, last: Int, state: Buffer<Float>, y: Buffer<Float>) {
+  func run(_ engine: Engine, first: Int, last: Int, state: Buffer<Float>, y: Buffer<Float>, keepsState: Bool = false) {
     var arguments = jk_scan_arguments()
     arguments.u = UnsafePointer(u.pointer + first * channels)
     arguments.dt = UnsafePointer(dt.pointer + first * channels)
@@ -37,7 +37,7 @@ private final class Scan {
     arguments.a = UnsafePointer(a.pointer)
     arguments.d = UnsafePointer(d.pointer)
     arguments.state = UnsafePointer(state.pointer)
-    arguments.next_state = state.pointer
+    arguments.next_state = keepsState ? nil : state.pointer
     (arguments.channels, arguments.state_size, arguments.tokens) = (channels, states, last - first)
     engine.run { jk_scan($0, &arguments) }
   }
@@ -140,6 +140,41 @@ private final class Scan {
         // exp and log1p to 3e-7 each, and the sum's and the product's rounding.
         #expect(abs(Double(y[index]) / 30 - expected) <= 7.5e-7 * expected)
       }
+    }
+  }
+
+  /// Without a place for the next state and history, those given stay; without a bias, it is zero.
+  @Test func whatIsLeftOutOfTheArguments() {
+    var random = Random(25)
+    let (channels, taps) = (13, 3)
+    let past = random.normals((taps - 1) * channels)
+    let weight = Buffer(random.normals(taps * channels))
+    let scan = Scan(channels: channels, states: 4, tokens: 2, &random)
+    let begin = random.normals(channels * 4)
+    for set in instructionSets {
+      let (history, y) = (Buffer(past), Buffer(2 * channels))
+      var arguments = jk_convolution()
+      (arguments.x, arguments.weight) = (UnsafePointer(scan.u.pointer), UnsafePointer(weight.pointer))
+      (arguments.history, arguments.y) = (UnsafePointer(history.pointer), y.pointer)
+      (arguments.x_stride, arguments.y_stride) = (channels, channels)
+      (arguments.channels, arguments.taps, arguments.tokens) = (channels, taps, 2)
+      Engine(set).run { jk_convolve($0, &arguments) }
+      #expect(history.array == past)
+      let all = past + scan.u.array
+      for t in 0..<2 {
+        for channel in 0..<channels {
+          var sum: Float = 0
+          for k in 0..<taps { sum.addProduct(weight[k * channels + channel], all[(t + k) * channels + channel]) }
+          let expected = Double(sum) / (1 + exp(-Double(sum)))
+          #expect(abs(Double(y[t * channels + channel]) - expected) <= 3.5e-7 * abs(expected))
+        }
+      }
+
+      let (state, kept) = (Buffer(begin), Buffer(begin))
+      let (moving, standing) = (Buffer(2 * channels), Buffer(2 * channels))
+      scan.run(Engine(set), first: 0, last: 2, state: state, y: moving)
+      scan.run(Engine(set), first: 0, last: 2, state: kept, y: standing, keepsState: true)
+      #expect(moving.array == standing.array && kept.array == begin && state.array != begin)
     }
   }
 

@@ -1,4 +1,5 @@
 import CKernels
+import CQuantizers
 import Foundation
 import Testing
 
@@ -76,7 +77,7 @@ import Testing
   }
 
   /// The search does no worse than the scale that maps the largest weight to the grid's end, with exact scales.
-  @Test(arguments: [JK_NL4, JK_I6, JK_I8]) func heavyTails(type: jk_type) {
+  @Test(arguments: codeTypes) func heavyTails(type: jk_type) {
     var random = Random(42)
     let (rows, columns) = (8, 512)
     // A ratio of normal numbers has Cauchy's tails; the bound keeps the sums meaningful.
@@ -84,7 +85,7 @@ import Testing
       max(-20, min(20, random.normal() / max(0.2, abs(random.normal()))))
     }
     let group = jk_scale_group(type, columns)
-    let codes = type == JK_NL4 ? jk_nl4_codes : type == JK_I6 ? (-32...31).map(Float.init) : (-127...127).map(Float.init)
+    let codes = Layout.codes(of: type).map(Float.init)
     var noise = 0.0
     var signal = 0.0
     for first in stride(from: 0, to: weights.count, by: group) {
@@ -101,10 +102,6 @@ import Testing
     #expect(quality(type, rows: rows, columns: columns, weights).1 > 10 * log10(signal / noise) - 0.5)
   }
 
-  private var jk_nl4_codes: [Float] {
-    [0, 12, 22, 31, 39, 46, 53, 59, 65, 71, 77, 83, 91, 99, 109, 121].map { $0 - 64 }
-  }
-
   @Test(arguments: types) func everyInstructionSetEncodesTheSame(type: jk_type) {
     var random = Random(43)
     for columns in [1, 31, 32, 33, 64, 100, 128] {
@@ -118,11 +115,11 @@ import Testing
               var error = [0.0, 0.0]
               if let importance {
                 jk_encode_strip_by(
-                  jk_kernels_of(set), type, weights, columns, rows, columns, importance, step, strip.pointer, &error
+                  jk_quantizers_of(set), type, weights, columns, rows, columns, importance, step, strip.pointer, &error
                 )
               } else {
                 jk_encode_strip_by(
-                  jk_kernels_of(set), type, weights, columns, rows, columns, nil, step, strip.pointer, &error)
+                  jk_quantizers_of(set), type, weights, columns, rows, columns, nil, step, strip.pointer, &error)
               }
               return (strip.array, error)
             }
@@ -134,7 +131,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [JK_I8, JK_I6, JK_NL4]) func unusualRows(type: jk_type) {
+  @Test(arguments: codeTypes) func unusualRows(type: jk_type) {
     let columns = 64
     // Zeros, the smallest numbers, the largest, and one weight alone.
     var weights = [Float](repeating: 0, count: 8 * columns)
@@ -148,9 +145,10 @@ import Testing
     let decoded = Buffer(columns)
     let group = jk_scale_group(type, columns)
     var value = matrix.value
-    // Half of the largest step: 13 between the codes of NL4 near the larger end, 57; 1 of 127 for I8. Scales of 8
-    // bits are off by less than 1 %, as no group here is far below another of its row.
-    let bound: Float = type == JK_NL4 ? 6.5 / 57 + 0.01 : type == JK_I6 ? 0.5 / 31 + 0.01 : 0.5 / 127 + 0.01
+    // Half of the largest step beside the nearer end: 12 of 57 for NL4, 1 of 127 for I8. Scales of 8 bits are off by less than
+    // 1 %, as no group here is far below another of its row.
+    let codes = Layout.codes(of: type)
+    let bound = Float(zip(codes, codes.dropFirst()).map { $1 - $0 }.max()!) / 2 / Float(codes.last!) + 0.01
     for row in 0..<8 {
       jk_decode_row(&value, row, decoded.pointer)
       // Steps are those of the weights that share a scale.

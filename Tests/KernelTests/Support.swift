@@ -1,4 +1,6 @@
 import CKernels
+import CQuantizers
+import CStorage
 import Testing
 
 /// The instruction sets of this machine, the specification first.
@@ -193,4 +195,7 @@ final class Matrix {
   }
 }
 
-let types = [JK_F32, JK_BF16, JK_I8, JK_I6, JK_NL4]
+/// Every type of weights, from the kernels' list.
+let types = (0..<256).filter { jk_is_type($0) }.map { jk_type($0) }
+let codeTypes = types.filter { jk_has_codes($0) }
+let floatTypes = types.filter { !jk_has_codes($0) }

@@ -130,15 +130,37 @@ import Testing
     #expect(largest < 2e-7)
   }
 
+  /// Sums are rounded once, as Swift's are.
+  @Test func additionsAreThoseOfFloats() {
+    var random = Random(15)
+    let (width, stride) = (45, 64)
+    let (x, y) = (random.normals(2 * stride), random.normals(2 * stride))
+    for set in instructionSets {
+      let (added, bias, addend) = (Buffer(y), Buffer(y), Buffer(x))
+      Engine(set).run {
+        jk_add($0, added.pointer, stride, addend.pointer, stride, width, 2)
+        jk_add($0, bias.pointer, stride, addend.pointer, 0, width, 2)  // the same row for all
+      }
+      for row in 0..<2 {
+        for column in 0..<stride {
+          let at = row * stride + column
+          #expect(added[at] == (column < width ? y[at] + x[at] : y[at]))
+          #expect(bias[at] == (column < width ? y[at] + x[column] : y[at]))
+        }
+      }
+    }
+  }
+
   @Test func siluAndSoftmaxAgreeWithDouble() {
+    var random = Random(16)
     let x = stride(from: Float(-80), through: 80, by: 0.37).map { $0 }
     for set in instructionSets {
-      let (gate, ones) = (Buffer(x), Buffer(x.map { _ in 1 }))
-      Engine(set).run { jk_silu_multiply($0, gate.pointer, x.count, ones.pointer, x.count, x.count, 1) }
+      let (gate, up) = (Buffer(x), Buffer(random.normals(x.count)))
+      Engine(set).run { jk_silu_multiply($0, gate.pointer, x.count, up.pointer, x.count, x.count, 1) }
       for (index, value) in x.enumerated() {
-        let expected = Double(value) / (1 + exp(-Double(value)))
-        // exp to 2e-7, a sum and a quotient to 2^-24 each.
-        #expect(abs(Double(gate[index]) - expected) <= 3.5e-7 * abs(expected))
+        let expected = Double(value) / (1 + exp(-Double(value))) * Double(up[index])
+        // exp to 2e-7; a sum, a quotient and a product to 2^-24 each.
+        #expect(abs(Double(gate[index]) - expected) <= 4.1e-7 * abs(expected))
       }
 
       let soft = Buffer(x)

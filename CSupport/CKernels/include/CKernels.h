@@ -1,11 +1,15 @@
-// The arithmetic of jamba-edge: matrix products, the Mamba mixer, attention, quantizers, and the thread pool that runs them.
+// The arithmetic of jamba-edge: matrix products, the Mamba mixer, attention, and the thread pool that runs them.
 //
-// Kernels know nothing of files or layers. They do not allocate, fail, or read mutable globals. `scalar.c` is the
-// specification: every other instruction set gives the same bits (docs/NUMERICS.md), so results never depend on the
-// machine, the number of threads, or how tokens are batched.
+// Kernels know nothing of files or layers. They do not allocate, fail, or read mutable globals. Every instruction set gives
+// the same bits (docs/NUMERICS.md), so results never depend on the machine, the number of threads, or how tokens are
+// batched. What these bits are is specified once for each kernel: products (jk_matmul) by the plain loops of `scalar.c`; all
+// others by a text over vectors of 8 lanes that every set includes (`*-inl.h`), together with what an operation on such a
+// vector is in plain C (`v8-scalar-inl.h`). That the formulas below are what is computed is tested apart from these texts,
+// by formulas in double precision (Tests/KernelTests).
 //
 // Words: a *strip* is 8 consecutive rows of a weight matrix, a *tile* 8 rows x 32 columns, a *group* the weights of
-// one row that share a scale, a *row* of activations one token's vector. Lane i of a vector is row i of a strip.
+// one row that share a scale, a *row* of activations one token's vector. Lane i of a vector is row i of a strip. Types of
+// weights and the layout of strips: CStorage.h. What makes strips of weights: CQuantizers.h.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
@@ -13,82 +17,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CStorage.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 enum {
-    JK_LANES = 8,           // rows in a strip
-    JK_GROUP = 32,          // columns that share an activation scale; also a tile's width
     JK_PAGE_POSITIONS = 64,  // positions in a page of the KV cache; also a block of attention
     JK_MAX_STATE_SIZE = 128  // the largest state_size that jk_scan takes
 };
 
 // ---------------------------------------------------------------------------------------------- weight matrices
 
-// How a weight matrix is stored. Matrices are cut into strips of 8 rows; rows beyond the last are zero weights.
-// All numbers are little-endian. C' is the number of columns rounded up to 32.
-//
-//   JK_F32   strip = C x 8 floats, [column][row]
-//   JK_BF16  strip = C x 8 bfloat16, [column][row]
-//   JK_I8    strip = header, then C'/32 tiles of 256 bytes: 8 dword planes of 32 bytes; byte 4r+k of plane j is
-//            row r, column 4j+k, two's complement in -127...127. Group: 64 columns where C is a multiple of 64, else 32.
-//   JK_NL4   strip = header, then C'/32 tiles of 128 bytes: 4 dword planes of 32 bytes; byte 4r+k of plane j holds
-//            row r, column 4j+k in its low nibble and column 16+4j+k in its high nibble: an index into jk_nl4_grid,
-//            whose entry minus 64 is the weight's code. Group: 32 columns.
-//   JK_I6    strip = header, then C'/32 tiles of 192 bytes: 4 planes with the low 4 bits of code + 32, placed as in JK_NL4,
-//            then 2 planes with the upper 2 bits: bits 2i and 2i+1 of byte 4r+k of plane j are those of row r, column
-//            16j+4i+k. Codes: -32...31. Group: as JK_I8.
-//   header = 8 floats (scale of each row), then 8 signed bytes per group ([group][row]), zeros up to a multiple of 64.
-//
-// weight = row scale x group scale x code.
-typedef enum { JK_F32 = 0, JK_BF16 = 1, JK_I8 = 2, JK_NL4 = 3, JK_I6 = 4 } jk_type;
-
-extern const uint8_t jk_nl4_grid[16];
-
 typedef struct {
     const void *strips;  // aligned to 16 bytes at least; 64 is best
     jk_type type;
     uint32_t rows, columns;
 } jk_matrix;
-
-// Columns that share a scale: 64 or 32 for JK_I8 and JK_I6, 32 for JK_NL4, 0 for the others.
-size_t jk_scale_group(jk_type type, size_t columns);
-
-// Bytes of one strip. The caller has checked `columns` <= 2^31.
-size_t jk_strip_size(jk_type type, size_t columns);
-
-// Encodes `row_count` (1...8) rows of `columns` floats, `stride` floats apart, as one strip. Missing rows become zeros.
-// `importance` (may be NULL): a weight > 0 per column for the squared error that the search for scales minimises.
-// `step`: 0, and each group of columns has the scale that suits it best; or the distance between codes (NL4: those near 0) in
-// units of a row's root mean square, the same for all groups but for what importance and outliers ask for. Codes are then
-// far from uniformly distributed, and what packs the strip gains by it: the larger the step, the more.
-// Adds the sum of squared errors and the sum of squares to `error[0]`, `error[1]`.
-// Not-a-number and infinite inputs are the caller's to refuse.
-// The result does not depend on the instruction set.
-void jk_encode_strip(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
-                     const float *importance, float step, void *strip, double error[2]);
-
-// The same, computed by the given kernels; for tests of that last sentence.
-struct jk_kernels;
-void jk_encode_strip_by(const struct jk_kernels *kernels, jk_type type, const float *rows, size_t stride,
-                        size_t row_count, size_t columns, const float *importance, float step, void *strip,
-                        double error[2]);
-
-// Changes an encoded strip's codes and group scales so that its products with real inputs come nearer to those of the
-// `rows` it was encoded from: lowers e' M e for each row's error e = stored - row, where M is the mean of x x' over inputs x,
-// known in blocks of `size` columns (a multiple of 64, at most JK_REFINE_BLOCK): `moments` is [blocks][size][size],
-// symmetric, diagonals > 0, zeros beyond the matrix but for its diagonal. One code, then one scale at a time, each to its
-// best value given all others (coordinate descent), in JK_REFINE_SWEEPS sweeps: e' M e never grows, but for rounding.
-// `step`: as the strip was encoded with; if not 0, scales stay.
-// Adds to `error` as jk_encode_strip, which should have been called without counting its own.
-// The result does not depend on the instruction set.
-enum { JK_REFINE_BLOCK = 512, JK_REFINE_SWEEPS = 2 };
-void jk_refine_strip(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
-                     const float *moments, size_t size, float step, void *strip, double error[2]);
-void jk_refine_strip_by(const struct jk_kernels *kernels, jk_type type, const float *rows, size_t stride,
-                        size_t row_count, size_t columns, const float *moments, size_t size, float step,
-                        void *strip, double error[2]);
 
 // Decodes row `row` of the matrix to `columns` floats: (row_scale * (float)group_scale) * (float)code.
 void jk_decode_row(const jk_matrix *matrix, size_t row, float *out);

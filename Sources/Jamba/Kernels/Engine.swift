@@ -53,7 +53,7 @@ final class Engine: @unchecked Sendable {
     y.require(matrix.rows, roundedUpTo: 8)
     unsafe call { engine in
       unsafe x.withKernelRows(
-        codes: matrix.type.readsCodes, makeCodes: { unsafe jk_quantize(engine, $0, x.count) }
+        codes: matrix.readsCodes, makeCodes: { unsafe jk_quantize(engine, $0, x.count) }
       ) { x in
         unsafe withUnsafePointer(to: matrix.raw) {
           unsafe jk_matmul(engine, $0, x, rows?.base, y.count, y.base, y.stride)

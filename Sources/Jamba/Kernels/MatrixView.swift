@@ -1,40 +1,36 @@
 import CKernels
 import JambaFormat
 
-/// A weight matrix `[rows, columns]` in memory, in strips of eight rows.
+/// How a weight matrix `[rows, columns]` lies in memory: in strips of eight rows, as its type has them.
+struct MatrixLayout: Sendable {
+  let rows: Int
+  let columns: Int
+  /// Whether products with it read the int8 copy of the activations.
+  let readsCodes: Bool
+  fileprivate let type: jk_type
+
+  init(_ type: StorageType, rows: Int, columns: Int) {
+    self.type = type.kernelType
+    self.rows = rows
+    self.columns = columns
+    readsCodes = type.traits.hasCodes
+  }
+}
+
+/// A weight matrix in memory.
 ///
 /// Invariant: as for `Rows`. Sendable: weights are never written.
 @safe
 struct MatrixView: @unchecked Sendable {
   let raw: jk_matrix
-  let type: StorageType
+  let readsCodes: Bool
 
   var rows: Int { unsafe Int(raw.rows) }
   var columns: Int { unsafe Int(raw.columns) }
 
-  init(strips: UnsafeRawPointer, type: StorageType, rows: Int, columns: Int) {
-    unsafe raw = jk_matrix(strips: strips, type: type.kernelType, rows: UInt32(rows), columns: UInt32(columns))
-    self.type = type
-  }
-}
-
-extension StorageType {
-  /// Whether products with such a matrix read the int8 copy of the activations.
-  var readsCodes: Bool {
-    switch self {
-    case .int4, .int6, .int8: true
-    case .f32, .bf16, .vector, .document: false
-    }
-  }
-
-  fileprivate var kernelType: jk_type {
-    switch self {
-    case .f32: JK_F32
-    case .bf16: JK_BF16
-    case .int8: JK_I8
-    case .int6: JK_I6
-    case .int4: JK_NL4
-    case .vector, .document: preconditionFailure("\(name) is no matrix")
-    }
+  init(strips: UnsafeRawPointer, _ layout: MatrixLayout) {
+    unsafe raw = jk_matrix(
+      strips: strips, type: layout.type, rows: UInt32(layout.rows), columns: UInt32(layout.columns))
+    readsCodes = layout.readsCodes
   }
 }

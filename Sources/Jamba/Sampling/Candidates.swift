@@ -59,7 +59,7 @@ struct Candidates: Sendable {
   mutating func weigh() {
     guard !isWeighed else { return }
     let largest = largestLogit
-    for index in list.indices { list[index].weight = reproducibleExponential(list[index].logit - largest) }
+    for index in list.indices { list[index].weight = kernelExponential(list[index].logit - largest) }
     isWeighed = true
   }
 

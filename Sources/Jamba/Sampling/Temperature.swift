@@ -35,6 +35,6 @@ struct Temperature: CandidateStage {
     if exponent == 1 { return base }
     if base == 0 { return exponent == 0 ? 1 : 0 }
     let logarithm = ReproducibleLogarithm.base2(Double(base)) / ReproducibleLogarithm.bitsPerNat
-    return reproducibleExponential(Float(Double(exponent) * logarithm))
+    return kernelExponential(Float(Double(exponent) * logarithm))
   }
 }

@@ -31,7 +31,7 @@ public struct LogProbabilities: Sendable, Equatable {
     for index in logits.indices { largest = max(largest, logits[index]) }
     // In double precision and in order, so that the sum has the same bits everywhere.
     var sum = 0.0
-    for index in logits.indices { sum += Double(reproducibleExponential(logits[index] - largest)) }
+    for index in logits.indices { sum += Double(kernelExponential(logits[index] - largest)) }
     let normalizer = Double(largest) + log(sum)
     func entry(_ index: Int) -> Entry { Entry(token: Int32(index), value: Float(Double(logits[index]) - normalizer)) }
 

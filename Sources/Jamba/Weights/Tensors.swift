@@ -5,9 +5,7 @@ struct Matrix: Sendable {
   let tensor: TensorID
   let segment: Int
   let offset: Int
-  let type: StorageType
-  let rows: Int
-  let columns: Int
+  let layout: MatrixLayout
 }
 
 /// A float32 tensor of the file, `[rows, width]`: a norm, a bias, `A`. One of rank 1 has one row.
@@ -32,8 +30,8 @@ struct TensorTable {
     let entry = try entry(tensor)
     guard entry.type.isMatrix else { throw invalid("\(tensor.name) is stored as \(entry.type.name), not as a matrix") }
     return Matrix(
-      tensor: tensor.id, segment: entry.segment, offset: entry.offset, type: entry.type, rows: tensor.shape[0],
-      columns: tensor.shape[1])
+      tensor: tensor.id, segment: entry.segment, offset: entry.offset,
+      layout: MatrixLayout(entry.type, rows: tensor.shape[0], columns: tensor.shape[1]))
   }
 
   /// As `matrix`, for a tensor that stays float32.

@@ -28,9 +28,7 @@ struct WeightView {
   }
 
   subscript(matrix: Matrix) -> MatrixView {
-    unsafe MatrixView(
-      strips: address(ofSegment: matrix.segment) + matrix.offset, type: matrix.type, rows: matrix.rows,
-      columns: matrix.columns)
+    unsafe MatrixView(strips: address(ofSegment: matrix.segment) + matrix.offset, matrix.layout)
   }
 
   subscript(vector: Vector) -> Rows {

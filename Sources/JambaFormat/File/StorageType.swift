@@ -1,4 +1,6 @@
-/// How a tensor's numbers are stored. Raw values are those of the file.
+import CStorage
+
+/// How a tensor's numbers are stored. Raw values are those of the file; those of matrices are the kernels', too.
 public enum StorageType: UInt8, Sendable, CaseIterable {
   /// Bytes that are no numbers: a document such as config.json.
   case document = 0
@@ -14,45 +16,28 @@ public enum StorageType: UInt8, Sendable, CaseIterable {
   /// 6 bit, a scale per 64 (or 32) columns.
   case int6 = 6
 
-  public var name: String {
-    switch self {
-    case .document: "document"
-    case .vector: "f32 vector"
-    case .f32: "f32"
-    case .bf16: "bf16"
-    case .int8: "int8"
-    case .int4: "int4"
-    case .int6: "int6"
-    }
+  public var name: String { traits.name }
+
+  public var isMatrix: Bool { traits.isMatrix }
+
+  /// The kernels' name for a matrix's type.
+  package var kernelType: jk_type {
+    precondition(isMatrix, "only matrices are stored as kernels have it")
+    return jk_type(UInt32(rawValue))
   }
 
-  public var isMatrix: Bool { rawValue >= StorageType.f32.rawValue }
-
   /// Rows in a strip.
-  public static let stripRows = 8
+  public static let stripRows = Int(JK_LANES)
 
   /// Columns that share a scale; nil for types without scales.
   public func scaleGroup(columns: Int) -> Int? {
-    switch self {
-    case .int8, .int6: columns % 64 == 0 ? 64 : 32
-    case .int4: 32
-    default: nil
-    }
+    traits.hasCodes ? jk_scale_group(kernelType, columns) : nil
   }
 
-  /// Bytes of one strip (eight rows) of a matrix; nil on overflow or for types that are no matrices.
+  /// Bytes of one strip (eight rows) of a matrix; nil where `columns` are none or absurd, and for types that are no matrices.
   public func stripByteCount(columns: Int) -> Int? {
-    guard columns > 0, columns <= StorageType.maximumExtent else { return nil }
-    let tiles = (columns + 31) / 32
-    switch self {
-    case .document, .vector: return nil
-    case .f32: return columns * 32
-    case .bf16: return columns * 16
-    case .int8, .int6, .int4:
-      let groups = (columns + scaleGroup(columns: columns)! - 1) / scaleGroup(columns: columns)!
-      let header = (32 + 8 * groups + 63) / 64 * 64
-      return header + tiles * (self == .int8 ? 256 : self == .int6 ? 192 : 128)
-    }
+    guard isMatrix, columns > 0, columns <= StorageType.maximumExtent else { return nil }
+    return jk_strip_size(kernelType, columns)
   }
 
   /// The largest extent of a dimension: far above any model, small enough that sizes cannot overflow unnoticed.

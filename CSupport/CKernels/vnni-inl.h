@@ -1,10 +1,16 @@
 // Products of tiles by the VNNI instructions, which add four products of unsigned and signed bytes to an int32 without
-// a limit between: what avx_vnni.c and avx512.c have in common.
+// a limit between: expand_tile, add_tile and multiply_peak of avx_vnni.c and avx512.c.
 //
-// A set defines first: `vb`, a register with a plane of the tile of each strip in a `vr`, or with int32 sums; vb_load
+// Defined before: tiles-inl.h; `vb`, a register with a plane of the tile of each strip in a `vr`, or with int32 sums; vb_load
 // (the strips' planes, `beside` bytes apart), vb_load_whole and vb_store_whole (a plane of an expanded tile), vb_set,
 // vb_broadcast (4 codes), vb_xor, vb_and, vb_shift_right_4 (its 16-bit lanes), vb_shuffle (in 16 bytes), vb_grid
 // (jk_nl4_grid in each 16 bytes), vb_add_products, vr_set and vr_add_scaled_sums.
+#ifndef JK_VNNI_INL_H
+#define JK_VNNI_INL_H
+
+#ifndef JK_TILES_INL_H
+#error "tiles-inl.h first, and a set's vb"
+#endif
 
 // The grid's entries of the two halves of a plane of an int4 tile.
 JK_INLINE void look_up(vb plane, vb *low, vb *high) {
@@ -63,3 +69,5 @@ static void multiply_peak(size_t rounds, int32_t sink[8]) {
     vb_store_whole(whole, sums[0]);
     memcpy(sink, whole, 8 * sizeof *sink);
 }
+
+#endif

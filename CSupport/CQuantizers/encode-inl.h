@@ -1,11 +1,22 @@
-// The quantizers, over the vectors of every set as in lanewise.h. Lane i is row i of the strip.
+// Rows into strips of codes: the specification of encode_i8, encode_i6 and encode_nl4, over the vectors of any set. Lane i is
+// row i of the strip.
 //
 // Each row is first scaled by a power of two so that its largest magnitude is near 1: products of three weights then
 // neither overflow nor vanish, and the scale of the row takes the power back exactly. Rows whose largest magnitude is
 // below 2^-100 are stored as zeros.
+//
+// Tests/KernelTests checks that codes are the nearest, compares scales with the best of a fine grid and with the step that is
+// asked for, in plain Swift (EncoderFormulaTests), and the errors reported with those of decoded rows (QuantizerTests).
+// Defined before: the vectors (v8-*-inl.h), quantizers.h; v8_nl4_nearest(x, &index), the code of NL4 nearest to x, of two the
+// larger, and its index.
+#ifndef JK_ENCODE_INL_H
+#define JK_ENCODE_INL_H
 
-// NL4: the grid's codes, and the midpoints that separate them.
-static const float nl4_codes[16] = {-64, -52, -42, -33, -25, -18, -11, -5, 1, 7, 13, 19, 27, 35, 45, 57};
+#ifndef JK_V8
+#error "a set's vectors first: one of v8-*-inl.h"
+#endif
+
+#include "lanes-inl.h"
 
 // A group, transposed: `x` weights, `w` what a squared error counts, columns beyond the matrix 0 in both.
 typedef struct {
@@ -24,15 +35,67 @@ JK_INLINE void encoder_load(v8 *x, const float *rows, size_t stride, size_t row_
 }
 
 // The ends of a type's codes.
-JK_INLINE float encoder_most(jk_type type) { return type == JK_NL4 ? 57.0f : type == JK_I8 ? 127.0f : 31.0f; }
-JK_INLINE float encoder_least(jk_type type) { return type == JK_NL4 ? -64.0f : type == JK_I8 ? -127.0f : -32.0f; }
+JK_INLINE float encoder_most(jk_type type) {
+    switch (type) {
+#define ENCODER_MOST(type, number, name, kernels, tile, group, least, most) \
+    case type: return most;
+        JK_TYPES(ENCODER_MOST)
+#undef ENCODER_MOST
+    }
+    __builtin_trap();
+}
 
-// The code nearest to x / scale.
+JK_INLINE float encoder_least(jk_type type) {
+    switch (type) {
+#define ENCODER_LEAST(type, number, name, kernels, tile, group, least, most) \
+    case type: return least;
+        JK_TYPES(ENCODER_LEAST)
+#undef ENCODER_LEAST
+    }
+    __builtin_trap();
+}
+
+// The code nearest to x, and what a tile stores for it.
 JK_INLINE v8 encoder_nearest(jk_type type, v8 x, v8i *stored) {
-    if (type == JK_NL4) return v8_nl4_nearest(x, stored);
-    v8 clamped = v8_max(v8_min(x, v8_set(encoder_most(type))), v8_set(encoder_least(type)));
-    *stored = v8_round(clamped);
-    return v8i_float(*stored);
+    switch (type) {
+        case JK_NL4: return v8_nl4_nearest(x, stored);
+        case JK_I8:
+        case JK_I6:
+            *stored = v8_round(v8_max(v8_min(x, v8_set(encoder_most(type))), v8_set(encoder_least(type))));
+            return v8i_float(*stored);
+        JK_FLOAT_TYPES(JK_CASE) break;
+    }
+    __builtin_trap();
+}
+
+// The distance between neighbouring codes, of NL4 those near 0.
+JK_INLINE float encoder_distance(jk_type type) {
+    switch (type) {
+        case JK_NL4: return 6.0f;
+        case JK_I8:
+        case JK_I6: return 1.0f;
+        JK_FLOAT_TYPES(JK_CASE) break;
+    }
+    __builtin_trap();
+}
+
+// What a group's largest weight is mapped to in the search for its scale: about an end of the grid.
+typedef struct {
+    const float *values;
+    size_t count;
+} encoder_targets;
+
+JK_INLINE encoder_targets encoder_targets_of(jk_type type) {
+    static const float nl4[] = {-47, -52, -56, -60, -64, -68, -73, -80, 42, 46, 50, 53, 57, 61, 66, 72};
+    static const float i8[] = {126.5f, 127, 127.5f};
+    static const float i6[] = {-30, -31, -32, -33, -34, 29, 30, 31, 32, 33};
+    switch (type) {
+        case JK_NL4: return (encoder_targets){nl4, sizeof nl4 / sizeof *nl4};
+        case JK_I8: return (encoder_targets){i8, sizeof i8 / sizeof *i8};
+        case JK_I6: return (encoder_targets){i6, sizeof i6 / sizeof *i6};
+        JK_FLOAT_TYPES(JK_CASE) break;
+    }
+    __builtin_trap();
 }
 
 // Codes nearest to x * inverse, then the scale d that fits them best: d = sum(w x q) / sum(w q^2), which lowers the
@@ -56,13 +119,7 @@ JK_INLINE void encoder_try(jk_type type, const encoder_group *g, size_t count, v
 // The best scale of a group: the largest weight is mapped to an end of the grid times a ratio. Where the ends differ,
 // both signs are tried; the last step starts from the best scale found.
 JK_INLINE v8 encoder_search(jk_type type, const encoder_group *g, size_t count) {
-    static const float nl4_targets[] = {-47, -52, -56, -60, -64, -68, -73, -80, 42, 46, 50, 53, 57, 61, 66, 72};
-    static const float i8_targets[] = {126.5f, 127, 127.5f};
-    static const float i6_targets[] = {-30, -31, -32, -33, -34, 29, 30, 31, 32, 33};
-    const float *targets = type == JK_NL4 ? nl4_targets : type == JK_I6 ? i6_targets : i8_targets;
-    const size_t target_count = type == JK_NL4  ? sizeof nl4_targets / sizeof *nl4_targets
-                                : type == JK_I6 ? sizeof i6_targets / sizeof *i6_targets
-                                                : sizeof i8_targets / sizeof *i8_targets;
+    const encoder_targets targets = encoder_targets_of(type);
     const v8 zero = v8_set(0.0f);
     v8 largest = zero, signed_largest = zero;
     for (size_t i = 0; i < count; i++) {
@@ -72,8 +129,8 @@ JK_INLINE v8 encoder_search(jk_type type, const encoder_group *g, size_t count) 
     }
     v8 inverse = v8_select(v8_less(zero, largest), v8_div(v8_set(1.0f), signed_largest), zero);
     v8 best = zero, gain = zero;
-    for (size_t k = 0; k < target_count; k++)
-        encoder_try(type, g, count, v8_mul(inverse, v8_set(targets[k])), &best, &gain);
+    for (size_t k = 0; k < targets.count; k++)
+        encoder_try(type, g, count, v8_mul(inverse, v8_set(targets.values[k])), &best, &gain);
     v8 found = v8_less(zero, v8_abs(best));
     encoder_try(type, g, count, v8_select(found, v8_div(v8_set(1.0f), best), zero), &best, &gain);
     return best;
@@ -100,19 +157,25 @@ JK_INLINE float encoder_relative(const float *importance, size_t columns, size_t
     return relative < 0.5f ? 0.5f : relative > 2.0f ? 2.0f : relative;
 }
 
-// Writes the codes of 32 columns as one tile.
+// Writes the codes of 32 columns as one tile, as jk_tile_stored reads them.
 JK_INLINE void encoder_write_tile(jk_type type, uint8_t *tile, const int32_t codes[32][8]) {
     memset(tile, 0, jk_tile_size(type));
     for (int c = 0; c < 32; c++)
         for (int r = 0; r < 8; r++) {
             const int byte = 4 * r + c % 4;
-            if (type == JK_I8) {
-                tile[c / 4 * 32 + byte] = (uint8_t)(int8_t)codes[c][r];
-                continue;
+            uint8_t *nibble = tile + c % 16 / 4 * 32 + byte;
+            const int shift = c < 16 ? 0 : 4;
+            switch (type) {
+                case JK_I8: tile[c / 4 * 32 + byte] = (uint8_t)(int8_t)codes[c][r]; break;
+                case JK_NL4: *nibble |= (uint8_t)(codes[c][r] << shift); break;
+                case JK_I6: {
+                    const int32_t index = codes[c][r] + 32;
+                    *nibble |= (uint8_t)((index & 15) << shift);
+                    tile[4 * 32 + c / 16 * 32 + byte] |= (uint8_t)(index >> 4 << c % 16 / 4 * 2);
+                    break;
+                }
+                JK_FLOAT_TYPES(JK_CASE) __builtin_trap();
             }
-            const int32_t index = type == JK_I6 ? codes[c][r] + 32 : codes[c][r];
-            tile[c % 16 / 4 * 32 + byte] |= (uint8_t)((index & 15) << (c < 16 ? 0 : 4));
-            if (type == JK_I6) tile[JK_NL4_TILE + c / 16 * 32 + byte] |= (uint8_t)(index >> 4 << c % 16 / 4 * 2);
         }
 }
 
@@ -170,7 +233,7 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
     for (size_t k = 0; importance && step > 0.0f && k < groups; k++)
         mean_relative += encoder_relative(importance, columns, k * group, group, mean) / (float)groups;
     // A step is given in units of a row's root mean square, 2^-1/2 of its spread's root.
-    const v8 coarse = v8_mul(v8_sqrt(v8_load(spread)), v8_set(0.70710678f * step / (type == JK_NL4 ? 6.0f : 1.0f)));
+    const v8 coarse = v8_mul(v8_sqrt(v8_load(spread)), v8_set(0.70710678f * step / encoder_distance(type)));
 
     // Each group's own best scale, kept in the group's first tile until its codes take the place.
     encoder_group g;
@@ -232,14 +295,11 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
     }
 }
 
-static void encode_i8 JK_ENCODE_ARGUMENTS {
-    encoder_encode(JK_I8, rows, stride, row_count, columns, importance, step, strip, error);
-}
+#define DEFINE_ENCODE(type, number, name, kernels, ...)                                                                \
+    static void encode_##kernels JK_ENCODE_ARGUMENTS {                                                                 \
+        encoder_encode(type, rows, stride, row_count, columns, importance, step, strip, error);                        \
+    }
+JK_CODE_TYPES(DEFINE_ENCODE)
+#undef DEFINE_ENCODE
 
-static void encode_i6 JK_ENCODE_ARGUMENTS {
-    encoder_encode(JK_I6, rows, stride, row_count, columns, importance, step, strip, error);
-}
-
-static void encode_nl4 JK_ENCODE_ARGUMENTS {
-    encoder_encode(JK_NL4, rows, stride, row_count, columns, importance, step, strip, error);
-}
+#endif

@@ -1,8 +1,16 @@
-// The quantizers' second step, over the vectors of every set as in lanewise.h. Lane i is row i of the strip.
+// The quantizers' second step: the specification of refine_i8, refine_i6 and refine_nl4, over the vectors of any set. Lane i is
+// row i of the strip.
 //
 // With e the error of a row and M the moments of its inputs, the squared error of the product is e' M e on average. M is not
 // diagonal, so that one weight's error can make up for another's: rounding each weight to the nearest code is not the best.
 // Coordinate descent as in QuantEase (Behdin and others 2023), with the group's scales as coordinates, too.
+//
+// Tests/KernelTests (RefinerTests) compares it with the same descent in double precision, in plain Swift.
+// Defined before: what encode-inl.h asks for.
+#ifndef JK_REFINE_INL_H
+#define JK_REFINE_INL_H
+
+#include "encode-inl.h"
 
 // A block of columns of a strip, transposed.
 typedef struct {
@@ -25,7 +33,7 @@ JK_INLINE void refiner_read_tile(jk_type type, const uint8_t *tile, int32_t stor
         float lanes[8];
         for (size_t r = 0; r < 8; r++) {
             stored[c][r] = jk_tile_stored(type, tile, r, c);
-            lanes[r] = type == JK_NL4 ? nl4_codes[stored[c][r]] : (float)stored[c][r];
+            lanes[r] = (float)jk_stored_code(type, stored[c][r]);
         }
         codes[c] = v8_load(lanes);
     }
@@ -181,14 +189,11 @@ JK_INLINE void refiner_refine(jk_type type, const float *rows, size_t stride, si
     }
 }
 
-static void refine_i8 JK_REFINE_ARGUMENTS {
-    refiner_refine(JK_I8, rows, stride, row_count, columns, moments, size, step, strip, error);
-}
+#define DEFINE_REFINE(type, number, name, kernels, ...)                                                                \
+    static void refine_##kernels JK_REFINE_ARGUMENTS {                                                                 \
+        refiner_refine(type, rows, stride, row_count, columns, moments, size, step, strip, error);                     \
+    }
+JK_CODE_TYPES(DEFINE_REFINE)
+#undef DEFINE_REFINE
 
-static void refine_i6 JK_REFINE_ARGUMENTS {
-    refiner_refine(JK_I6, rows, stride, row_count, columns, moments, size, step, strip, error);
-}
-
-static void refine_nl4 JK_REFINE_ARGUMENTS {
-    refiner_refine(JK_NL4, rows, stride, row_count, columns, moments, size, step, strip, error);
-}
+#endif

@@ -1,16 +1,24 @@
-// Products with weights of float32 and bfloat16, written once over v8 and d8, 8 lanes of double: the types that others
-// are measured against. A lane is a row; s_k sums columns k mod 2, ascending, and y = s_0 + s_1, rounded once.
-// Products of floats are exact in double, so it does not matter whether one is fused with its addition.
+// Products with weights that are floats, the types that others are measured against: matmul_f32 and matmul_bf16 of every set
+// but scalar, whose plain loops specify them. A lane is a row; s_k sums columns k mod 2, ascending, and y = s_0 + s_1,
+// rounded once. Products of floats are exact in double, so it does not matter whether one is fused with its addition.
+//
+// Defined before: the vectors (v8-*-inl.h) with d8, 8 lanes of double, and v8_load_bf16; kernels.h.
+#ifndef JK_FLOATS_INL_H
+#define JK_FLOATS_INL_H
+
+#ifndef JK_V8
+#error "a set's vectors first: one of v8-*-inl.h"
+#endif
+
+#include "lanes-inl.h"
 
 JK_INLINE v8 load_weights(jk_type type, const uint8_t *strip, size_t column) {
-    if (type == JK_F32) return v8_load((const float *)(const void *)strip + column * 8);
-    return v8_load_bf16((const uint16_t *)(const void *)strip + column * 8);
-}
-
-// A mask of the lanes whose rows the matrix has: the others become 0, whatever the activations hold.
-JK_INLINE v8 rows_present(const jk_matrix *w, size_t strip) {
-    static const float lanes[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-    return v8_less(v8_load(lanes), v8_set((float)jk_strip_rows(w, strip)));
+    switch (type) {
+        case JK_F32: return v8_load((const float *)(const void *)strip + column * 8);
+        case JK_BF16: return v8_load_bf16((const uint16_t *)(const void *)strip + column * 8);
+        JK_CODE_TYPES(JK_CASE) break;
+    }
+    __builtin_trap();
 }
 
 // One strip, 1 or 2 tokens from `token` on.
@@ -33,10 +41,10 @@ JK_INLINE void multiply_floats(jk_type type, const int tokens, const jk_matrix *
         const v8 column = load_weights(type, weights, c);
         JK_UNROLL for (int t = 0; t < tokens; t++) s[t][0] = d8_add_product(s[t][0], column, values[t][c]);
     }
-    const v8 present = rows_present(w, strip);
+    const size_t rows = jk_strip_rows(w, strip);  // the others become 0, whatever the activations hold
     JK_UNROLL for (int t = 0; t < tokens; t++)
         v8_store(y + (token + (size_t)t) * y_stride + strip * 8,
-                 v8_select(present, d8_float(d8_add(s[t][0], s[t][1])), v8_set(0.0f)));
+                 v8_keep_first(d8_float(d8_add(s[t][0], s[t][1])), rows));
 }
 
 JK_INLINE void matmul_floats(jk_type type, const jk_matrix *w, const jk_rows *x, const uint32_t *index,
@@ -49,10 +57,11 @@ JK_INLINE void matmul_floats(jk_type type, const jk_matrix *w, const jk_rows *x,
     }
 }
 
-static void matmul_f32 JK_MATMUL_ARGUMENTS {
-    matmul_floats(JK_F32, w, x, index, first_token, last_token, y, y_stride, first, last);
-}
+#define DEFINE_MATMUL(type, number, name, kernels, ...)                                                                \
+    static void matmul_##kernels JK_MATMUL_ARGUMENTS {                                                                 \
+        matmul_floats(type, w, x, index, first_token, last_token, y, y_stride, first, last);                           \
+    }
+JK_FLOAT_TYPES(DEFINE_MATMUL)
+#undef DEFINE_MATMUL
 
-static void matmul_bf16 JK_MATMUL_ARGUMENTS {
-    matmul_floats(JK_BF16, w, x, index, first_token, last_token, y, y_stride, first, last);
-}
+#endif

@@ -1,66 +1,42 @@
-// How a product with quantized weights passes by strips, tiles and tokens, written once over a set's kernels for one
-// tile.
+// Products with weights that are codes: how they pass by strips, tiles and tokens, over a set's add_tile. matmul_i8,
+// matmul_i6 and matmul_nl4 of every set but scalar, whose plain loops specify them.
 //
-// A set includes this text after its `v8` and defines the functions that are declared first. `vr` has a lane for each
-// row of VR_STRIPS strips: v8, or where registers are wider a set's own, whose upper lanes are the strip that lies
-// `beside` bytes on. A last strip that is alone has itself beside it, `beside` = 0, and those lanes are not stored.
-#ifndef VR_STRIPS
-#define VR_STRIPS 1
-typedef v8 vr;
-JK_INLINE vr vr_zero(void) { return v8_set(0.0f); }
-JK_INLINE vr vr_mul(vr a, vr b) { return v8_mul(a, b); }
-JK_INLINE vr vr_load_first(const float *p, size_t n) { return v8_load_first(p, n, 0.0f); }
-JK_INLINE void vr_store_first(float *p, size_t n, vr x) { v8_store_first(p, n, x); }
-JK_INLINE vr vr_keep_first(vr x, size_t n) {
-    static const float lanes[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-    return v8_select(v8_less(v8_load(lanes), v8_set((float)n)), x, v8_set(0.0f));
+// Defined before: tiles-inl.h, and what it asks a set for; v8_transpose.
+#ifndef JK_MATMUL_INL_H
+#define JK_MATMUL_INL_H
+
+#ifndef JK_TILES_INL_H
+#error "tiles-inl.h first, and a set's add_tile and expand_tile"
+#endif
+
+// What a product makes of a type's tiles before add_tile takes them.
+typedef enum {
+    PASS_I8,    // nothing
+    PASS_NL4,   // nothing for up to 4 tokens; for more, tiles of bytes
+    PASS_WIDEN  // int8 tiles, by widen_tile
+} tile_passage;
+
+JK_INLINE tile_passage passage_of(jk_type type) {
+    switch (type) {
+        case JK_I8: return PASS_I8;
+        case JK_NL4: return PASS_NL4;
+        case JK_I6: return PASS_WIDEN;
+        JK_FLOAT_TYPES(JK_CASE) break;
+    }
+    __builtin_trap();
 }
-// 8 floats, or 8 signed bytes, for each strip.
-JK_INLINE vr vr_load_rows(const float *p, size_t beside) { return (void)beside, v8_load(p); }
-JK_INLINE vr vr_load_i8(const int8_t *p, size_t beside) { return (void)beside, v8_load_i8(p); }
-#endif
-
-// The forms of a tile: as stored, or an int4 tile whose indices have been looked up for many tokens to come.
-typedef enum { FORM_I8, FORM_NL4, FORM_EXPANDED } tile_form;
-enum { EXPANDED_TILE = 256 * VR_STRIPS };  // bytes
-
-// From one dword of a token's codes to its next: those of a token alone, and of four that are packed side by side.
-enum { ALONE = 4, PACKED = 16 };
-
-// Dwords that a set packs of a tile's offsets for each token. One: the offset itself.
-#ifndef PACKED_OFFSETS
-#define PACKED_OFFSETS 1
-#endif
-
-// Where the quantized activations of up to 4 tokens begin that meet one tile.
-typedef struct {
-    const int8_t *codes[4];
-    const float *scales[4];
-    const int32_t *offsets[4];
-} tile_tokens;
-
-// s[t] = fma((float)dot, scales * x_scale, s[t]) for each token; the codes of its columns 4k ... 4k + 3 are at
-// x->codes[t] + k * step. `form`, `tokens` and `step` are constants to the compiler. Four tokens are as many as leave
-// their sums in registers, which counts for more than reading the weights less often.
-JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, const uint8_t *tile, size_t beside,
-                        vr scales, const tile_tokens *x, vr *s);
-
-JK_INLINE void expand_tile(const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]);
 
 // int6 tiles are made int8 tiles on the way, those of a vector's strips one behind the other. Compilers turn these loops into
 // the instructions that one would choose.
 JK_INLINE void widen_tile(const uint8_t *tile, size_t beside, uint8_t wide[EXPANDED_TILE]) {
-    JK_UNROLL for (size_t k = 0; k < VR_STRIPS; k++, tile += beside, wide += JK_I8_TILE)
+    JK_UNROLL for (size_t k = 0; k < VR_STRIPS; k++, tile += beside, wide += BYTE_TILE)
         JK_UNROLL for (size_t j = 0; j < 8; j++) {
-            const uint8_t *low = tile + j % 4 * 32, *high = tile + JK_NL4_TILE + j / 4 * 32;
+            const uint8_t *low = tile + j % 4 * 32, *high = tile + 4 * 32 + j / 4 * 32;
             for (size_t i = 0; i < 32; i++)
                 wide[32 * j + i] =
                     (uint8_t)(((low[i] >> (j < 4 ? 0 : 4) & 15) | (high[i] >> j % 4 * 2 & 3) << 4) - 32);
         }
 }
-
-// Element k of row i becomes element i of row k, for 4 rows of 8 that become 8 of 4: two such rows a vector.
-JK_INLINE void v8_transpose(v8 x[4]);
 
 // ---------------------------------------------------------------------------------------------- strips of tiles
 
@@ -94,11 +70,7 @@ JK_INLINE vr group_scales(const strip_view *strip, size_t tile) {
 }
 
 JK_INLINE void prefetch_tile(jk_type type, const uint8_t *tile) {
-    __builtin_prefetch(tile);
-    __builtin_prefetch(tile + 64);
-    if (type == JK_NL4) return;
-    __builtin_prefetch(tile + 128);
-    if (type == JK_I8) __builtin_prefetch(tile + 192);
+    JK_UNROLL for (size_t line = 0; line < jk_tile_size(type); line += 64) __builtin_prefetch(tile + line);
 }
 
 // ---------------------------------------------------------------------------------------------- one token
@@ -116,13 +88,19 @@ JK_INLINE void multiply_alone(jk_type type, const jk_matrix *w, const jk_rows *x
     for (size_t g = 0; g < tiles; g++, tile += view.tile_size) {
         prefetch_tile(type, tile + PREFETCH_BYTES);
         if (VR_STRIPS == 2) prefetch_tile(type, tile + PREFETCH_BYTES + view.beside);
-        if (type == JK_I6) {
-            uint8_t wide[EXPANDED_TILE];
-            widen_tile(tile, view.beside, wide);
-            add_tile(FORM_I8, 1, ALONE, wide, JK_I8_TILE, group_scales(&view, g), &now, &sum);
-        } else {
-            add_tile(type == JK_NL4 ? FORM_NL4 : FORM_I8, 1, ALONE, tile, view.beside, group_scales(&view, g), &now,
-                     &sum);
+        switch (passage_of(type)) {
+            case PASS_I8:
+                add_tile(FORM_I8, 1, ALONE, tile, view.beside, group_scales(&view, g), &now, &sum);
+                break;
+            case PASS_NL4:
+                add_tile(FORM_NL4, 1, ALONE, tile, view.beside, group_scales(&view, g), &now, &sum);
+                break;
+            case PASS_WIDEN: {
+                uint8_t wide[EXPANDED_TILE];
+                widen_tile(tile, view.beside, wide);
+                add_tile(FORM_I8, 1, ALONE, wide, BYTE_TILE, group_scales(&view, g), &now, &sum);
+                break;
+            }
         }
         now.codes[0] += JK_GROUP;
         now.scales[0]++;
@@ -141,11 +119,6 @@ typedef struct {
     float scales[PACKED_TILES][4];
     int32_t offsets[PACKED_TILES][PACKED_OFFSETS][4];
 } packed_tokens;
-
-#if PACKED_OFFSETS > 1
-// The offsets of a tile, made from its codes.
-JK_INLINE void pack_offsets(const float codes[8][4], int32_t offsets[PACKED_OFFSETS][4]);
-#endif
 
 // - count: tokens, 1 to 4. The last one stands in for those that are missing.
 static void pack(const jk_rows *x, const uint32_t *index, size_t token, size_t count, size_t first_tile, size_t tiles,
@@ -194,8 +167,8 @@ JK_INLINE void multiply_packed(jk_type type, tile_form form, const int tokens, c
                                size_t y_stride) {
     const strip_view *strip = &block->strip;
     const uint8_t *tile = tiles;
-    const bool copied = form == FORM_EXPANDED || type == JK_I6;
-    const size_t tile_size = copied ? EXPANDED_TILE : strip->tile_size, beside = copied ? JK_I8_TILE : strip->beside;
+    const bool copied = form == FORM_EXPANDED || passage_of(type) == PASS_WIDEN;
+    const size_t tile_size = copied ? EXPANDED_TILE : strip->tile_size, beside = copied ? BYTE_TILE : strip->beside;
     vr s[4];
     JK_UNROLL for (int t = 0; t < tokens; t++)
         s[t] = block->begins ? vr_zero() : vr_load_first(y + (size_t)t * y_stride, strip->lanes);
@@ -231,26 +204,27 @@ JK_INLINE void multiply_up_to_four(jk_type type, tile_form form, size_t tokens, 
 JK_INLINE void multiply_block(jk_type type, const strip_block *block, const uint8_t *next, const packed_tokens *packed,
                               size_t tokens, float *y, size_t y_stride) {
     const uint8_t *tiles = block->strip.tiles + block->first_tile * block->strip.tile_size;
-    if (type == JK_NL4 && tokens > 4) {
+    const tile_passage passage = passage_of(type);
+    if (passage == PASS_NL4 && tokens > 4) {
         uint8_t expanded[PACKED_TILES][EXPANDED_TILE];
         for (size_t g = 0; g < block->count; g++) {
             prefetch_ahead(type, block, tiles, g, next);
-            expand_tile(tiles + g * JK_NL4_TILE, block->strip.beside, expanded[g]);
+            expand_tile(tiles + g * jk_tile_size(type), block->strip.beside, expanded[g]);
         }
         for (size_t t = 0; t < tokens; t += 4)
             multiply_up_to_four(type, FORM_EXPANDED, tokens - t, block, expanded[0], NULL, packed + t / 4,
                                 y + t * y_stride, y_stride);
-    } else if (type == JK_I6) {
+    } else if (passage == PASS_WIDEN) {
         uint8_t wide[PACKED_TILES][EXPANDED_TILE];
         for (size_t g = 0; g < block->count; g++) {
             prefetch_ahead(type, block, tiles, g, next);
-            widen_tile(tiles + g * JK_I6_TILE, block->strip.beside, wide[g]);
+            widen_tile(tiles + g * jk_tile_size(type), block->strip.beside, wide[g]);
         }
         for (size_t t = 0; t < tokens; t += 4)
             multiply_up_to_four(type, FORM_I8, tokens - t, block, wide[0], NULL, packed + t / 4, y + t * y_stride, y_stride);
     } else {
         for (size_t t = 0; t < tokens; t += 4)
-            multiply_up_to_four(type, type == JK_NL4 ? FORM_NL4 : FORM_I8, tokens - t, block, tiles,
+            multiply_up_to_four(type, passage == PASS_NL4 ? FORM_NL4 : FORM_I8, tokens - t, block, tiles,
                                 t == 0 ? next : NULL, packed + t / 4, y + t * y_stride, y_stride);
     }
 }
@@ -290,14 +264,11 @@ JK_INLINE void matmul(jk_type type, const jk_matrix *w, const jk_rows *x, const 
             multiply_alone(type, w, x, index, token, strip, last, y, y_stride);
 }
 
-static void matmul_i8 JK_MATMUL_ARGUMENTS {
-    matmul(JK_I8, w, x, index, first_token, last_token, y, y_stride, first, last);
-}
+#define DEFINE_MATMUL(type, number, name, kernels, ...)                                                                \
+    static void matmul_##kernels JK_MATMUL_ARGUMENTS {                                                                 \
+        matmul(type, w, x, index, first_token, last_token, y, y_stride, first, last);                                  \
+    }
+JK_CODE_TYPES(DEFINE_MATMUL)
+#undef DEFINE_MATMUL
 
-static void matmul_i6 JK_MATMUL_ARGUMENTS {
-    matmul(JK_I6, w, x, index, first_token, last_token, y, y_stride, first, last);
-}
-
-static void matmul_nl4 JK_MATMUL_ARGUMENTS {
-    matmul(JK_NL4, w, x, index, first_token, last_token, y, y_stride, first, last);
-}
+#endif

@@ -1,5 +1,7 @@
-// Vectors of 8 floats in one register of AVX2, FMA and F16C, and all kernels but the quantized products over them:
-// what avx2.c, avx_vnni.c and avx512.c have in common. They include this inside JK_BEGIN_TARGET.
+// The vectors of the x86 sets: 8 floats in one register of AVX2, FMA and F16C, and operations on them that give the bits of
+// those in v8-scalar-inl.h. Included between JK_BEGIN_TARGET and JK_END_TARGET, behind <immintrin.h> and base.h.
+#define JK_V8
+
 typedef __m256 v8;
 typedef __m256i v8i;
 
@@ -79,7 +81,8 @@ JK_INLINE d8 d8_add_product(d8 sum, v8 a, float b) {
     return sum;
 }
 
-// What the quantized products of these sets need beside vectors of floats.
+// ---------------------------------------------------------------------------------------------- for products of tiles
+
 JK_INLINE int32_t load_four(const int8_t *p) {
     int32_t four;
     memcpy(&four, p, sizeof four);
@@ -87,6 +90,7 @@ JK_INLINE int32_t load_four(const int8_t *p) {
 }
 JK_INLINE __m128i load_grid(void) { return _mm_loadu_si128((const __m128i *)(const void *)jk_nl4_grid); }
 
+// Element k of row i becomes element i of row k, for 4 rows of 8 that become 8 of 4: two such rows a vector.
 JK_INLINE void v8_transpose(v8 x[4]) {
     const __m256 a = _mm256_unpacklo_ps(x[0], x[1]), b = _mm256_unpackhi_ps(x[0], x[1]);
     const __m256 c = _mm256_unpacklo_ps(x[2], x[3]), d = _mm256_unpackhi_ps(x[2], x[3]);
@@ -97,29 +101,4 @@ JK_INLINE void v8_transpose(v8 x[4]) {
     x[1] = _mm256_permute2f128_ps(g, h, 0x20);
     x[2] = _mm256_permute2f128_ps(e, f, 0x31);
     x[3] = _mm256_permute2f128_ps(g, h, 0x31);
-}
-
-JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index);
-
-#include "lanewise.h"
-#include "encoder.h"
-#include "refiner.h"
-#include "floats.h"
-
-// Binary search among the 15 midpoints: `found` holds the bits found so far and picks the next midpoint.
-JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index) {
-    const v8 second = _mm256_setr_ps(-29, 23, 0, 0, -29, 23, 0, 0);
-    const v8 third = _mm256_setr_ps(-47, -14.5f, 10, 40, -47, -14.5f, 10, 40);
-    const v8 fourth = _mm256_setr_ps(-58, -37.5f, -21.5f, -8, 4, 16, 31, 51);
-    const v8 upper = _mm256_cmp_ps(x, _mm256_set1_ps(-2), _CMP_GE_OQ);
-    v8i found = _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_castps_si256(upper));
-    v8 mask = _mm256_cmp_ps(x, _mm256_permutevar_ps(second, found), _CMP_GE_OQ);
-    found = _mm256_sub_epi32(_mm256_add_epi32(found, found), _mm256_castps_si256(mask));
-    mask = _mm256_cmp_ps(x, _mm256_permutevar_ps(third, found), _CMP_GE_OQ);
-    found = _mm256_sub_epi32(_mm256_add_epi32(found, found), _mm256_castps_si256(mask));
-    mask = _mm256_cmp_ps(x, _mm256_permutevar8x32_ps(fourth, found), _CMP_GE_OQ);
-    found = _mm256_sub_epi32(_mm256_add_epi32(found, found), _mm256_castps_si256(mask));
-    *index = found;
-    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_loadu_ps(nl4_codes), found),
-                            _mm256_permutevar8x32_ps(_mm256_loadu_ps(nl4_codes + 8), found), upper);
 }

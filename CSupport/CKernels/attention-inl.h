@@ -1,0 +1,204 @@
+// Attention and its KV cache: the specification of `kv_store` and `attend`, over the vectors of any set. Where keys are read,
+// a lane is a position; where values are, a column. Pointers of one call do not overlap.
+//
+// Tests/KernelTests compares the cache's pages with the layout in CKernels.h, and attention with double-precision formulas
+// (AttentionTests).
+// Defined before: the vectors (v8-*-inl.h), kernels.h.
+#ifndef JK_ATTENTION_INL_H
+#define JK_ATTENTION_INL_H
+
+#ifndef JK_V8
+#error "a set's vectors first: one of v8-*-inl.h"
+#endif
+
+#include "lanes-inl.h"
+#include "math-inl.h"
+
+// Codes of one head's key or value, `step` elements apart; returns their scale.
+JK_INLINE float kv_encode(const float *x, size_t head_size, int8_t *codes, size_t step) {
+    v8 largest = v8_set(0.0f), poison = v8_set(0.0f);
+    for (size_t i = 0; i < head_size; i += 8) {
+        const v8 lanes = v8_load_first(x + i, head_size - i, 0.0f);
+        largest = v8_max(v8_abs(lanes), largest);
+        poison = v8_fma(lanes, v8_set(0.0f), poison);  // 0 unless there is an infinity or a NaN
+    }
+    const float maximum = v8_maximum(largest), inverse = 127.0f / maximum;
+    const bool finite = v8_sum(poison) == 0.0f;
+    // As in `quantize`: too small to invert is zero, and what is not finite shows in the result.
+    const bool usable = finite && inverse <= FLT_MAX;
+    for (size_t i = 0; i < head_size; i += 8) {
+        int32_t rounded[8];
+        v8i_store(rounded, v8_round(v8_mul(v8_load_first(x + i, head_size - i, 0.0f), v8_set(inverse))));
+        for (size_t j = 0; j < jk_least(8, head_size - i); j++)
+            codes[step * (i + j)] = usable ? (int8_t)rounded[j] : 0;
+    }
+    return usable ? maximum / 127.0f : finite ? 0.0f : NAN;
+}
+
+static void kv_store(const jk_kv *kv, const float *k, const float *v, size_t position) {
+    void *page = jk_page(kv, position);
+    for (size_t head = 0; head < kv->kv_heads; head++, k += kv->head_size, v += kv->head_size) {
+        size_t key = jk_key_offset(kv, head, position) + position % 8;
+        size_t value = jk_value_offset(kv, head, position);
+        if (kv->type == JK_KV_I8) {
+            float *scales = jk_kv_scales(kv, page, head) + position % JK_PAGE_POSITIONS;
+            scales[0] = kv_encode(k, kv->head_size, (int8_t *)page + key, 8);
+            scales[JK_PAGE_POSITIONS] = kv_encode(v, kv->head_size, (int8_t *)page + value, 1);
+            continue;
+        }
+        if (kv->type == JK_KV_F32) {
+            float *elements = page;
+            for (size_t i = 0; i < kv->head_size; i++) elements[key + 8 * i] = k[i];
+            memcpy(elements + value, v, kv->head_size * sizeof *v);
+            continue;
+        }
+        uint16_t *elements = page, halves[8];
+        for (size_t i = 0; i < kv->head_size; i += 8) {
+            size_t n = jk_least(8, kv->head_size - i);
+            v8_store_f16(halves, v8_load_first(k + i, n, 0.0f));
+            for (size_t j = 0; j < n; j++) elements[key + 8 * (i + j)] = halves[j];
+            v8_store_f16(halves, v8_load_first(v + i, n, 0.0f));
+            memcpy(elements + value + i, halves, n * sizeof *halves);
+        }
+    }
+}
+
+JK_INLINE v8 load_kv(jk_kv_type type, const void *page, size_t element) {
+    switch (type) {
+        case JK_KV_F32: return v8_load((const float *)page + element);
+        case JK_KV_F16: return v8_load_f16((const uint16_t *)page + element);
+        case JK_KV_I8: return v8_load_i8((const int8_t *)page + element);
+    }
+    __builtin_trap();
+}
+
+JK_INLINE v8 load_kv_first(jk_kv_type type, const void *page, size_t element, size_t n) {
+    if (n >= 8) return load_kv(type, page, element);
+    if (type == JK_KV_F32) return v8_load_first((const float *)page + element, n, 0.0f);
+    if (type == JK_KV_F16) {
+        uint16_t halves[8] = {0};
+        memcpy(halves, (const uint16_t *)page + element, n * sizeof *halves);
+        return v8_load_f16(halves);
+    }
+    int8_t codes[8] = {0};
+    memcpy(codes, (const int8_t *)page + element, n);
+    return v8_load_i8(codes);
+}
+
+// The visible positions of a block, counted within it: 0 ..< sinks and first ..< count, sinks <= first <= count. A
+// position between them or behind them may hold anything: it was never written, or belongs to another page of the ring.
+typedef struct {
+    size_t sinks, first, count;
+} kv_block;
+
+// sum[k] += p[j] V[j] for positions first ..< last, ascending.
+JK_INLINE void add_run(jk_kv_type type, const void *page, size_t value, size_t head_size, const float *p, size_t first,
+                       size_t last, v8 *sum, size_t i, size_t n, const int parts) {
+    for (size_t j = first; j < last; j++) {
+        const v8 weight = v8_set(p[j]);
+        const size_t element = value + j * head_size + i;
+        JK_UNROLL for (int k = 0; k < parts; k++)
+            sum[k] = v8_fma(weight, load_kv_first(type, page, element + 8 * (size_t)k, n), sum[k]);
+    }
+}
+
+// y = y * c + sum_j p[j] V[j], j ascending over the visible positions: 8 x parts columns from column i, or, with
+// parts = 1, as many as there are up to the end.
+JK_INLINE void add_values(jk_kv_type type, const void *page, size_t value, size_t head_size, const float *p,
+                          kv_block seen, v8 c, float *y, size_t i, const int parts) {
+    v8 sum[8];
+    const size_t n = parts > 1 ? 8 : head_size - i;
+    JK_UNROLL for (int k = 0; k < parts; k++) sum[k] = v8_mul(v8_load_first(y + i + 8 * k, n, 0.0f), c);
+    add_run(type, page, value, head_size, p, 0, seen.sinks, sum, i, n, parts);
+    add_run(type, page, value, head_size, p, seen.first, seen.count, sum, i, n, parts);
+    JK_UNROLL for (int k = 0; k < parts; k++) v8_store_first(y + i + 8 * k, n, sum[k]);
+}
+
+// One block: scores s_j = (q . K[j]) * scale, then with m' = max(m, max_j s_j), c = exp(m - m'), p_j = exp(s_j - m'):
+// l = l * c + sum p, y = y * c + sum_j p_j V[j]. Positions that are not seen take part in the first step, whose lanes do
+// not mix, and are then replaced by -infinity. With JK_KV_I8, s_j = (q . code[j]) * key scale * scale, and p_j times the
+// value's scale multiplies the value's codes.
+JK_INLINE void attend_block(jk_kv_type type, const jk_kv *kv, size_t kv_head, const float *q, float scale,
+                            size_t position, kv_block seen, float *maximum, float *total, float *y) {
+    enum { groups = JK_PAGE_POSITIONS / 8 };
+    void *page = jk_page(kv, position);
+    const float *scales = type == JK_KV_I8 ? jk_kv_scales(kv, page, kv_head) : NULL;
+    const size_t key = jk_key_offset(kv, kv_head, position), head_size = kv->head_size;
+    float p[JK_PAGE_POSITIONS];
+    if (seen.count > JK_PAGE_POSITIONS - 8) {
+        v8 score[groups];
+        JK_UNROLL for (int g = 0; g < groups; g++) score[g] = v8_set(0.0f);
+        for (size_t i = 0; i < head_size; i++) {
+            v8 qi = v8_set(q[i]);
+            JK_UNROLL for (int g = 0; g < groups; g++)
+                score[g] = v8_fma(qi, load_kv(type, page, key + ((size_t)g * head_size + i) * 8), score[g]);
+        }
+        JK_UNROLL for (int g = 0; g < groups; g++) v8_store(p + 8 * g, score[g]);
+    } else {
+        for (size_t g = 0; 8 * g < seen.count; g++) {
+            v8 score = v8_set(0.0f);
+            for (size_t i = 0; i < head_size; i++)
+                score = v8_fma(v8_set(q[i]), load_kv(type, page, key + (g * head_size + i) * 8), score);
+            v8_store(p + 8 * g, score);
+        }
+    }
+    for (size_t g = 0; 8 * g < seen.count; g++) {
+        v8 score = v8_load(p + 8 * g);
+        if (type == JK_KV_I8) score = v8_mul(score, v8_load(scales + 8 * g));
+        v8_store(p + 8 * g, v8_mul(score, v8_set(scale)));
+    }
+    for (size_t j = seen.sinks; j < seen.first; j++) p[j] = -INFINITY;
+    for (size_t j = seen.count; j < JK_PAGE_POSITIONS; j++) p[j] = -INFINITY;
+
+    v8 largest = v8_load(p);
+    for (size_t g = 1; g < groups; g++) largest = v8_max(v8_load(p + 8 * g), largest);
+    v8 block = v8_set(v8_maximum(largest)), old = v8_set(*maximum);
+    v8 new = v8_max(block, old);
+    v8 c = v8_exp(v8_sub(old, new)), sum = v8_set(0.0f);
+    for (size_t g = 0; g < groups; g++) {
+        v8 lanes = v8_exp(v8_sub(v8_load(p + 8 * g), new));
+        sum = v8_add(sum, lanes);
+        if (type == JK_KV_I8) lanes = v8_mul(lanes, v8_load(scales + JK_PAGE_POSITIONS + 8 * g));
+        v8_store(p + 8 * g, lanes);
+    }
+    float first[8], factor[8];
+    v8_store(first, new);
+    v8_store(factor, c);
+    *maximum = first[0];
+    *total = *total * factor[0] + v8_sum(sum);
+
+    const size_t value = jk_value_offset(kv, kv_head, position);
+    size_t i = 0;
+    for (; i + 64 <= head_size; i += 64) add_values(type, page, value, head_size, p, seen, c, y, i, 8);
+    for (; i < head_size; i += 8) add_values(type, page, value, head_size, p, seen, c, y, i, 1);
+}
+
+JK_INLINE void attend_all(jk_kv_type type, const jk_kv *kv, size_t kv_head, const float *q, float scale,
+                          size_t position, float *y) {
+    const size_t end = position + 1, oldest = end > kv->window ? end - kv->window : 0;
+    float maximum = -INFINITY, total = 0.0f;
+    for (size_t i = 0; i < kv->head_size; i++) y[i] = 0.0f;
+    for (size_t block = 0; block < end; block += JK_PAGE_POSITIONS) {
+        // Behind the sinks the next visible block is the window's first.
+        if (block >= kv->sinks) block = jk_most(block, oldest / JK_PAGE_POSITIONS * JK_PAGE_POSITIONS);
+        kv_block seen;
+        seen.count = jk_least(JK_PAGE_POSITIONS, end - block);
+        seen.sinks = jk_least(seen.count, kv->sinks > block ? kv->sinks - block : 0);
+        seen.first = jk_most(seen.sinks, jk_least(seen.count, oldest > block ? oldest - block : 0));
+        attend_block(type, kv, kv_head, q, scale, block, seen, &maximum, &total, y);
+    }
+    for (size_t i = 0; i < kv->head_size; i += 8) {
+        size_t n = kv->head_size - i;
+        v8_store_first(y + i, n, v8_div(v8_load_first(y + i, n, 0.0f), v8_set(total)));
+    }
+}
+
+static void attend(const jk_kv *kv, size_t kv_head, const float *q, float scale, size_t position, float *y) {
+    switch (kv->type) {
+        case JK_KV_F32: attend_all(JK_KV_F32, kv, kv_head, q, scale, position, y); break;
+        case JK_KV_F16: attend_all(JK_KV_F16, kv, kv_head, q, scale, position, y); break;
+        case JK_KV_I8: attend_all(JK_KV_I8, kv, kv_head, q, scale, position, y); break;
+    }
+}
+
+#endif

@@ -1,0 +1,96 @@
+// What the files of kernels and of quantizers share: the rule against contraction, targets, and what a tile holds.
+#ifndef JK_BASE_H
+#define JK_BASE_H
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "CStorage.h"
+
+// A multiplication and an addition fuse only where the source says fmaf: otherwise clang would fuse where the
+// instruction set can and not where it cannot, and the bits would differ. gcc knows only -ffp-contract=off.
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+#define JK_INLINE static inline __attribute__((always_inline, unused))
+#define JK_UNUSED __attribute__((unused))
+
+#ifdef __clang__
+#define JK_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define JK_UNROLL _Pragma("GCC unroll 8")
+#endif
+
+// What stands between these two may use the given features of the processor: SwiftPM has no flags for single files, and
+// flags for all would defeat the choice at run time. Where the intrinsics are emulated, no feature may be used.
+#define JK_PRAGMA(text) _Pragma(#text)
+#if defined(JK_EMULATED)
+#define JK_BEGIN_TARGET(features)
+#define JK_END_TARGET
+#elif defined(__clang__)
+#define JK_BEGIN_TARGET(features) \
+    JK_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define JK_END_TARGET JK_PRAGMA(clang attribute pop)
+#else
+#define JK_BEGIN_TARGET(features) JK_PRAGMA(GCC push_options) JK_PRAGMA(GCC target(features))
+#define JK_END_TARGET JK_PRAGMA(GCC pop_options)
+#endif
+
+// Keeps a loop's order of tokens and planes: clang would take a token through all planes first, and spill them.
+#if defined(JK_EMULATED)
+#define JK_KEEP_ORDER(x)
+#elif defined(__x86_64__)
+#define JK_KEEP_ORDER(x) __asm__("" : "+v"(x))
+#elif defined(__aarch64__)
+#define JK_KEEP_ORDER(x) __asm__("" : "+w"(x))
+#endif
+
+JK_INLINE size_t jk_least(size_t a, size_t b) { return a < b ? a : b; }
+JK_INLINE size_t jk_most(size_t a, size_t b) { return a > b ? a : b; }
+
+// a / b rounded up, for b > 0, without overflow.
+JK_INLINE size_t jk_parts(size_t a, size_t b) { return a / b + (a % b != 0); }
+
+JK_INLINE float jk_float(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+JK_INLINE uint32_t jk_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+// What a tile of codes stores for row r and column c (0 ..< 32): the code, or for JK_NL4 its index in the grid.
+JK_INLINE int32_t jk_tile_stored(jk_type type, const uint8_t *tile, size_t r, size_t c) {
+    const size_t byte = 4 * r + c % 4;
+    switch (type) {
+        case JK_I8: return (int8_t)tile[c / 4 * 32 + byte];
+        case JK_NL4: return tile[c % 16 / 4 * 32 + byte] >> (c < 16 ? 0 : 4) & 15;
+        case JK_I6: {
+            const int32_t low = tile[c % 16 / 4 * 32 + byte] >> (c < 16 ? 0 : 4) & 15;
+            const uint8_t *high = tile + 4 * 32;
+            return (low | (high[c / 16 * 32 + byte] >> c % 16 / 4 * 2 & 3) << 4) - 32;
+        }
+        JK_FLOAT_TYPES(JK_CASE) break;
+    }
+    __builtin_trap();
+}
+
+// The code that a tile stores so.
+JK_INLINE int32_t jk_stored_code(jk_type type, int32_t stored) {
+    switch (type) {
+        case JK_NL4: return (int32_t)jk_nl4_grid[stored] - 64;
+        case JK_I8:
+        case JK_I6: return stored;
+        JK_FLOAT_TYPES(JK_CASE) break;
+    }
+    __builtin_trap();
+}
+
+#endif

@@ -1,0 +1,36 @@
+// The sizes of strips, from the list of types.
+#include "CStorage.h"
+
+const uint8_t jk_nl4_grid[16] = {0, 12, 22, 31, 39, 46, 53, 59, 65, 71, 77, 83, 91, 99, 109, 121};
+
+bool jk_is_type(uint32_t number) {
+    switch (number) {
+        JK_TYPES(JK_CASE) return true;
+    }
+    return false;
+}
+
+const char *jk_type_name(jk_type type) {
+    switch (type) {
+#define TYPE_NAME(type, number, name, ...) \
+    case type: return name;
+        JK_TYPES(TYPE_NAME)
+    }
+    __builtin_trap();
+}
+
+size_t jk_scale_group(jk_type type, size_t columns) {
+    switch (type) {
+        JK_FLOAT_TYPES(JK_CASE) return 0;
+#define SCALE_GROUP(type, number, name, kernels, tile, group, ...) \
+    case type: return columns % group == 0 ? group : JK_GROUP;
+        JK_CODE_TYPES(SCALE_GROUP)
+    }
+    __builtin_trap();
+}
+
+size_t jk_strip_size(jk_type type, size_t columns) {
+    const size_t group = jk_scale_group(type, columns), tile = jk_tile_size(type);
+    if (group == 0) return columns * tile;
+    return jk_header_size((columns + group - 1) / group) + (columns + JK_GROUP - 1) / JK_GROUP * tile;
+}
