@@ -12,10 +12,11 @@ struct SamplingOptions: ParsableArguments {
   @Option(help: "Bends the way from the lowest to the highest temperature.")
   var dynatempExponent = Sampling().dynamicTemperatureExponent
 
-  @Option(help: "Only tokens whose logit is within n standard deviations of the largest; 0 is off.")
+  @Option(
+    parsing: .unconditional, help: "Only tokens whose logit is within n standard deviations of the largest; 0 is off.")
   var topNSigma = Sampling().topNSigma
 
-  @Option(help: "Only the k most probable tokens; 0 for all.")
+  @Option(parsing: .unconditional, help: "Only the k most probable tokens; 0 for all.")
   var topK = Sampling().topK
 
   @Option(help: "Only the tokens of about the expected surprise that add up to p; 1 is off.")
@@ -47,13 +48,15 @@ struct SamplingOptions: ParsableArguments {
     help: "Makes tokens that occurred lately less probable; 1 is off.")
   var repetitionPenalty = Sampling().repetitionPenalty
 
-  @Option(help: "How many of the last tokens the repetition, frequency and presence penalties look at; -1 for all.")
+  @Option(
+    parsing: .unconditional,
+    help: "How many of the last tokens the repetition, frequency and presence penalties look at; -1 for all.")
   var repeatLastN = Sampling().repetitionWindow
 
-  @Option(help: "Taken from a token's logit as often as it occurred lately.")
+  @Option(parsing: .unconditional, help: "Taken from a token's logit as often as it occurred lately.")
   var frequencyPenalty = Sampling().frequencyPenalty
 
-  @Option(help: "Taken from the logit of each token that occurred lately.")
+  @Option(parsing: .unconditional, help: "Taken from the logit of each token that occurred lately.")
   var presencePenalty = Sampling().presencePenalty
 
   @Option(help: "Taken from the logits of tokens that would lengthen a repetition (DRY); 0 is off.")
@@ -65,7 +68,7 @@ struct SamplingOptions: ParsableArguments {
   @Option(help: "The length from which repetitions count.")
   var dryAllowedLength = Sampling().dryAllowedLength
 
-  @Option(help: "How many of the last tokens DRY looks at; -1 for all.")
+  @Option(parsing: .unconditional, help: "How many of the last tokens DRY looks at; -1 for all.")
   var dryPenaltyLastN = Sampling().dryWindow
 
   @Option(
