@@ -1,5 +1,4 @@
 import JambaSystem
-import JambaText
 
 /// A conversation with a model: messages, and a session that has seen them.
 ///
@@ -70,11 +69,9 @@ public final class Conversation {
   ) throws(JambaError) -> Generation {
     let tokenizer = try session.model.requireTokenizer()
     let rendered = try session.model.prompt(messages + new, chat)
-    let prompt = rendered.text.marked
-    var rest = prompt[...]
-    if !seen.isEmpty, prompt.utf8.starts(with: seen.utf8) {
-      rest = prompt[prompt.utf8.index(prompt.startIndex, offsetBy: seen.utf8.count)...]
-    } else {
+    let text = rendered.text.marked
+    let goesOn = !seen.isEmpty && text.utf8.starts(with: seen.utf8)
+    if !goesOn {
       for index in turns.indices { turns[index].place = nil }
       try session.reset()
     }
@@ -84,20 +81,19 @@ public final class Conversation {
       turns.append(Turn(messageCount: messages.count, place: (session.tokenCount, seen.utf8.count)))
     }
     // The template prints the first token itself.
-    let tokens = tokenizer.encode(MarkedText(marked: String(rest), mark: rendered.text.mark))
+    let prompt = TokenizedPrompt(rendered, chat, tokenizer, seenByteCount: goesOn ? seen.utf8.count : 0)
     seen = ""  // until the whole prompt is in
     let generation: Generation
     do throws(JambaError) {
       generation = try session.generate(
-        tokens: tokens, options: options, answering: rendered, chat, progress: { progress($0, tokens.count) },
-        isCancelled: isCancelled)
+        prompt, options: options, progress: { progress($0, prompt.tokens.count) }, isCancelled: isCancelled)
     } catch {
       turns = earlier
       for index in turns.indices { turns[index].place = nil }
       throw error
     }
     messages += new
-    seen = prompt
+    seen = text
     return generation
   }
 

@@ -16,6 +16,9 @@ package enum Fixtures {
       name == "demo" ? repository + "/Tests/Fixtures/demo/expected.safetensors" : checkpoint(name) + "/expected.safetensors")
   }
 
+  /// What other implementations make of logits.
+  package static let sampling = repository + "/Tests/Fixtures/sampling.json"
+
   package static let stories = repository + "/Tests/Fixtures/texts/stories.txt"
 }
 

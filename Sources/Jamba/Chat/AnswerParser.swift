@@ -253,14 +253,9 @@ struct CallScanner {
       outcome = .failed
       return
     }
-    var arguments = json["arguments"] ?? json["parameters"] ?? .object([:])
+    let arguments = json["arguments"] ?? json["parameters"] ?? .object([:])
     // Some models write the arguments as a string that holds them.
-    if let text = arguments.string, let inner = CallScanner.json(text) { arguments = inner }
-    calls.append(ToolCall(name: name, arguments: arguments))
+    calls.append(ToolCall(name: name, arguments: ToolCall.arguments(arguments)))
     raw = []
-  }
-
-  private static func json(_ text: String) -> JSON? {
-    do { return try JSON.parse(text) } catch { return nil }
   }
 }

@@ -46,7 +46,7 @@ extension ChatMessage {
     if let reasoning { object["reasoning"] = .string(reasoning) }
     if let name { object["name"] = .string(name) }
     if !toolCalls.isEmpty {
-      object["tool_calls"] = .array(toolCalls.map { .object(["name": .string($0.name), "arguments": $0.arguments]) })
+      object["tool_calls"] = .array(toolCalls.map(\.json))
     }
     return .object(object)
   }
@@ -56,25 +56,12 @@ extension ChatMessage {
     guard let role = record["role"]?.string, let content = record["content"]?.string else { return nil }
     var calls: [ToolCall] = []
     for call in record["tool_calls"]?.array ?? [] {
-      guard let name = call["name"]?.string, let arguments = call["arguments"] else { return nil }
-      calls.append(ToolCall(name: name, arguments: arguments))
+      guard let call = ToolCall(json: call) else { return nil }
+      calls.append(call)
     }
     self.init(
       role: role, content: content, reasoning: record["reasoning"]?.string, toolCalls: calls,
       name: record["name"]?.string)
-  }
-}
-
-/// A function call that a model has asked for.
-public struct ToolCall: Sendable, Equatable {
-  /// The function's.
-  public var name: String
-  /// An object, unless the model has written something else.
-  public var arguments: JSON
-
-  public init(name: String, arguments: JSON) {
-    self.name = name
-    self.arguments = arguments
   }
 }
 

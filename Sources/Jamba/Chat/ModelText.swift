@@ -18,6 +18,7 @@ struct ModelText: Sendable {
   /// Special tokens that mark parts of an answer.
   let markerTokens: Set<Int32>
   private let texts: [TokenTexts]
+  let sequenceBreakers = SequenceBreakerCache()
 
   /// - Parameter override: a chat template to use instead of the model's own.
   /// - Throws: `format`, `tokenizer`, `template`.
