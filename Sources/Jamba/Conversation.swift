@@ -5,11 +5,11 @@ import JambaSystem
 /// A turn costs its own tokens only, as long as the template prints earlier turns as it did before; otherwise the
 /// conversation is read again from the start.
 public final class Conversation {
-  /// What has been said, in tokens.
+  /// The session that has read the conversation.
   public let session: Session
-  /// What the template is given beside the messages.
+  /// Options for the chat template.
   public let chat: ChatOptions
-  /// What has been said, the system message first.
+  /// The messages so far, the system message first.
   public private(set) var messages: [ChatMessage]
   private var system: [ChatMessage]
   /// The text whose tokens the session has seen.

@@ -11,7 +11,7 @@ public struct GenerationOptions: Sendable {
   public var stop: [String]
   /// Whether an end-of-text token ends the answer.
   public var stopsAtEnd: Bool
-  /// What the answer may look like; in a chat without the thoughts before it.
+  /// The grammar of the answer; in a chat without the thoughts before it.
   public var grammar: Grammar?
   /// Whether pieces say how probable their token was, and how many of the most probable ones they name; nil for no.
   public var topLogProbabilities: Int?

@@ -85,7 +85,7 @@ public final class Session: Sendable {
     }
   }
 
-  /// What guessing ahead has come to in this session.
+  /// Statistics of guessing ahead (speculative decoding) in this session.
   public var draftStatistics: DraftStatistics { core.withLock { $0.draftStatistics } }
 
   /// Bytes of the session's state: Mamba states, keys and values.

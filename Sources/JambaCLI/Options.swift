@@ -104,7 +104,7 @@ struct ChunkOption: ParsableArguments {
   func validate() throws { try checked { () throws(JambaError) in try SessionOptions(chunk: chunk).validate() } }
 }
 
-/// What attention sees, and how keys and values are kept.
+/// Options of attention: window, sinks, and the type of the KV cache.
 struct AttentionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(

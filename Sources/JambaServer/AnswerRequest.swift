@@ -1,9 +1,9 @@
 import Jamba
 import JambaSystem
 
-/// What a client wants generated: both endpoints' common form.
+/// A request for an answer: both endpoints' common form.
 package struct AnswerRequest: Sendable {
-  /// What is gone on from.
+  /// The prompt.
   package enum Source: Sendable {
     case chat([ChatMessage], ChatOptions)
     /// One or several prompts, each with answers of its own.
@@ -22,7 +22,7 @@ package struct AnswerRequest: Sendable {
     case tokens([Int32])
   }
 
-  /// What an answer may look like. Compiled where it is used: it is work.
+  /// Options that constrain answers: grammars and schemas. Compiled where it is used: it is work.
   enum Form: Sendable {
     case free
     case schema(JSON)

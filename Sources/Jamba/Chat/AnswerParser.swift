@@ -2,7 +2,7 @@ import JambaSystem
 
 /// Takes an answer apart while it comes in: thoughts, text and tool calls.
 package struct AnswerParser {
-  /// What is looked for.
+  /// The marks that are looked for.
   package struct Style: Sendable {
     /// `<think>…</think>` at the beginning is a thought.
     package var thinks = false
@@ -36,7 +36,7 @@ package struct AnswerParser {
 
   private let style: Style
   private var state: State
-  /// What has come and is not decided yet.
+  /// Text that has come and is not decided yet.
   private var held: [UInt8] = []
   /// White space before the next thought or text, which is dropped at its beginning and, of thoughts, at the end.
   private var space: [UInt8] = []
@@ -56,7 +56,7 @@ package struct AnswerParser {
     return parts
   }
 
-  /// What was held back, at the end.
+  /// The text held back, at the end.
   package mutating func finish() -> Parts {
     var parts = Parts()
     switch state {

@@ -7,7 +7,7 @@ public struct ChatMessage: Sendable, Equatable {
   public var role: String
   /// The text.
   public var content: String
-  /// What an assistant thought before its answer, without `<think>` and `</think>`.
+  /// An assistant's thoughts before its answer (reasoning), without `<think>` and `</think>`.
   public var reasoning: String?
   /// The functions that an assistant wants called.
   public var toolCalls: [ToolCall]
@@ -24,14 +24,14 @@ public struct ChatMessage: Sendable, Equatable {
     self.name = name
   }
 
-  /// What the model is told beforehand.
+  /// The system message: instructions before the conversation.
   public static func system(_ content: String) -> ChatMessage { .init(role: "system", content: content) }
-  /// What the user says.
+  /// A message of the user.
   public static func user(_ content: String) -> ChatMessage { .init(role: "user", content: content) }
-  /// What the model has answered.
+  /// An answer of the model.
   public static func assistant(_ content: String) -> ChatMessage { .init(role: "assistant", content: content) }
 
-  /// What a function that an assistant called has returned.
+  /// The result of a function that an assistant called.
   public static func tool(_ content: String, name: String? = nil) -> ChatMessage {
     .init(role: "tool", content: content, name: name)
   }
@@ -65,7 +65,7 @@ extension ChatMessage {
   }
 }
 
-/// What a chat template is given beside the messages.
+/// Options of a chat: what the template is given beside the messages.
 public struct ChatOptions: Sendable {
   /// Functions the model may call: `{"type": "function", "function": {"name": …, "description": …, "parameters": schema}}`.
   public var tools: [JSON]

@@ -47,7 +47,7 @@ struct Lookahead {
   }
 }
 
-/// What guessing ahead has come to.
+/// Statistics of guessing ahead (speculative decoding).
 public struct DraftStatistics: Sendable, Equatable {
   /// Passes over guesses.
   public internal(set) var passes = 0

@@ -55,7 +55,7 @@ public struct Sampling: Sendable, Equatable {
   public var dryWindow = -1
   /// Texts that a repetition does not go across, such as a line break: tokens that hold one of them.
   public var drySequenceBreakers = Sampling.usualSequenceBreakers
-  /// What is added to the logits of tokens; none as a rule. Tokens outside the vocabulary are passed over.
+  /// Logit bias: added to the logits of tokens. Tokens outside the vocabulary are passed over.
   public var logitBias: [Int32: Float] = [:]
   /// Where the draws begin; the same seed and the same logits give the same tokens.
   public var seed: UInt64

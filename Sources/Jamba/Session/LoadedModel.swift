@@ -16,7 +16,7 @@ final class LoadedModel: Sendable {
   let layout: KeyValueLayout
   private let weights: ModelWeights
 
-  /// What is known about a file before anything is loaded.
+  /// A model file and the plan for it, before any weight is loaded.
   struct Outline {
     let file: JambaFile
     let configuration: ModelConfiguration
@@ -75,7 +75,7 @@ final class LoadedModel: Sendable {
     batcher = try Batcher(network, engine, capacity: options.chunk, sessions: options.sessions, memory)
   }
 
-  /// What reading weights has cost so far.
+  /// The cost so far of weights that are offloaded to the file.
   var memoryStatistics: MemoryStatistics { weights.statistics }
 }
 

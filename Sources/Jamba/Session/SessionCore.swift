@@ -1,7 +1,7 @@
 import JambaGrammar
 import JambaSystem
 
-/// What a session owns: state and the last logits.
+/// The core of a session: its tokens, its state and the last logits. Not safe for threads; `Session` guards it.
 struct SessionCore {
   let model: LoadedModel
   let options: SessionOptions
@@ -19,7 +19,7 @@ struct SessionCore {
   private var lookahead: Lookahead?
   private var drafts: DraftSource
   private(set) var draftStatistics = DraftStatistics()
-  /// What generating needs to go on after the last token; nil when that was not generated.
+  /// How generating goes on after the last token; nil when that was not generated.
   var continuation: Continuation?
 
   /// - Parameter layout: how keys and values are kept, whatever the options say.
