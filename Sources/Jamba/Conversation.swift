@@ -1,16 +1,15 @@
 import JambaSystem
-import JambaText
 
 /// A conversation with a model: messages, and a session that has seen them.
 ///
 /// A turn costs its own tokens only, as long as the template prints earlier turns as it did before; otherwise the
 /// conversation is read again from the start.
 public final class Conversation {
-  /// What has been said, in tokens.
+  /// The session that has read the conversation.
   public let session: Session
-  /// What the template is given beside the messages.
+  /// Options for the chat template.
   public let chat: ChatOptions
-  /// What has been said, the system message first.
+  /// The messages so far, the system message first.
   public private(set) var messages: [ChatMessage]
   private var system: [ChatMessage]
   /// The text whose tokens the session has seen.
@@ -70,11 +69,9 @@ public final class Conversation {
   ) throws(JambaError) -> Generation {
     let tokenizer = try session.model.requireTokenizer()
     let rendered = try session.model.prompt(messages + new, chat)
-    let prompt = rendered.text.marked
-    var rest = prompt[...]
-    if !seen.isEmpty, prompt.utf8.starts(with: seen.utf8) {
-      rest = prompt[prompt.utf8.index(prompt.startIndex, offsetBy: seen.utf8.count)...]
-    } else {
+    let text = rendered.text.marked
+    let goesOn = !seen.isEmpty && text.utf8.starts(with: seen.utf8)
+    if !goesOn {
       for index in turns.indices { turns[index].place = nil }
       try session.reset()
     }
@@ -84,20 +81,19 @@ public final class Conversation {
       turns.append(Turn(messageCount: messages.count, place: (session.tokenCount, seen.utf8.count)))
     }
     // The template prints the first token itself.
-    let tokens = tokenizer.encode(MarkedText(marked: String(rest), mark: rendered.text.mark))
+    let prompt = TokenizedPrompt(rendered, chat, tokenizer, seenByteCount: goesOn ? seen.utf8.count : 0)
     seen = ""  // until the whole prompt is in
     let generation: Generation
     do throws(JambaError) {
       generation = try session.generate(
-        tokens: tokens, options: options, answering: rendered, chat, progress: { progress($0, tokens.count) },
-        isCancelled: isCancelled)
+        prompt, options: options, progress: { progress($0, prompt.tokens.count) }, isCancelled: isCancelled)
     } catch {
       turns = earlier
       for index in turns.indices { turns[index].place = nil }
       throw error
     }
     messages += new
-    seen = prompt
+    seen = text
     return generation
   }
 

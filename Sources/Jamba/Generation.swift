@@ -11,7 +11,7 @@ public struct GenerationOptions: Sendable {
   public var stop: [String]
   /// Whether an end-of-text token ends the answer.
   public var stopsAtEnd: Bool
-  /// What the answer may look like; in a chat without the thoughts before it.
+  /// The grammar of the answer; in a chat without the thoughts before it.
   public var grammar: Grammar?
   /// Whether pieces say how probable their token was, and how many of the most probable ones they name; nil for no.
   public var topLogProbabilities: Int?
@@ -76,7 +76,8 @@ public struct Piece: Sendable, Equatable {
 public final class Generation {
   private let session: Session
   private let options: GenerationOptions
-  private var sampler: Sampler
+  /// nil while it draws: nobody has a copy of it then, so that it keeps its memory.
+  private var sampler: Sampler?
   private var detokenizer: StreamingDetokenizer?
   private var stops: StopMatcher
   private let promptTokenCount: Int
@@ -94,8 +95,7 @@ public final class Generation {
   public private(set) var message = ChatMessage.assistant("")
 
   init(
-    _ session: Session, _ options: GenerationOptions, promptTokenCount: Int, afterText: Bool,
-    answering prompt: Prompt? = nil, _ chat: ChatOptions = ChatOptions()
+    _ session: Session, _ options: GenerationOptions, _ tokenized: TokenizedPrompt
   ) throws(JambaError) {
     guard options.maxTokens >= 0 else {
       throw .invalidOption("the number of tokens is \(options.maxTokens), which is negative")
@@ -106,9 +106,12 @@ public final class Generation {
     }
     self.session = session
     self.options = options
-    self.promptTokenCount = promptTokenCount
-    sampler = try Sampler(options.sampling)
+    promptTokenCount = tokenized.tokens.count
+    let (prompt, afterText) = (tokenized.chat?.prompt, tokenized.continuesText)
     let model = session.model
+    var sampler = try Sampler(options.sampling)
+    sampler.learnSequenceBreakers(of: model.text)
+    self.sampler = sampler
     let shown = prompt == nil ? [] : model.text.markerTokens
     detokenizer = model.tokenizer.map { StreamingDetokenizer(tokenizer: $0, showing: shown, afterText: afterText) }
     stops = StopMatcher(options.stop)
@@ -118,6 +121,7 @@ public final class Generation {
     let style = prompt?.parsing ?? AnswerParser.Style()
     parser = AnswerParser(style)
     do throws(GrammarError) {
+      let chat = tokenized.chat?.options ?? ChatOptions()
       constraint = try ChatGrammar.grammar(options.grammar, style, chat).map { (grammar) throws(GrammarError) in
         guard let texts = model.text.tokenTexts(showingMarkers: prompt != nil) else { throw .noTokenFits }
         return try TokenConstraint(grammar, texts, endTokens: endTokens, afterText: afterText)
@@ -158,17 +162,17 @@ public final class Generation {
     // The token of the last piece goes into the session only now, so that an answer costs no step for its last token.
     let pending = pendingToken
     pendingToken = nil
-    var sampler = self.sampler
+    var sampler = self.sampler.take()!
+    defer { self.sampler = sampler }
     let (token, probabilities) = try session.withCore { (core) throws(JambaError) in
       if let pending { try core.step(pending, limit: options.maxTokens - generated) }
       let token = core.sample(&sampler, allowed: allowed)
-      core.continuation = Continuation(generator: sampler.generator, token: token)
+      core.continuation = Continuation(sampler: sampler.state, token: token)
       let probabilities = options.topLogProbabilities.map { count in
         core.withLogits { LogProbabilities(of: token, $0, top: count) }
       }
       return (token, probabilities)
     }
-    self.sampler = sampler
     generated += 1
     if endTokens.contains(token) { return finish(.stop, token: token, probabilities) }
     pendingToken = token
@@ -212,9 +216,12 @@ public final class Generation {
     }
   }
 
+  /// Where the sampler's candidates lie, to see that their memory stays the same from token to token.
+  package var candidatesAddress: UInt? { sampler?.candidatesAddress }
+
   /// Starts where `continuation` left off.
   func resume(_ continuation: Continuation) {
-    sampler.generator = continuation.generator
+    sampler?.state = continuation.sampler
     pendingToken = continuation.token
   }
 
@@ -243,24 +250,17 @@ extension Session {
     tokens: [Int32], options: GenerationOptions = GenerationOptions(), continuesText: Bool = true,
     progress: (Int) -> Bool = { _ in true }, isCancelled: () -> Bool = { false }
   ) throws(JambaError) -> Generation {
-    let generation = try Generation(self, options, promptTokenCount: tokens.count, afterText: continuesText)
-    return try generate(tokens, generation, progress, isCancelled)
+    try generate(
+      TokenizedPrompt(tokens: tokens, continuesText: continuesText), options: options, progress: progress,
+      isCancelled: isCancelled)
   }
 
-  /// Appends what is left of a chat's prompt and generates the answer.
+  /// Appends a prompt, of a text or of a chat, and generates after it.
   package func generate(
-    tokens: [Int32], options: GenerationOptions, answering prompt: Prompt, _ chat: ChatOptions,
-    progress: (Int) -> Bool, isCancelled: () -> Bool
+    _ prompt: TokenizedPrompt, options: GenerationOptions, progress: (Int) -> Bool, isCancelled: () -> Bool
   ) throws(JambaError) -> Generation {
-    let generation = try Generation(
-      self, options, promptTokenCount: tokens.count, afterText: false, answering: prompt, chat)
-    return try generate(tokens, generation, progress, isCancelled)
-  }
-
-  private func generate(
-    _ tokens: [Int32], _ generation: Generation, _ progress: (Int) -> Bool, _ isCancelled: () -> Bool
-  ) throws(JambaError) -> Generation {
-    try generation.read(tokens, progress, isCancelled)
+    let generation = try Generation(self, options, prompt)
+    try generation.read(prompt.tokens, progress, isCancelled)
     return generation
   }
 
@@ -273,7 +273,7 @@ extension Session {
     guard options.grammar == nil else {
       throw .invalidOption("a grammar cannot be taken up in the middle of an answer")
     }
-    let generation = try Generation(self, options, promptTokenCount: 0, afterText: true)
+    let generation = try Generation(self, options, TokenizedPrompt(tokens: []))
     let continuation = try withCore { (core) throws(JambaError) in core.continuation }
     guard let continuation else { throw .emptyPrompt }
     generation.resume(continuation)

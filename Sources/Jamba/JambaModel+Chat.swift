@@ -19,7 +19,18 @@ extension JambaModel {
   public func promptTokens(
     _ messages: [ChatMessage], options: ChatOptions = ChatOptions(), addGenerationPrompt: Bool = true
   ) throws(JambaError) -> [Int32] {
-    try text.prompt(messages, options, addGenerationPrompt: addGenerationPrompt).tokens(requireTokenizer())
+    try tokenizedPrompt(messages, options, addGenerationPrompt: addGenerationPrompt).tokens
+  }
+
+  /// The conversation, ready to be answered.
+  ///
+  /// - Throws: `missing` without a tokenizer, `template`.
+  package func tokenizedPrompt(
+    _ messages: [ChatMessage], _ options: ChatOptions, addGenerationPrompt: Bool = true
+  ) throws(JambaError) -> TokenizedPrompt {
+    let tokenizer = try requireTokenizer()
+    return TokenizedPrompt(
+      try prompt(messages, options, addGenerationPrompt: addGenerationPrompt), options, tokenizer)
   }
 
   package func prompt(

@@ -1,7 +1,7 @@
 import JambaFormat
 import JambaSystem
 
-/// What the machine does at best on the model's threads: the bounds of decoding and of prefill.
+/// The machine's best rates on the model's threads: the bounds of decode and of prefill.
 public struct MachineRates: Sendable {
   /// Bytes per second read from memory; nil where the memory limit leaves no room to measure it.
   public let readBandwidth: Double?

@@ -49,7 +49,7 @@ public final class JambaModel: Sendable {
   public var tokenizer: Tokenizer? { text.tokenizer }
   /// The model's own chat template; nil for a model that only completes text.
   public var chatTemplate: ChatTemplate? { text.template }
-  /// What ends an answer: the configuration's end-of-text tokens and the template's end-of-turn tokens.
+  /// Tokens that end an answer (EOS): the configuration's end-of-text tokens and the template's end-of-turn tokens.
   public var endTokens: Set<Int32> { text.endTokens }
   /// Where the memory goes.
   public var plan: MemoryPlan { loaded.plan }
@@ -91,9 +91,9 @@ public final class JambaModel: Sendable {
 
   // MARK: What it has cost
 
-  /// What passes over the weights have come to.
+  /// Statistics of passes over the weights.
   public var passStatistics: PassStatistics { loaded.batcher.statistics }
 
-  /// What reading weights has cost so far.
+  /// The cost so far of weights that are offloaded to the file.
   public var memoryStatistics: MemoryStatistics { loaded.memoryStatistics }
 }

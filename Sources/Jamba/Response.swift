@@ -75,11 +75,9 @@ extension Session {
     to messages: [ChatMessage], options: GenerationOptions = GenerationOptions(), chat: ChatOptions = ChatOptions(),
     progress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }, isCancelled: () -> Bool = { false }
   ) throws(JambaError) -> Generation {
-    let prompt = try model.prompt(messages, chat)
-    let tokens = try model.requireTokenizer().encode(prompt.text)
+    let prompt = try model.tokenizedPrompt(messages, chat)
     try reset()
     return try generate(
-      tokens: tokens, options: options, answering: prompt, chat, progress: { progress($0, tokens.count) },
-      isCancelled: isCancelled)
+      prompt, options: options, progress: { progress($0, prompt.tokens.count) }, isCancelled: isCancelled)
   }
 }

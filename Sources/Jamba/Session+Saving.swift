@@ -25,6 +25,7 @@ extension JambaModel {
   public func makeSession(
     restoring path: String, options: SessionOptions = SessionOptions()
   ) throws(JambaError) -> (session: Session, note: [UInt8]) {
+    try options.validate()
     let saved = try SavedSession(path, loaded, chunk: options.chunk)
     let session = try Session(self, options, layout: saved.snapshot.layout)
     try session.withCore { (core) throws(JambaError) in

@@ -64,7 +64,8 @@ public final class Session: Sendable {
 
   /// Chooses the token after the last one, without appending it; nil where there are no logits.
   public func sample(with sampler: inout Sampler) throws(JambaError) -> Int32? {
-    try withCore { (core) throws(JambaError) in core.hasLogits ? core.sample(&sampler) : nil }
+    sampler.learnSequenceBreakers(of: model.text)
+    return try withCore { (core) throws(JambaError) in core.hasLogits ? core.sample(&sampler) : nil }
   }
 
   /// Appends tokens and hands the logits after each to `body`, in order.
@@ -84,7 +85,7 @@ public final class Session: Sendable {
     }
   }
 
-  /// What guessing ahead has come to in this session.
+  /// Statistics of guessing ahead (speculative decoding) in this session.
   public var draftStatistics: DraftStatistics { core.withLock { $0.draftStatistics } }
 
   /// Bytes of the session's state: Mamba states, keys and values.

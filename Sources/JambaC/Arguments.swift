@@ -11,6 +11,7 @@ enum ArgumentLimits {
   static let tokenCount = 1 << 26
   static let messageCount = 1 << 16
   static let stopCount = 1 << 10
+  static let biasCount = 1 << 16
   static let structByteCount = 4096
 }
 
@@ -23,15 +24,25 @@ private func check<T>(_ pointer: UnsafePointer<T>?, _ name: String) throws(Failu
 }
 
 /// A struct that begins with its size: what the caller knows of it, the rest zero. NULL is all zero.
-func structure<T: BitwiseCopyable>(_ pointer: UnsafePointer<T>?, _ zero: T, _ name: String) throws(Failure) -> T {
+///
+/// - Parameter first: the size that it had in the first version; nil where it has not grown since.
+func structure<T: BitwiseCopyable>(
+  _ pointer: UnsafePointer<T>?, _ zero: T, first: Int? = nil, _ name: String
+) throws(Failure) -> T {
   guard unsafe pointer != nil else { return zero }
   let pointer = unsafe UnsafeRawPointer(try check(pointer, name))
-  let size = unsafe try structSize(pointer, least: MemoryLayout<T>.size, name)
+  let size = unsafe try structSize(pointer, T.self, least: first ?? MemoryLayout<T>.size, name)
   // Fields that this version does not know must ask for nothing.
-  for offset in MemoryLayout<T>.size..<size where unsafe pointer.load(fromByteOffset: offset, as: UInt8.self) != 0 {
+  for offset in min(MemoryLayout<T>.size, size)..<size
+  where unsafe pointer.load(fromByteOffset: offset, as: UInt8.self) != 0 {
     throw .argument("\(name) uses a field that this version of the library does not know")
   }
-  return unsafe pointer.load(as: T.self)
+  var value = zero
+  unsafe withUnsafeMutableBytes(of: &value) { bytes in
+    let known = min(bytes.count, size)
+    unsafe bytes[..<known].copyBytes(from: UnsafeRawBufferPointer(start: pointer, count: known))
+  }
+  return value
 }
 
 /// Writes a struct that begins with its size into the caller's, as far as that knows it.
@@ -49,14 +60,15 @@ func store<T: BitwiseCopyable>(_ value: T, in target: UnsafeMutablePointer<T>?, 
 @discardableResult
 func checkResult<T>(_ target: UnsafeMutablePointer<T>?, _ name: String) throws(Failure) -> Int {
   let pointer = unsafe try check(UnsafePointer(target), name)
-  return unsafe try structSize(UnsafeRawPointer(pointer), least: MemoryLayout<T>.size, name)
+  return unsafe try structSize(UnsafeRawPointer(pointer), T.self, least: MemoryLayout<T>.size, name)
 }
 
-/// Structs have had at least their present size since the first version.
-private func structSize(_ pointer: UnsafeRawPointer, least: Int, _ name: String) throws(Failure) -> Int {
+/// - Parameter least: the struct's size in the first version. No version has one in which a field is cut.
+private func structSize<T>(_ pointer: UnsafeRawPointer, _: T.Type, least: Int, _ name: String) throws(Failure) -> Int {
   let size = unsafe pointer.load(as: Int.self)
-  guard least...ArgumentLimits.structByteCount ~= size else {
-    throw .argument("\(name)->struct_size is \(size); set it to the size of the struct, which is \(least)")
+  guard least...ArgumentLimits.structByteCount ~= size, size % MemoryLayout<T>.alignment == 0 else {
+    throw .argument(
+      "\(name)->struct_size is \(size); set it to the size of the struct, which is \(MemoryLayout<T>.size)")
   }
   return size
 }

@@ -50,8 +50,3 @@ struct Callbacks {
     }
   }
 }
-
-extension ToolCall {
-  /// As jamba.h has it.
-  fileprivate var json: JSON { .object(["name": .string(name), "arguments": arguments]) }
-}

@@ -2,7 +2,7 @@ internal import CJamba
 internal import Jamba
 internal import JambaFormat
 
-/// What a call reports instead of a result: a status and a sentence.
+/// The failure of a call: a status and a sentence.
 struct Failure: Error {
   let status: jamba_status
   let reason: String

@@ -67,12 +67,10 @@ extension ModelOptions {
     snapshotByteCount = unsafe try byteCount(given.snapshot_memory, "snapshot_memory")
     threads = unsafe orDefault(given.threads)
     context = unsafe orDefault(given.context)
-    if let count = unsafe orDefault(given.chunk) { chunk = count }
     if let count = unsafe orDefault(given.sessions) { sessions = count }
-    window = unsafe orDefault(given.window)
-    sinks = unsafe Int(given.sinks)
-    cacheType = unsafe try CacheType.of(given.cache_type)
-    draft = unsafe Int(given.draft)
+    sessionDefaults = unsafe try SessionOptions(
+      chunk: given.chunk, orChunk: SessionOptions.usualChunk, window: given.window, sinks: given.sinks,
+      given.cache_type, draft: given.draft)
     switch unsafe given.access {
     case JAMBA_ACCESS_DEFAULT: access = nil
     case JAMBA_ACCESS_CACHED: access = .cached

@@ -108,9 +108,18 @@ internal import JambaFormat
 extension SessionOptions {
   fileprivate init(_ pointer: UnsafePointer<jamba_session_options>?, _ model: JambaModel) throws(Failure) {
     let given = unsafe try structure(pointer, jamba_session_options(), "the session's options")
+    try self.init(
+      chunk: given.chunk, orChunk: model.plan.chunk, window: given.window, sinks: given.sinks, given.cache_type,
+      snapshotInterval: given.snapshot_interval, draft: given.draft)
+  }
+
+  /// Members that both a session's and a model's options have in C; zero is the default.
+  init(
+    chunk: UInt32, orChunk usualChunk: Int, window: UInt32, sinks: UInt32, _ type: jamba_cache_type,
+    snapshotInterval: UInt32 = 0, draft: UInt32
+  ) throws(Failure) {
     self.init(
-      chunk: orDefault(given.chunk) ?? model.plan.chunk, window: orDefault(given.window), sinks: Int(given.sinks),
-      cacheType: try CacheType.of(given.cache_type), snapshotInterval: orDefault(given.snapshot_interval),
-      draft: orDefault(given.draft))
+      chunk: orDefault(chunk) ?? usualChunk, window: orDefault(window), sinks: Int(sinks),
+      cacheType: try CacheType.of(type), snapshotInterval: orDefault(snapshotInterval), draft: orDefault(draft))
   }
 }

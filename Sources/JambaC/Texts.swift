@@ -103,10 +103,10 @@ extension ChatMessage {
   fileprivate init(_ message: jamba_message) throws(Failure) {
     var calls: [ToolCall] = []
     for call in unsafe try jsonArray(message.tool_calls, "tool_calls") {
-      guard let name = call["name"]?.string, let arguments = call["arguments"] else {
+      guard let call = ToolCall(json: call) else {
         throw .argument("tool_calls has a call without name or arguments")
       }
-      calls.append(ToolCall(name: name, arguments: arguments))
+      calls.append(call)
     }
     self.init(
       role: unsafe try text(message.role, "a message's role"),

@@ -87,14 +87,3 @@ extension Failure {
     Failure(JAMBA_ERROR_NO_LOGITS, "the session has no logits: it has read nothing yet")
   }
 }
-
-extension Sampling {
-  /// NULL is greedy, as all zero is.
-  init(_ pointer: UnsafePointer<jamba_sampling>?) throws(Failure) {
-    let given = unsafe try structure(pointer, jamba_sampling(), "the sampling")
-    self.init(
-      temperature: given.temperature, topK: Int(given.top_k), topP: given.top_p == 0 ? 1 : given.top_p,
-      minP: given.min_p, repetitionPenalty: given.repetition_penalty == 0 ? 1 : given.repetition_penalty,
-      repetitionWindow: orDefault(given.repetition_window) ?? 64, seed: given.seed)
-  }
-}

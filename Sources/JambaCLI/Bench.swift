@@ -26,12 +26,10 @@ struct Bench: ParsableCommand {
   @Option(help: "Tokens in the session before those that are generated.")
   var depth = 1
 
-  @Option(help: "Prompt tokens that are computed together.")
-  var chunk = 256
-
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup var chunkOption: ChunkOption
   @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
@@ -39,14 +37,15 @@ struct Bench: ParsableCommand {
     guard promptTokens > 0, generatedTokens > 0, repetitions > 0, depth > 0 else {
       throw ValidationError("-p, -n, -r and --depth take numbers from 1 on.")
     }
-    guard 1...8192 ~= chunk else { throw ValidationError("--chunk takes a number from 1 to 8192.") }
   }
 
   func run() throws {
     Interrupt.catchSignals()
     let start = Terminal.seconds
-    let model = try loading.open(self.model, context: max(promptTokens, depth + generatedTokens), chunk: chunk, attention: attention)
-    let session = try model.makeSession(options: SessionOptions(chunk: chunk))
+    let options = attention.sessionOptions(chunk: chunkOption.chunk)
+    let model = try loading.open(
+      self.model, context: max(promptTokens, depth + generatedTokens), sessions: options)
+    let session = try model.makeSession(options: options)
     _ = try session.append(tokens(1, of: model))
     let timeToFirstToken = Terminal.seconds - start
 

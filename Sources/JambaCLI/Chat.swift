@@ -47,7 +47,7 @@ struct Chat: ParsableCommand {
     let chat = try templateOptions.load()
     let attention = attention.forChat(contextOption.context)
     let model = try loading.open(
-      self.model, context: contextOption.context, attention: attention, draft: speculation.draft,
+      self.model, context: contextOption.context, sessions: attention.sessionOptions(draft: speculation.draft),
       chatTemplate: templateOptions.template())
     let conversation: Conversation
     if let session, FileSystem.exists(session) {

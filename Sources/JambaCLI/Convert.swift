@@ -18,16 +18,25 @@ struct Convert: ParsableCommand {
   @Argument(help: "The .jamba file to write.")
   var output: String
 
-  enum WeightType: String, ExpressibleByArgument, CaseIterable {
-    case int4, int6, int8, bf16, f32
+  /// A type of matrices, by its name.
+  struct WeightType: ExpressibleByArgument {
+    let storage: StorageType
 
-    var storage: StorageType {
-      switch self {
-      case .int4: .int4
-      case .int6: .int6
-      case .int8: .int8
-      case .bf16: .bf16
-      case .f32: .f32
+    init(_ storage: StorageType) { self.storage = storage }
+
+    init?(argument: String) {
+      guard let type = WeightType.all.first(where: { $0.name == argument }) else { return nil }
+      storage = type
+    }
+
+    var defaultValueDescription: String { storage.name }
+
+    static var allValueStrings: [String] { all.map(\.name) }
+
+    /// The smallest first.
+    private static var all: [StorageType] {
+      StorageType.allCases.filter(\.isMatrix).sorted {
+        $0.stripByteCount(columns: 1024)! < $1.stripByteCount(columns: 1024)!
       }
     }
   }
@@ -35,7 +44,7 @@ struct Convert: ParsableCommand {
   enum PackName: String, ExpressibleByArgument, CaseIterable { case auto, zstd, raw }
 
   @Option(help: "How weights are stored.")
-  var type: WeightType = .int4
+  var type = WeightType(.int4)
 
   @Option(help: "For int4: balanced gives the sensitive matrices 6 or 8 bits, small fewer of them.")
   var recipe: RecipeName?
@@ -82,12 +91,12 @@ struct Convert: ParsableCommand {
     else {
       throw ValidationError("--importance goes with int4, int6 and int8 only.")
     }
-    guard recipe == nil || type == .int4 else { throw ValidationError("--recipe goes with --type int4 only.") }
-    guard bits == nil || (type == .int4 && recipe == nil) else {
+    guard recipe == nil || type.storage == .int4 else { throw ValidationError("--recipe goes with --type int4 only.") }
+    guard bits == nil || (type.storage == .int4 && recipe == nil) else {
       throw ValidationError("--bits goes with --type int4 only, in place of a recipe.")
     }
     guard 1...16 ~= bits ?? 8 else { throw ValidationError("--bits takes a number from 1 to 16.") }
-    guard bitsOnDisk == nil || (type == .int4 && recipe == nil && bits == nil) else {
+    guard bitsOnDisk == nil || (type.storage == .int4 && recipe == nil && bits == nil) else {
       throw ValidationError("--bits-on-disk goes with --type int4 only, in place of --recipe and --bits.")
     }
     guard bitsOnDisk == nil || pack != .raw else { throw ValidationError("--bits-on-disk needs a packed file.") }
@@ -99,7 +108,7 @@ struct Convert: ParsableCommand {
     let base: Recipe =
       if let bits { try .meeting(bits: bits, checkpoint: source) } else if let bitsOnDisk {
         try .meeting(bitsOnDisk: bitsOnDisk, checkpoint: source)
-      } else if type == .int4 {
+      } else if type.storage == .int4 {
         self.recipe == .small ? .small : .balanced
       } else { .uniform(type.storage) }
     let recipe = base.preceded(by: rule.map(\.rule))
@@ -162,7 +171,7 @@ struct RuleOption: ExpressibleByArgument {
 
   init?(argument: String) {
     let parts = argument.split(separator: "=", omittingEmptySubsequences: false)
-    guard parts.count == 2, !parts[0].isEmpty, let type = Convert.WeightType(rawValue: String(parts[1])) else {
+    guard parts.count == 2, !parts[0].isEmpty, let type = Convert.WeightType(argument: String(parts[1])) else {
       return nil
     }
     rule = Recipe.Rule(pattern: String(parts[0]), type: type.storage)

@@ -28,15 +28,13 @@ struct Generate: ParsableCommand {
   @Flag(help: "Go on after a token that ends the text.")
   var ignoreEos = false
 
-  @Option(help: "Prompt tokens that are computed together; changes speed and memory, never the result.")
-  var chunk = 256
-
   @Flag(help: "Print one JSON object instead of the text.")
   var json = false
 
   @OptionGroup var samplingOptions: SamplingOptions
   @OptionGroup var grammarOptions: GrammarOptions
   @OptionGroup var contextOption: ContextOption
+  @OptionGroup var chunkOption: ChunkOption
   @OptionGroup var speculation: SpeculationOption
   @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
@@ -46,7 +44,6 @@ struct Generate: ParsableCommand {
       throw ValidationError("Give one of --prompt, --prompt-file and --tokens.")
     }
     guard maxTokens >= 0 else { throw ValidationError("-n takes a number from 0 on.") }
-    guard 1...8192 ~= chunk else { throw ValidationError("--chunk takes a number from 1 to 8192.") }
   }
 
   private func promptTokens(_ model: JambaModel) throws -> [Int32] {
@@ -59,10 +56,11 @@ struct Generate: ParsableCommand {
     Interrupt.catchSignals()
     let grammar = try grammarOptions.load()
     let start = Terminal.seconds
-    let model = try loading.open(self.model, context: contextOption.context, chunk: chunk, attention: attention, draft: speculation.draft)
+    let sessionOptions = attention.sessionOptions(chunk: chunkOption.chunk, draft: speculation.draft)
+    let model = try loading.open(self.model, context: contextOption.context, sessions: sessionOptions)
     let loaded = Terminal.seconds
     let promptTokens = try promptTokens(model)
-    let session = try model.makeSession(options: SessionOptions(chunk: chunk))
+    let session = try model.makeSession(options: sessionOptions)
     var options = GenerationOptions(
       sampling: samplingOptions.sampling(temperature: 0, topP: 1, seed: 0), maxTokens: maxTokens, stop: stop)
     options.stopsAtEnd = !ignoreEos

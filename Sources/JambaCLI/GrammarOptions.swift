@@ -3,7 +3,7 @@ import Jamba
 import JambaGrammar
 import JambaSystem
 
-/// What an answer may look like.
+/// Options that constrain answers: grammars and schemas.
 struct GrammarOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("A file with a JSON schema: the answer is a JSON text that it describes.", valueName: "file"))
@@ -24,7 +24,7 @@ struct GrammarOptions: ParsableArguments {
   }
 }
 
-/// What the chat template is given, and which.
+/// Options of the chat template: which one, and its variables.
 struct TemplateOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A chat template to use instead of the model's.", valueName: "file"))
   var chatTemplate: String?

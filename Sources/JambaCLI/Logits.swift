@@ -19,22 +19,20 @@ struct Logits: ParsableCommand {
   @Option(help: "The safetensors file to write: \"logits\" [tokens, vocab].")
   var output: String
 
-  @Option(help: "Tokens that are computed together; changes speed and memory, never the result.")
-  var chunk = 256
-
+  @OptionGroup var chunkOption: ChunkOption
   @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
     guard (tokens == nil) != (tokensFile == nil) else { throw ValidationError("Give either --tokens or --tokens-file.") }
-    guard 1...8192 ~= chunk else { throw ValidationError("--chunk takes a number from 1 to 8192.") }
   }
 
   func run() throws {
     let ids = try tokenIDs(try tokens ?? String(decoding: contents(of: tokensFile!), as: UTF8.self))
     guard !ids.isEmpty else { throw CommandFailure("there are no tokens") }
-    let model = try loading.open(self.model, context: ids.count, chunk: chunk, attention: attention)
-    let session = try model.makeSession(options: SessionOptions(chunk: chunk))
+    let options = attention.sessionOptions(chunk: chunkOption.chunk)
+    let model = try loading.open(self.model, context: ids.count, sessions: options)
+    let session = try model.makeSession(options: options)
     let vocabulary = model.configuration.vocabSize
 
     let byteCount = ids.count * vocabulary * 4

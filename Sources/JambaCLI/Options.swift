@@ -10,9 +10,12 @@ struct ThreadOption: ParsableArguments {
   @Option(help: ArgumentHelp("Threads that compute; all that the process may use when not given.", valueName: "n"))
   var threads: Int?
 
-  func validate() throws {
-    if let threads, !(1...1024 ~= threads) { throw ValidationError("--threads takes a number from 1 to 1024.") }
-  }
+  func validate() throws { try checked { () throws(JambaError) in try ModelOptions(threads: threads).validate() } }
+}
+
+/// What the runtime's own check of options refuses, as a mistake in the command line.
+func checked(_ check: () throws(JambaError) -> Void) throws {
+  do { try check() } catch { throw ValidationError("\(error).") }
 }
 
 /// "768MiB" or "4GiB", or a number of bytes.
@@ -45,23 +48,19 @@ struct LoadingOptions: ParsableArguments {
       valueName: "access"))
   var access: FileAccess?
 
+  /// - Parameter sessions: how the model's sessions keep their text.
   func options(
-    context: Int?, chunk: Int = SessionOptions().chunk, attention: AttentionOptions? = nil, draft: Int = 0,
-    chatTemplate: String? = nil
+    context: Int?, sessions: SessionOptions = SessionOptions(), chatTemplate: String? = nil
   ) -> ModelOptions {
     ModelOptions(
-      threads: threadOption.threads, memory: memory?.byteCount, context: context, chunk: chunk,
-      window: attention?.size, sinks: attention?.sinks ?? 0, cacheType: attention?.kv, draft: draft,
+      threads: threadOption.threads, memory: memory?.byteCount, context: context, sessionDefaults: sessions,
       access: access, chatTemplate: chatTemplate)
   }
 
   func open(
-    _ path: String, context: Int?, chunk: Int = SessionOptions().chunk, attention: AttentionOptions? = nil, draft: Int = 0,
-    chatTemplate: String? = nil
+    _ path: String, context: Int?, sessions: SessionOptions = SessionOptions(), chatTemplate: String? = nil
   ) throws(JambaError) -> JambaModel {
-    try JambaModel.open(
-      path,
-      options: options(context: context, chunk: chunk, attention: attention, draft: draft, chatTemplate: chatTemplate))
+    try JambaModel.open(path, options: options(context: context, sessions: sessions, chatTemplate: chatTemplate))
   }
 }
 
@@ -95,7 +94,17 @@ struct SpeculationOption: ParsableArguments {
   var draft: Int { speculate == .auto ? 7 : 0 }
 }
 
-/// What attention sees, and how keys and values are kept.
+/// How many tokens a pass takes.
+struct ChunkOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Tokens that are computed together; changes speed and memory, never the result.", valueName: "n"))
+  var chunk = SessionOptions.usualChunk
+
+  func validate() throws { try checked { () throws(JambaError) in try SessionOptions(chunk: chunk).validate() } }
+}
+
+/// Options of attention: window, sinks, and the type of the KV cache.
 struct AttentionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -119,64 +128,37 @@ struct AttentionOptions: ParsableArguments {
     }
   }
 
+  /// How sessions keep their text.
+  func sessionOptions(chunk: Int = SessionOptions.usualChunk, draft: Int = 0) -> SessionOptions {
+    SessionOptions(chunk: chunk, window: size, sinks: sinks, cacheType: kv, draft: draft)
+  }
+
   /// A chat has no end: unless everything is asked for, its window is the context that memory is kept for, and the first
   /// tokens, to which attention clings, stay (Xiao and others 2023).
   func forChat(_ context: Int?) -> AttentionOptions {
     guard window == nil else { return self }
     var options = self
-    let size = context ?? AttentionOptions.chatWindow
+    let size = context ?? ModelOptions.usualContext
     options.window = .tokens(size)
     options.sinks = min(AttentionOptions.chatSinks, size - 1)
     return options
   }
 
-  private static let chatWindow = 8192
   private static let chatSinks = 4
 
   func validate() throws {
-    guard sinks >= 0 else { throw ValidationError("--sinks takes a number from 0 on.") }
     guard sinks == 0 || size != nil else { throw ValidationError("--sinks goes with --window N.") }
-    if let size, sinks >= size { throw ValidationError("--window must be larger than --sinks.") }
+    try checked { () throws(JambaError) in try sessionOptions().validate() }
   }
 }
 
 struct ContextOption: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Tokens of text to keep memory for; 8192 when not given, if the model takes as many.", valueName: "n"))
+    help: ArgumentHelp("Tokens of text to keep memory for; \(ModelOptions.usualContext) when not given, if the model takes as many.", valueName: "n"))
   var context: Int?
 
   func validate() throws {
-    if let context, context < 1 { throw ValidationError("--context takes a number from 1 on.") }
-  }
-}
-
-struct SamplingOptions: ParsableArguments {
-  @Option(help: "0 takes the most probable token every time.")
-  var temperature: Float?
-
-  @Option(help: "Only the k most probable tokens; 0 for all.")
-  var topK = 0
-
-  @Option(help: "Only the most probable tokens that add up to p.")
-  var topP: Float?
-
-  @Option(help: "Only tokens at least p times as probable as the most probable one.")
-  var minP: Float = 0
-
-  @Option(help: "Makes tokens that occurred lately less probable; 1 is off.")
-  var repetitionPenalty: Float = 1
-
-  @Option(help: "The seed of the random numbers.")
-  var seed: UInt64?
-
-  func sampling(temperature: Float, topP: Float, seed: UInt64) -> Sampling {
-    Sampling(
-      temperature: self.temperature ?? temperature, topK: topK, topP: self.topP ?? topP, minP: minP,
-      repetitionPenalty: repetitionPenalty, seed: self.seed ?? seed)
-  }
-
-  func validate() throws {
-    do { try sampling(temperature: 0, topP: 1, seed: 0).validate() } catch { throw ValidationError("\(error).") }
+    try checked { () throws(JambaError) in try ModelOptions(context: context).validate() }
   }
 }
 

@@ -56,7 +56,7 @@ struct Perplexity: ParsableCommand {
   func run() throws {
     Interrupt.catchSignals()
     var options = loading.options(
-      context: context, chunk: layers ? context : SessionOptions().chunk, attention: attention)
+      context: context, sessions: attention.sessionOptions(chunk: layers ? context : SessionOptions.usualChunk))
     // Two models share the memory.
     if reference != nil { options.memory = (options.memory ?? MemoryLimit.ofProcess.byteCount) / 2 }
     let model = try JambaModel.open(self.model, options: options)

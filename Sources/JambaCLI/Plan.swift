@@ -10,9 +10,6 @@ struct Plan: ParsableCommand {
   @Argument(help: "A .jamba file.")
   var model: String
 
-  @Option(help: "Prompt tokens that are computed together.")
-  var chunk = SessionOptions().chunk
-
   @Option(help: "Sessions at the same time, as jamba serve has them.")
   var sessions = 1
 
@@ -20,16 +17,17 @@ struct Plan: ParsableCommand {
   var json = false
 
   @OptionGroup var contextOption: ContextOption
+  @OptionGroup var chunkOption: ChunkOption
   @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
-    guard 1...8192 ~= chunk else { throw ValidationError("--chunk takes a number from 1 to 8192.") }
-    guard 1...1024 ~= sessions else { throw ValidationError("--sessions takes a number from 1 to 1024.") }
+    try checked { () throws(JambaError) in try ModelOptions(sessions: sessions).validate() }
   }
 
   func run() throws {
-    var options = loading.options(context: contextOption.context, chunk: chunk, attention: attention)
+    var options = loading.options(
+      context: contextOption.context, sessions: attention.sessionOptions(chunk: chunkOption.chunk))
     options.sessions = sessions
     let plan = try JambaModel.plan(model, options: options)
     Output.write(json ? plan.report.text() + "\n" : summary(plan))

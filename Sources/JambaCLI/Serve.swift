@@ -83,7 +83,8 @@ struct Serve: ParsableCommand {
     options.graceSeconds = grace
     options.apiKeys = try keys()
     var modelOptions = loading.options(
-      context: contextOption.context, attention: attention, draft: speculation.draft, chatTemplate: template)
+      context: contextOption.context, sessions: attention.sessionOptions(draft: speculation.draft),
+      chatTemplate: template)
     modelOptions.sessions = sessions
     modelOptions.snapshotByteCount = cache?.byteCount ?? Serve.usualCacheByteCount
     let server = JambaServer(try JambaModel.open(self.model, options: modelOptions), options: options)

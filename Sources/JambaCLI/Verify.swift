@@ -45,7 +45,7 @@ struct Verify: ParsableCommand {
   }
 
   private func compare(with reference: String) throws {
-    var options = loading.options(context: 512, chunk: 512)
+    var options = loading.options(context: 512, sessions: SessionOptions(chunk: 512))
     // Two models share the memory.
     options.memory = (options.memory ?? MemoryLimit.ofProcess.byteCount) / 2
     let model = try JambaModel.open(self.model, options: options)

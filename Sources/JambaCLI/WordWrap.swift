@@ -47,7 +47,7 @@ struct WordWrap {
     return output
   }
 
-  /// What is still held back.
+  /// The text still held back.
   mutating func finish() -> String {
     defer { (column, spaces) = (0, 0) }
     return endWord()

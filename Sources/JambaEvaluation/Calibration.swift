@@ -2,7 +2,7 @@ public import Jamba
 import JambaFormat
 import JambaSystem
 
-/// What a model's matrices see of a text: the second moments of their inputs, mean of x x' over the tokens, in blocks of
+/// Calibration: the second moments of a model's matrix inputs on a text, mean of x x' over the tokens, in blocks of
 /// columns. The converter weighs errors by them (docs/QUALITY.md).
 public final class Calibration {
   private let session: Session

@@ -114,7 +114,7 @@ public struct DivergenceMeasure {
   }
 }
 
-/// What the predictions of one window come to.
+/// Figures of the predictions of one window.
 private struct WindowFigures {
   var losses: [Double] = []
   var referenceLosses: [Double] = []

@@ -64,7 +64,7 @@ public struct LayerMeasure {
   }
 }
 
-/// What happens in the layers of a model while it reads tokens.
+/// A record of a model's layers while it reads tokens: residual streams and routing.
 package final class LayerTrace: PassObserver {
   /// The residual stream before each layer and after the last, `[layers + 1][tokens * hidden]`.
   package private(set) var states: [[Float]]

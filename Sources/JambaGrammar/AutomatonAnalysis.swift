@@ -1,4 +1,4 @@
-/// What must be known of a grammar before it is followed. Linear in its edges, whatever the grammar.
+/// Analysis of a grammar before it is followed. Linear in its edges, whatever the grammar.
 enum AutomatonAnalysis {
   /// The states from which a rule's end can be reached.
   static func productiveStates(_ outgoing: [[Automaton.Edge]], _ isEnd: [Bool]) -> [Bool] {

@@ -1,6 +1,6 @@
 public import JambaSystem
 
-/// What an answer may look like: a context-free grammar, ready to be followed.
+/// A context-free grammar that constrains an answer, ready to be followed.
 ///
 ///     let grammar = try Grammar(gbnf: "root ::= \"yes\" | \"no\"")
 ///     let options = GenerationOptions(grammar: grammar)

@@ -42,7 +42,7 @@ enum GrammarLimits {
   static let sourceBytes = 1 << 20
   /// Parentheses within parentheses; schemas within schemas.
   static let nesting = 100
-  /// What a repetition's bound may be.
+  /// The largest bound of a repetition.
   static let repetitions = 100_000
   static let states = 1 << 19
   /// Rules waiting for the end of others: what a text may nest.

@@ -164,7 +164,7 @@ struct PatternParser {
     return value
   }
 
-  /// What a backslash makes of the character behind it.
+  /// The meaning of an escaped character.
   private mutating func escape() throws(GrammarError) -> ScalarSet {
     position += 1
     guard let kind = current else { throw failure() }

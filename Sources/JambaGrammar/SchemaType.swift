@@ -41,7 +41,7 @@ enum SchemaType: String, CaseIterable {
   }
 }
 
-/// What can be told of a schema's values at a glance.
+/// The JSON types that a schema's values can have, as far as can be told at a glance.
 struct SchemaKind {
   /// nil where it is not known.
   private var types: Set<SchemaType>?

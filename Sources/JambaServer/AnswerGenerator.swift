@@ -43,26 +43,16 @@ struct AnswerGenerator {
     }
   }
 
-  /// A prompt's tokens; of a chat also how its answer is read.
-  private struct Reading {
-    let tokens: [Int32]
-    var chat: (prompt: Prompt, options: ChatOptions)?
-  }
-
-  private func prompts() throws(JambaError) -> [Reading] {
+  private func prompts() throws(JambaError) -> [TokenizedPrompt] {
     switch job.request.source {
-    case .chat(let messages, let options):
-      let prompt = try model.prompt(messages, options)
-      return [Reading(tokens: prompt.tokens(try model.requireTokenizer()), chat: (prompt, options))]
+    case .chat(let messages, let options): [try model.tokenizedPrompt(messages, options)]
     case .texts(let prompts):
-      var readings: [Reading] = []
-      for prompt in prompts {
+      try prompts.map { (prompt) throws(JambaError) in
         switch prompt {
-        case .tokens(let tokens): readings.append(Reading(tokens: tokens))
-        case .text(let text): readings.append(Reading(tokens: try model.requireTokenizer().encode(text)))
+        case .tokens(let tokens): TokenizedPrompt(tokens: tokens)
+        case .text(let text): TokenizedPrompt(tokens: try model.requireTokenizer().encode(text))
         }
       }
-      return readings
     }
   }
 
@@ -85,7 +75,7 @@ struct AnswerGenerator {
   }
 
   private func answer(
-    _ prompt: Reading, _ options: GenerationOptions, choice: Int, isFirst: Bool, _ usage: inout AnswerUsage
+    _ prompt: TokenizedPrompt, _ options: GenerationOptions, choice: Int, isFirst: Bool, _ usage: inout AnswerUsage
   ) throws(JambaError) {
     let start = monotonicSeconds()
     let session = try model.makeSession(options: SessionOptions(snapshotInterval: AnswerGenerator.snapshotInterval))
@@ -99,15 +89,8 @@ struct AnswerGenerator {
       begin()
       return !isCancelled
     }
-    let generation =
-      if let chat = prompt.chat {
-        try session.generate(
-          tokens: prompt.tokens, options: options, answering: chat.prompt, chat.options, progress: progress,
-          isCancelled: { isCancelled })
-      } else {
-        try session.generate(
-          tokens: prompt.tokens, options: options, progress: progress, isCancelled: { isCancelled })
-      }
+    let generation = try session.generate(
+      prompt, options: options, progress: progress, isCancelled: { isCancelled })
     begin()
     let read = monotonicSeconds()
     var last: Double?

@@ -1,9 +1,9 @@
 import Jamba
 import JambaSystem
 
-/// What a client wants generated: both endpoints' common form.
+/// A request for an answer: both endpoints' common form.
 package struct AnswerRequest: Sendable {
-  /// What is gone on from.
+  /// The prompt.
   package enum Source: Sendable {
     case chat([ChatMessage], ChatOptions)
     /// One or several prompts, each with answers of its own.
@@ -22,7 +22,7 @@ package struct AnswerRequest: Sendable {
     case tokens([Int32])
   }
 
-  /// What an answer may look like. Compiled where it is used: it is work.
+  /// Options that constrain answers: grammars and schemas. Compiled where it is used: it is work.
   enum Form: Sendable {
     case free
     case schema(JSON)
@@ -58,8 +58,7 @@ package struct AnswerRequest: Sendable {
     maxTokens = limits.min()
     choiceCount = try parameters.integer("n", in: 1...Limits.choices) ?? 1
     stop = try AnswerRequest.stops(&parameters)
-    sampling = try AnswerRequest.sampling(&parameters, vocabularyCount: vocabularyCount)
-    for name in ["frequency_penalty", "presence_penalty"] { try parameters.fixed(name) { $0.double == 0 } }
+    sampling = try Sampling(&parameters, vocabularyCount: vocabularyCount)
     try parameters.fixed("store") { $0.bool == false }
     parameters.ignore(["user", "metadata", "service_tier", "prompt_cache_key", "safety_identifier"])
     if let grammar = try parameters.string("grammar") { form = .grammar(grammar) }
@@ -86,42 +85,5 @@ package struct AnswerRequest: Sendable {
         "stop", "\"stop\" holds more than \(Limits.stops) texts, or one of none or over \(Limits.stopBytes) bytes")
     }
     return texts
-  }
-
-  private static func sampling(_ parameters: inout Parameters, vocabularyCount: Int) throws(Failure) -> Sampling {
-    var sampling = Sampling(temperature: 1)
-    if let value = try parameters.float("temperature") { sampling.temperature = value }
-    if let value = try parameters.float("top_p") { sampling.topP = value }
-    if let value = try parameters.integer("top_k", in: 0...Int.max) { sampling.topK = value }
-    if let value = try parameters.float("min_p") { sampling.minP = value }
-    for name in ["repeat_penalty", "repetition_penalty"] {
-      if let value = try parameters.float(name) { sampling.repetitionPenalty = value }
-    }
-    if let value = try parameters.integer("repeat_last_n", in: 0...65536) { sampling.repetitionWindow = value }
-    // Without a seed every answer is another one.
-    let seed = try parameters.integer("seed", in: Int.min...Int.max)
-    sampling.seed = seed.map { UInt64(bitPattern: Int64($0)) } ?? UInt64.random(in: 0 ... .max)
-    sampling.logitBias = try biases(&parameters, vocabularyCount: vocabularyCount)
-    do throws(JambaError) { try sampling.validate() } catch { throw Failure(error) }
-    return sampling
-  }
-
-  private static func biases(_ parameters: inout Parameters, vocabularyCount: Int) throws(Failure) -> [Int32: Float] {
-    let object = try parameters.object("logit_bias") ?? [:]
-    guard object.count <= Limits.biases else {
-      throw .invalid("logit_bias", "\"logit_bias\" names more than \(Limits.biases) tokens")
-    }
-    var biases: [Int32: Float] = [:]
-    for (name, value) in object.members {
-      guard let token = Int32(name), 0..<vocabularyCount ~= Int(token), let bias = value.double, -100...100 ~= bias
-      else {
-        throw .invalid(
-          "logit_bias",
-          "\"logit_bias\" holds \"\(name.prefix(20))\": it takes ids of the vocabulary of \(vocabularyCount) and numbers within -100...100"
-        )
-      }
-      biases[token] = Float(bias)
-    }
-    return biases
   }
 }

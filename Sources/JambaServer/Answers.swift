@@ -4,7 +4,7 @@ import Synchronization
 
 /// An answer that is waited for or being generated.
 final class Job: Sendable {
-  /// What its client is told, in order; the last event is `ended` or `failed`.
+  /// Events for its client, in order; the last is `ended` or `failed`.
   enum Event: Sendable {
     /// The request has been accepted and its prompt is being read.
     case began
@@ -41,7 +41,7 @@ final class Job: Sendable {
   }
 }
 
-/// What all choices of an answer have taken.
+/// Usage of all choices of an answer.
 struct AnswerUsage: Sendable, Equatable {
   var promptTokens = 0
   var cachedTokens = 0

@@ -74,14 +74,8 @@ package enum ChatMessages {
         throw .invalid(place + ".tool_calls", "\(place) holds a tool call without a function's name and arguments")
       }
       if let id = call["id"]?.string { names[id] = name }
-      calls.append(ToolCall(name: name, arguments: parsed(arguments)))
+      calls.append(ToolCall(name: name, arguments: ToolCall.arguments(arguments)))
     }
     return calls
-  }
-
-  /// Arguments come as a string that holds an object, as the answer had them; a string that holds none stays one.
-  private static func parsed(_ arguments: JSON) -> JSON {
-    guard let text = arguments.string else { return arguments }
-    do { return try JSON.parse(text) } catch { return arguments }
   }
 }

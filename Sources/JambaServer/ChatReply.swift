@@ -92,8 +92,7 @@ struct ChatReply: Reply {
     var object: JSONObject = [:]
     if let index { object["index"] = .integer(index) }
     object["id"] = .string(id)
-    object["type"] = .string("function")
-    object["function"] = .object(["name": .string(call.name), "arguments": .string(call.arguments.text())])
+    for (name, value) in call.messageMembers.members { object[name] = value }
     return .object(object)
   }
 

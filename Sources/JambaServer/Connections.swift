@@ -2,7 +2,7 @@ import Hummingbird
 import NIOCore
 import Synchronization
 
-/// What a request comes with beside itself: its connection.
+/// The context of a request: its connection.
 struct Connection: InitializableFromSource {
   typealias Source = ApplicationRequestContextSource
 

@@ -56,7 +56,7 @@ package struct Failure: Error, Sendable {
 
   static let stopping = Failure(.serviceUnavailable, "the server is stopping", code: "stopping")
 
-  /// What the runtime refused, or could not do.
+  /// A failure of the runtime.
   init(_ error: JambaError) {
     switch error {
     case .template: self.init(.badRequest, "\(error)", code: "template", parameter: "messages")

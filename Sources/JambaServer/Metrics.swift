@@ -2,7 +2,7 @@ import Jamba
 import JambaSystem
 import Synchronization
 
-/// What the server has done so far, for Prometheus.
+/// The server's counters, for Prometheus.
 final class Metrics: Sendable {
   private struct Histogram {
     let bounds: [Double]

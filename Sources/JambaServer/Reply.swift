@@ -23,7 +23,7 @@ protocol Reply {
   func whole(_ usage: AnswerUsage) -> JSON
 }
 
-/// What every object of an answer begins with.
+/// The members that every object of an answer begins with.
 struct ReplyHead: Sendable {
   let id: String
   let createdSeconds = Int(time(nil))
@@ -95,7 +95,7 @@ extension FinishReason {
   var json: JSON { .string(rawValue) }
 }
 
-/// What a token says when it stands alone.
+/// The text of a token that stands alone.
 struct TokenText {
   let text: String
   let bytes: [UInt8]

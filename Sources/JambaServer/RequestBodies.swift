@@ -62,21 +62,9 @@ package final class RequestBodies: Sendable {
   /// How many brackets and separators stand outside of strings: no tree of the text has more values.
   package static func partCount(of bytes: [UInt8]) -> Int {
     var count = 0
-    var isInString = false
-    var isEscaped = false
-    for byte in bytes {
-      if isInString {
-        if isEscaped {
-          isEscaped = false
-        } else if byte == UInt8(ascii: "\\") {
-          isEscaped = true
-        } else if byte == UInt8(ascii: "\"") {
-          isInString = false
-        }
-        continue
-      }
+    var strings = JSONStrings()
+    for byte in bytes where strings.isOutside(byte) {
       switch byte {
-      case UInt8(ascii: "\""): isInString = true
       case UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "{"): count += 1
       default: break
       }

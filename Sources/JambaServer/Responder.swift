@@ -45,7 +45,7 @@ struct Responder: HTTPResponder {
       }
     }
 
-    /// What anyone may see: the page without any data, and that the server is there.
+    /// Requests that need no key: the page without any data, and whether the server is there.
     var isOpen: Bool { self == .page || self == .health }
   }
 
@@ -121,7 +121,7 @@ struct Responder: HTTPResponder {
     }
   }
 
-  /// What takes no body.
+  /// Requests without a body.
   private func facts(_ route: Route?, _ request: Request) -> Response {
     switch route {
     case .page: return page.response()
@@ -149,7 +149,7 @@ struct Responder: HTTPResponder {
     return response
   }
 
-  /// What a browser asks before a page of another origin may call.
+  /// CORS preflight: a browser's question before a page of another origin may call.
   private static func preflight(_ method: HTTPRequest.Method) -> Response {
     var response = Response(status: .noContent)
     response.headers[.accessControlAllowMethods] = method.rawValue

@@ -4,7 +4,7 @@ public struct ServerOptions: Sendable {
   public var host = "127.0.0.1"
   /// 0 lets the system choose.
   public var port = 8080
-  /// What clients call the model.
+  /// The name by which clients call the model.
   public var modelName: String
   /// Answers that are generated at the same time.
   public var sessions = 4
@@ -24,7 +24,7 @@ public struct ServerOptions: Sendable {
   public init(modelName: String) { self.modelName = modelName }
 }
 
-/// What a client can make the server hold or wait for.
+/// Limits on what a client can make the server hold or wait for.
 enum Limits {
   static let bodyBytes = 8 << 20
   /// Of all bodies that are being read or parsed.

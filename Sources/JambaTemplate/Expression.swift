@@ -53,7 +53,7 @@ enum ComparisonOperator: String, Sendable {
   case notContained = "not in"
 }
 
-/// What may follow an operand.
+/// Operators that may follow an operand.
 struct Postfix: Sendable {
   enum Kind: Sendable {
     case attribute(String)

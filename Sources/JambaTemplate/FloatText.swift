@@ -159,7 +159,7 @@ enum FloatText {
     return value < 0 ? -magnitude : magnitude
   }
 
-  /// What `float(text)` reads; nil for what it refuses.
+  /// The number that `float(text)` reads; nil for a text that it refuses.
   static func parse(_ text: String) -> Double? {
     let stripped = PythonText.strip(text, nil)
     var body = ""

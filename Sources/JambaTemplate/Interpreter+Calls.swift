@@ -94,7 +94,7 @@ extension Interpreter {
   }
 }
 
-/// What the global functions do.
+/// The global functions.
 enum Globals {
   static func range(_ arguments: Arguments) throws(TemplateError) -> Value {
     guard arguments.named.isEmpty else { throw .runtime("range() takes no keyword arguments") }

@@ -131,7 +131,7 @@ extension Interpreter {
     return .normal
   }
 
-  /// What a `call` or a `filter` block writes, which must be a string.
+  /// The output of a `call` or a `filter` block, which must be a string.
   private func string(_ value: Value) throws(TemplateError) -> String {
     guard let text = value.text else { throw .runtime("expected str instance, \(value.typeName) found") }
     return text

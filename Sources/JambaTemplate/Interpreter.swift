@@ -3,13 +3,13 @@ final class Interpreter {
   let program: Program
   let context: Value.Dictionary
   let now: LocalTime
-  /// What the current buffer holds so far: the output, or the text that a macro or a block captures.
+  /// The current buffer: the output, or the text that a macro or a block captures.
   private var output = ""
   private var depth = 0
   private var work = 0
   private let maximumWork: Int
   private var allocatedBytes = 0
-  /// What may hold itself, and is cleared at the end so that nothing leaks.
+  /// Values that may hold themselves, and are cleared at the end so that nothing leaks.
   private var activations: [Activation] = []
   private var namespaces: [Value.Namespace] = []
   /// Loops that something still refers to after their end.
@@ -124,7 +124,7 @@ final class Interpreter {
     output += text
   }
 
-  /// What `body` writes, and how it ended.
+  /// The output of `body`, and how it ended.
   func capture(
     _ body: () throws(TemplateError) -> Signal
   ) throws(TemplateError) -> (text: String, signal: Signal) {

@@ -7,7 +7,7 @@ struct Program: Sendable {
     let slot: Int
   }
 
-  /// What entering a scope sets: slots of the running function.
+  /// The slots of the running function that entering a scope sets.
   struct Scope: Sendable {
     var loads: [(slot: Int, load: ScopeLoad)] = []
   }
@@ -19,7 +19,7 @@ struct Program: Sendable {
     case missing
   }
 
-  /// What a block needs beside its statements; which fields are set depends on its kind.
+  /// Parts of a block beside its statements; which fields are set depends on its kind.
   struct Block: Sendable {
     var scope = Scope()
     /// Of a loop's `else`.

@@ -1,4 +1,4 @@
-/// What a template does between its pieces of text.
+/// A statement of a template, between its pieces of text.
 enum Statement: Sendable {
   case text(String)
   case output(Expression, Position)
@@ -74,7 +74,7 @@ enum Statement: Sendable {
   }
 }
 
-/// What can be assigned to.
+/// The target of an assignment.
 indirect enum Target: Sendable {
   case name(String, id: Int)
   /// `namespace.attribute`

@@ -4,13 +4,13 @@ struct Slot: Sendable, Equatable {
   let index: Int
 }
 
-/// What a variable holds when its scope is entered.
+/// The first value of a variable, when its scope is entered.
 enum SlotLoad: Sendable {
   /// Set by whoever enters the scope.
   case parameter
   /// The render context's or a global value of that name.
   case context(String)
-  /// What a surrounding scope's variable holds at that moment.
+  /// The value of a surrounding scope's variable at that moment.
   case copy(of: Slot)
   /// Nothing.
   case missing

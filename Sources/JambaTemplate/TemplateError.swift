@@ -69,7 +69,7 @@ package enum TemplateLimits {
   /// Steps of a rendering: statements and expressions evaluated, elements visited, text read in units of 16 bytes and
   /// copied in units of 64.
   package static let work = 10_000_000
-  /// What a rendering may allocate in all, freed or not.
+  /// The most bytes that a rendering may allocate in all, freed or not.
   static let allocatedBytes = 1 << 30
   /// One string, or the output.
   static let stringBytes = 64 << 20

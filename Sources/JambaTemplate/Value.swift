@@ -1,6 +1,6 @@
 import JambaSystem
 
-/// What an expression evaluates to: Python's values, as far as templates see them.
+/// The value of an expression: Python's values, as far as templates see them.
 enum Value {
   case undefined(Undefined)
   case none

@@ -24,7 +24,7 @@ struct AddedTokens: Sendable {
   }
 
   private(set) var tokens: [Int32: AddedToken] = [:]
-  /// What tokens that were searched in normalized text are decoded from, where it is not their content.
+  /// The texts of tokens that were searched in normalized text, where they are not their content.
   private(set) var spellings: [Int32: ArraySlice<UInt8>] = [:]
   private var raw = LiteralTrie()
   private var normalized = LiteralTrie()

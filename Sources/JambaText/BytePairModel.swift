@@ -14,7 +14,7 @@ struct BytePairModel: Sendable {
   private var scalarIDs: [UInt32: Int32] = [:]
   /// The pieces `<0x00>` … `<0xFF>`, −1 where one is missing; empty without byte fallback.
   private(set) var byteIDs: [Int32] = []
-  /// What stands for characters that have no piece; without it they vanish.
+  /// The unknown token, for characters that have no piece; without it they vanish.
   let unknownID: Int32?
   /// One unknown piece for a run of unknown characters.
   let fusesUnknown: Bool

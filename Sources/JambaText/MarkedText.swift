@@ -108,7 +108,7 @@ package struct Marker {
 }
 
 extension Tokenizer {
-  /// What control tokens begin with: two characters, or as many more as it takes to tell them from added tokens that are
+  /// The beginnings of control tokens: two characters, or as many more as it takes to tell them from added tokens that are
   /// ordinary text, which must still be found.
   var controlPrefixes: [[Unicode.Scalar]] {
     var prefixes: Set<[Unicode.Scalar]> = []

@@ -1,4 +1,4 @@
-/// What is done to each stretch of text between added tokens before it is looked up.
+/// The `normalizer` of tokenizer.json: applied to each stretch of text between added tokens.
 struct Normalizer: Sendable {
   private enum Step {
     case prepend([UInt8])

@@ -23,13 +23,13 @@ public struct Tokenizer: Sendable {
   /// Special ids other than the unknown piece: what text that stays text must not become.
   let controlIDs: Set<Int32>
 
-  /// What begins a text, if the tokenizer has such a token.
+  /// The token that begins a text (BOS), if the tokenizer has one.
   public let bosID: Int32?
-  /// What ends a text, if tokenizer_config.json names such a token. A model may end its answers with others too: those are
+  /// The token that ends a text (EOS), if tokenizer_config.json names one. A model may end its answers with others too: those are
   /// in generation_config.json.
   public let eosID: Int32?
 
-  /// What stands for a character that can be written in no other way.
+  /// The unknown token, for a character that can be written in no other way.
   public var unknownID: Int32? { model.unknownID }
 
   /// How many pieces there are, added tokens included. Ids may have holes: compare the rows of an embedding with ``idEnd``.

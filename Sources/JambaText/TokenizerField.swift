@@ -17,7 +17,7 @@ struct TokenizerField {
 
   func invalid(_ reason: String) -> TokenizerError { .invalid(field: path, reason: reason) }
 
-  /// What is there, or an error that says it is missing.
+  /// The value, or an error that says it is missing.
   func required(_ kind: String) throws(TokenizerError) -> JSON {
     guard let value else { throw invalid("is missing; it should be \(kind)") }
     return value

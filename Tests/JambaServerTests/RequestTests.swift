@@ -49,10 +49,38 @@ struct RequestTests {
     #expect(request.topLogProbabilities == 4)
   }
 
+  /// By the names of llama-server and OpenAI.
+  @Test func samplingArrives() throws {
+    let request = try chat(
+      #"""
+      , "dynatemp_range": 0.5, "dynatemp_exponent": 2, "top_n_sigma": 1.5, "typical_p": 0.75, "xtc_probability": 0.25,
+      "xtc_threshold": 0.125, "mirostat": 2, "mirostat_tau": 3, "mirostat_eta": 0.25, "repeat_last_n": -1,
+      "frequency_penalty": -1.5, "presence_penalty": 2, "dry_multiplier": 0.5, "dry_base": 2, "dry_allowed_length": 3,
+      "dry_penalty_last_n": 100, "dry_sequence_breakers": ["a", "b"], "top_k": -1, "top_p": 0, "seed": 1,
+      "logit_bias": [[5, -3], [6, false]]
+      """#)
+    var sampling = Sampling(temperature: 1, topK: -1, topP: 0, repetitionWindow: -1, seed: 1)
+    (sampling.dynamicTemperatureRange, sampling.dynamicTemperatureExponent) = (0.5, 2)
+    (sampling.topNSigma, sampling.typicalP) = (1.5, 0.75)
+    (sampling.xtcProbability, sampling.xtcThreshold) = (0.25, 0.125)
+    (sampling.mirostat, sampling.mirostatTau, sampling.mirostatEta) = (2, 3, 0.25)
+    (sampling.frequencyPenalty, sampling.presencePenalty) = (-1.5, 2)
+    (sampling.dryMultiplier, sampling.dryBase) = (0.5, 2)
+    (sampling.dryAllowedLength, sampling.dryWindow) = (3, 100)
+    sampling.drySequenceBreakers = ["a", "b"]
+    sampling.logitBias = [5: -3, 6: -1e30]
+    #expect(request.sampling == sampling)
+  }
+
   /// A parameter, and what it is refused with.
   @Test(arguments: [
     (#""nonsense": 1"#, "nonsense", "unsupported_parameter"),
-    (#""frequency_penalty": 1"#, "frequency_penalty", "unsupported_parameter"),
+    (#""frequency_penalty": "1""#, "frequency_penalty", "invalid_value"),
+    (#""mirostat": 2.5"#, "mirostat", "invalid_value"),
+    (#""dry_sequence_breakers": [1]"#, "dry_sequence_breakers", "invalid_value"),
+    (#""logit_bias": [1]"#, "logit_bias", "invalid_value"),
+    (#""logit_bias": [[1, true]]"#, "logit_bias", "invalid_value"),
+    (#""logit_bias": 1"#, "logit_bias", "invalid_value"),
     (#""functions": []"#, "functions", "unsupported_parameter"),
     (#""stream_options": {"include_usage": true}"#, "stream_options", "invalid_value"),
     (#""stream": "yes""#, "stream", "invalid_value"),
@@ -83,9 +111,12 @@ struct RequestTests {
     #expect(failure?.code == code)
   }
 
-  @Test(arguments: ["1e39", "-0.5", "101"])
-  func samplingIsChecked(_ temperature: String) {
-    #expect(throws: Failure.self) { _ = try chat(#", "temperature": "# + temperature) }
+  @Test(arguments: [
+    #""temperature": 1e39"#, #""temperature": -0.5"#, #""temperature": 101"#, #""mirostat": 1"#, #""repeat_last_n": -2"#,
+    #""typical_p": 2"#, #""dry_base": 0"#, #""presence_penalty": 101"#, #""dry_sequence_breakers": [""]"#,
+  ])
+  func samplingIsChecked(_ member: String) {
+    #expect(throws: Failure.self) { _ = try chat(", " + member) }
   }
 
   @Test func messages() throws {

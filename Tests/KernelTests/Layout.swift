@@ -38,7 +38,9 @@ struct Layout {
     return codes.reversed().min { abs(Double($0) - x) < abs(Double($1) - x) }!
   }
 
-  private func strip(ofRow row: Int) -> UnsafeMutablePointer<UInt8> { matrix.bytes.pointer + row / 8 * matrix.stripSize }
+  private func strip(ofRow row: Int) -> UnsafeMutablePointer<UInt8> {
+    matrix.bytes.pointer + row / 8 * matrix.stripSize
+  }
 
   func rowScale(_ row: Int) -> Float {
     UnsafeRawPointer(strip(ofRow: row)).load(fromByteOffset: 4 * (row % 8), as: Float.self)

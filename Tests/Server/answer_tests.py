@@ -42,6 +42,18 @@ class Answers(WithServer):
         self.assertGreater(chunks[-1].model_extra["timings"]["predicted_tokens_per_second"], 0)
         self.assertIsNone(chunks[0].usage)
 
+    def test_penalties(self):
+        def tokens(**options):
+            answer = self.client.completions.create(
+                model=self.name, prompt="Once", max_tokens=6, temperature=0, logprobs=0, logit_bias={"300": 50}, **options)
+            return answer.choices[0].logprobs.tokens
+        alone = tokens()
+        self.assertEqual(alone, alone[:1] * 6)
+        self.assertEqual(tokens(presence_penalty=100).count(alone[0]), 1)
+        self.assertEqual(tokens(frequency_penalty=100).count(alone[0]), 1)
+        dry = {"dry_multiplier": 100, "dry_allowed_length": 1, "dry_sequence_breakers": []}
+        self.assertLess(tokens(extra_body=dry).count(alone[0]), 6)
+
     def test_seed_and_n(self):
         two = self.chat(temperature=1, seed=3, n=2)
         again = self.chat(temperature=1, seed=3)

@@ -12,7 +12,8 @@ class Refusals(WithServer):
     def test_refusals(self):
         bad = openai.BadRequestError
         self.assertRefused(bad, "unsupported_parameter", "reasoning_effort", reasoning_effort="low")
-        self.assertRefused(bad, "unsupported_parameter", "frequency_penalty", frequency_penalty=0.5)
+        self.assertRefused(bad, "invalid_value", frequency_penalty=101)
+        self.assertRefused(bad, "invalid_value", extra_body={"mirostat": 1})
         self.assertRefused(bad, "unsupported_parameter", "nonsense", extra_body={"nonsense": 1})
         self.assertRefused(bad, "unsupported_parameter", "stream_options.nonsense", stream=True, stream_options={"nonsense": 1})
         self.assertRefused(bad, "invalid_value", "n", n=0)

@@ -18,6 +18,9 @@ package enum Fixtures {
 
   package static func gguf(_ name: String) -> String { repository + "/Tests/Fixtures/gguf/" + name }
 
+  /// What other implementations make of logits.
+  package static let sampling = repository + "/Tests/Fixtures/sampling.json"
+
   package static let stories = repository + "/Tests/Fixtures/texts/stories.txt"
 }
 

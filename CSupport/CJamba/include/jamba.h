@@ -423,25 +423,71 @@ JAMBA_CHECKED jamba_status jamba_step(jamba_session *session, int32_t token);
 /* The logits after the last token, jamba_info.vocabulary_count of them. `capacity` in floats. One thread at a time. */
 JAMBA_CHECKED jamba_status jamba_logits(const jamba_session *session, float *logits, size_t capacity, size_t *count);
 
-/* How the next token is chosen from the logits, in this order: repetition penalty, temperature, top-k, min-p, top-p,
- * then a draw. NULL in its place means the most probable token every time. */
+/* What is added to a token's logit. An array of these has this layout for good. */
+typedef struct jamba_logit_bias {
+    /* One outside the vocabulary is passed over. */
+    int32_t token;
+    /* A finite number. */
+    float bias;
+} jamba_logit_bias;
+
+/* How the next token is chosen from the logits, in this order: logit bias, repetition penalty, frequency and presence
+ * penalty, DRY, temperature, top-n-sigma, top-k, typical-p, top-p, min-p, XTC, then a draw. NULL in its place means the
+ * most probable token every time. */
 typedef struct jamba_sampling {
     size_t struct_size;
     /* Same seed and same logits, same tokens, on every machine. */
     uint64_t seed;
-    /* 0 to 100; 0 takes the most probable token every time. */
+    /* 0 to 100; 0 takes the most probable token every time, after bias and penalties. */
     float temperature;
-    /* Only the most probable tokens that add up to p, above 0 and at most 1; 0 means 1, all. */
+    /* Only the most probable tokens that add up to p, 0 to 1; 0 means 1, all. */
     float top_p;
     /* Only tokens at least p times as probable as the most probable one, from 0 to below 1. */
     float min_p;
     /* Above 0 and at most 100; makes tokens less likely that are among the last repetition_window. 0 means 1, no
      * change. */
     float repetition_penalty;
-    /* 0 means 64. */
+    /* How many of the text's last tokens the repetition, frequency and presence penalties look at, in prompt and answer
+     * alike. 0 means 64; UINT32_MAX is the whole text. */
     uint32_t repetition_window;
     /* Only the k most probable tokens; 0 means all. */
     uint32_t top_k;
+    /* From here on: added to the struct after its first version. -100 to 100: taken from a token's logit as often as it is among those last tokens, and once
+     * where it is. */
+    float frequency_penalty;
+    float presence_penalty;
+    /* DRY: dry_multiplier * dry_base^(n - dry_allowed_length) is taken from the logit of a token that would lengthen a
+     * repetition of n tokens, if n is at least dry_allowed_length. dry_multiplier is 0 to 100, 0 means off; dry_base is 1
+     * to 100, 0 means 1.75; dry_allowed_length 0 means 2. It looks at the last dry_penalty_last_n tokens; 0 means the
+     * whole text. */
+    float dry_multiplier;
+    float dry_base;
+    uint32_t dry_allowed_length;
+    uint32_t dry_penalty_last_n;
+    /* XTC: with xtc_probability, 0 to 1, of the tokens that are as probable as xtc_threshold, 0 to 1, only the least
+     * probable one stays. A probability of 0 means off; a threshold of 0 means 0.1. */
+    float xtc_probability;
+    float xtc_threshold;
+    /* Only the tokens of about the expected surprise that add up to p, 0 to 1; 0 means 1, all. */
+    float typical_p;
+    /* The temperature is up to so much, 0 to 100, lower or higher, the lower the surer the model is; 0 means off. The
+     * exponent, 0 to 100, bends the way from the lowest to the highest; 0 means 1. */
+    float dynatemp_range;
+    float dynatemp_exponent;
+    /* Only tokens whose logit is within so many standard deviations of the largest, up to 100; 0 means all. */
+    float top_n_sigma;
+    /* 2 for mirostat 2 in place of all that leaves tokens out; 0 means off. It steers to a surprise of mirostat_tau
+     * bits a token, up to 100, 0 means 5, and learns with mirostat_eta, up to 1, 0 means 0.1. */
+    uint32_t mirostat;
+    float mirostat_tau;
+    float mirostat_eta;
+    /* At most 65536. */
+    const jamba_logit_bias *logit_bias;
+    size_t logit_bias_count;
+    /* Texts that DRY's repetitions do not go across, at most 64. NULL means "\n", ":", "\"" and "*"; none is a count of 0
+     * and any other pointer. */
+    const char *const *dry_sequence_breakers;
+    size_t dry_sequence_breaker_count;
 } jamba_sampling;
 
 typedef struct jamba_sampler jamba_sampler;

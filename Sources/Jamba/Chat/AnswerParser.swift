@@ -2,7 +2,7 @@ import JambaSystem
 
 /// Takes an answer apart while it comes in: thoughts, text and tool calls.
 package struct AnswerParser {
-  /// What is looked for.
+  /// The marks that are looked for.
   package struct Style: Sendable {
     /// `<think>…</think>` at the beginning is a thought.
     package var thinks = false
@@ -36,7 +36,7 @@ package struct AnswerParser {
 
   private let style: Style
   private var state: State
-  /// What has come and is not decided yet.
+  /// Text that has come and is not decided yet.
   private var held: [UInt8] = []
   /// White space before the next thought or text, which is dropped at its beginning and, of thoughts, at the end.
   private var space: [UInt8] = []
@@ -56,7 +56,7 @@ package struct AnswerParser {
     return parts
   }
 
-  /// What was held back, at the end.
+  /// The text held back, at the end.
   package mutating func finish() -> Parts {
     var parts = Parts()
     switch state {
@@ -183,8 +183,7 @@ struct CallScanner {
   private var calls: [ToolCall] = []
   private var object: [UInt8] = []
   private var depth = 0
-  private var isInString = false
-  private var isEscaped = false
+  private var strings = JSONStrings()
   private var closing: [UInt8] = []
   /// Of a list: whether its bracket has come, and whether it has gone.
   private var isListOpen = false
@@ -233,18 +232,8 @@ struct CallScanner {
 
   private mutating func takeInObject(_ byte: UInt8) {
     object.append(byte)
-    if isInString {
-      if isEscaped {
-        isEscaped = false
-      } else if byte == UInt8(ascii: "\\") {
-        isEscaped = true
-      } else if byte == UInt8(ascii: "\"") {
-        isInString = false
-      }
-      return
-    }
+    guard strings.isOutside(byte) else { return }
     switch byte {
-    case UInt8(ascii: "\""): isInString = true
     case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
     case UInt8(ascii: "}"), UInt8(ascii: "]"):
       depth -= 1
@@ -264,14 +253,9 @@ struct CallScanner {
       outcome = .failed
       return
     }
-    var arguments = json["arguments"] ?? json["parameters"] ?? .object([:])
+    let arguments = json["arguments"] ?? json["parameters"] ?? .object([:])
     // Some models write the arguments as a string that holds them.
-    if let text = arguments.string, let inner = CallScanner.json(text) { arguments = inner }
-    calls.append(ToolCall(name: name, arguments: arguments))
+    calls.append(ToolCall(name: name, arguments: ToolCall.arguments(arguments)))
     raw = []
-  }
-
-  private static func json(_ text: String) -> JSON? {
-    do { return try JSON.parse(text) } catch { return nil }
   }
 }

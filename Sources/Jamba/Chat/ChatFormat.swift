@@ -1,6 +1,6 @@
 import JambaText
 
-/// What a model's chat template says about its answers: where a turn ends, whether it thinks aloud, how it calls tools.
+/// The form of a model's answers as its chat template shows it: where a turn ends, whether it thinks aloud, how it calls tools.
 package struct ChatFormat: Sendable {
   /// How tool calls are written.
   package enum ToolStyle: Sendable {

@@ -7,7 +7,7 @@ public struct ChatMessage: Sendable, Equatable {
   public var role: String
   /// The text.
   public var content: String
-  /// What an assistant thought before its answer, without `<think>` and `</think>`.
+  /// An assistant's thoughts before its answer (reasoning), without `<think>` and `</think>`.
   public var reasoning: String?
   /// The functions that an assistant wants called.
   public var toolCalls: [ToolCall]
@@ -24,14 +24,14 @@ public struct ChatMessage: Sendable, Equatable {
     self.name = name
   }
 
-  /// What the model is told beforehand.
+  /// The system message: instructions before the conversation.
   public static func system(_ content: String) -> ChatMessage { .init(role: "system", content: content) }
-  /// What the user says.
+  /// A message of the user.
   public static func user(_ content: String) -> ChatMessage { .init(role: "user", content: content) }
-  /// What the model has answered.
+  /// An answer of the model.
   public static func assistant(_ content: String) -> ChatMessage { .init(role: "assistant", content: content) }
 
-  /// What a function that an assistant called has returned.
+  /// The result of a function that an assistant called.
   public static func tool(_ content: String, name: String? = nil) -> ChatMessage {
     .init(role: "tool", content: content, name: name)
   }
@@ -46,7 +46,7 @@ extension ChatMessage {
     if let reasoning { object["reasoning"] = .string(reasoning) }
     if let name { object["name"] = .string(name) }
     if !toolCalls.isEmpty {
-      object["tool_calls"] = .array(toolCalls.map { .object(["name": .string($0.name), "arguments": $0.arguments]) })
+      object["tool_calls"] = .array(toolCalls.map(\.json))
     }
     return .object(object)
   }
@@ -56,8 +56,8 @@ extension ChatMessage {
     guard let role = record["role"]?.string, let content = record["content"]?.string else { return nil }
     var calls: [ToolCall] = []
     for call in record["tool_calls"]?.array ?? [] {
-      guard let name = call["name"]?.string, let arguments = call["arguments"] else { return nil }
-      calls.append(ToolCall(name: name, arguments: arguments))
+      guard let call = ToolCall(json: call) else { return nil }
+      calls.append(call)
     }
     self.init(
       role: role, content: content, reasoning: record["reasoning"]?.string, toolCalls: calls,
@@ -65,20 +65,7 @@ extension ChatMessage {
   }
 }
 
-/// A function call that a model has asked for.
-public struct ToolCall: Sendable, Equatable {
-  /// The function's.
-  public var name: String
-  /// An object, unless the model has written something else.
-  public var arguments: JSON
-
-  public init(name: String, arguments: JSON) {
-    self.name = name
-    self.arguments = arguments
-  }
-}
-
-/// What a chat template is given beside the messages.
+/// Options of a chat: what the template is given beside the messages.
 public struct ChatOptions: Sendable {
   /// Functions the model may call: `{"type": "function", "function": {"name": …, "description": …, "parameters": schema}}`.
   public var tools: [JSON]

@@ -13,11 +13,12 @@ struct ModelText: Sendable {
   /// The template for conversations with tools, where the checkpoint has one of its own for them.
   let toolTemplate: ChatTemplate?
   let format: ChatFormat
-  /// What ends an answer: the configuration's end-of-text tokens and the template's end-of-turn tokens.
+  /// Tokens that end an answer (EOS): the configuration's end-of-text tokens and the template's end-of-turn tokens.
   let endTokens: Set<Int32>
   /// Special tokens that mark parts of an answer.
   let markerTokens: Set<Int32>
   private let texts: [TokenTexts]
+  let sequenceBreakers = SequenceBreakerCache()
 
   /// - Parameter override: a chat template to use instead of the model's own.
   /// - Throws: `format`, `tokenizer`, `template`.

@@ -9,9 +9,6 @@ package struct Prompt {
   /// How the answer is read.
   let parsing: AnswerParser.Style
 
-  /// The tokens, in which names of control tokens in messages stay text.
-  package func tokens(_ tokenizer: Tokenizer) -> [Int32] { tokenizer.encode(text) }
-
   /// The text with the answer, as a later rendering should begin.
   func continued(by answer: String) -> String {
     text.marked + (marker?.marked(answer, except: parsing.markers) ?? answer)
@@ -80,13 +77,7 @@ extension ModelText {
     object["content"] = .string(content)
     if let name = message.name { object["name"] = .string(name) }
     if !message.toolCalls.isEmpty {
-      object["tool_calls"] = .array(
-        message.toolCalls.map { call in
-          .object([
-            "type": .string("function"),
-            "function": .object(["name": .string(call.name), "arguments": call.arguments]),
-          ])
-        })
+      object["tool_calls"] = .array(message.toolCalls.map { .object($0.templateMembers) })
     }
     return .object(object)
   }

@@ -147,7 +147,7 @@ final class Engine: @unchecked Sendable {
     unsafe call { unsafe jk_convolve($0, &arguments) }
   }
 
-  /// What the scan reads beside its state.
+  /// The inputs of the scan beside its state.
   struct ScanInput {
     /// The convolution's output, `[tokens, channels]`.
     let u: Rows

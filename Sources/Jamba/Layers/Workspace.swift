@@ -12,7 +12,7 @@ final class Workspace {
   let residual: Activations
   /// The residual stream after a norm, `[tokens, hidden]`.
   let normed: Activations
-  /// What a mixer or feed-forward part adds to the residual stream, `[tokens, hidden]`.
+  /// The output of a mixer or feed-forward part, added to the residual stream, `[tokens, hidden]`.
   let output: Activations
 
   // Mamba

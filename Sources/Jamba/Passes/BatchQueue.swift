@@ -1,5 +1,5 @@
 
-/// What waits for a pass: the next tokens of a sequence.
+/// A member of the queue: the next tokens of a sequence.
 package protocol BatchMember: AnyObject {
   var tokenCount: Int { get }
   /// A prompt may be cut; a step is computed as a whole.
@@ -9,7 +9,7 @@ package protocol BatchMember: AnyObject {
   var thread: Int { get }
 }
 
-/// What passes have come to.
+/// Statistics of passes.
 public struct PassStatistics: Sendable, Equatable {
   /// Passes over the weights.
   public internal(set) var passes = 0

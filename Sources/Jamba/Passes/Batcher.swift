@@ -157,7 +157,7 @@ final class Batcher: @unchecked Sendable {
   }
 }
 
-/// What a sequence wants to have computed.
+/// A sequence's part of a pass: tokens to be computed, and where their logits go.
 ///
 /// Invariant: its thread waits for the outcome, and meanwhile the thread that computes has all of it; the outcome is
 /// guarded by the queue's lock. Sendable for that reason.

@@ -14,15 +14,6 @@ struct Lookahead {
   /// Tokens of the pass that the text has taken.
   private(set) var taken = 0
 
-  static let maximumDraft = 64
-
-  static func checked(_ draft: Int) throws(JambaError) -> Int {
-    guard 0...maximumDraft ~= draft else {
-      throw .invalidOption("the draft is \(draft) tokens, which is not within 0...\(maximumDraft)")
-    }
-    return draft
-  }
-
   /// Bytes of the logits and of the trace.
   static func byteCount(_ c: ModelConfiguration, draft: Int) -> Int {
     let trace = draft == 0 ? 0 : SystemMemory.wholePages(PassTrace.byteCount(c, capacity: draft + 1))
@@ -56,7 +47,7 @@ struct Lookahead {
   }
 }
 
-/// What guessing ahead has come to.
+/// Statistics of guessing ahead (speculative decoding).
 public struct DraftStatistics: Sendable, Equatable {
   /// Passes over guesses.
   public internal(set) var passes = 0

@@ -1,7 +1,7 @@
 import JambaFormat
 import JambaSystem
 
-/// What the parts of a model take.
+/// The memory needs of a model's parts, from which a plan is made.
 struct MemoryNeeds {
   /// The program itself; measured 13 to 16 MiB, with room for a second sampler's arrays and the like.
   private static let program = 20 << 20

@@ -5,7 +5,7 @@ public import JambaSystem
 public struct MemoryPlan: Sendable {
   /// A part of the plan.
   public struct Item: Sendable, Equatable {
-    /// What it is for, such as "keys and values".
+    /// Its name, such as "keys and values".
     public let name: String
     /// Its size.
     public let byteCount: Int
@@ -13,7 +13,7 @@ public struct MemoryPlan: Sendable {
 
   public typealias Residency = WeightResidency
 
-  /// What the plan keeps within.
+  /// The limit that the plan keeps within.
   public let limit: MemoryLimit
   /// Where the weights are.
   public let residency: Residency
@@ -32,9 +32,9 @@ public struct MemoryPlan: Sendable {
 
   /// The sum of the parts.
   public var byteCount: Int { items.reduce(0) { $0 + $1.byteCount } }
-  /// What snapshots of texts may take.
+  /// The most bytes that the prefix cache (snapshots of texts) may take.
   public let snapshotByteCount: Int
-  /// What is left to sessions: the planned one, snapshots, and what no item takes.
+  /// Bytes left to sessions: the planned one, snapshots, and what no item takes.
   let sessionByteCount: Int
 
   /// Plans for the largest part of the model in memory that `limit` allows.

@@ -1,7 +1,6 @@
-import JambaSystem
-
-/// How a generation goes on: the generator after the last draw, and the token drawn, which the text does not have yet.
+/// How a generation goes on: the sampler's state after the last draw, and the token drawn, which the text does not have
+/// yet.
 struct Continuation {
-  var generator: SplitMix64
+  var sampler: SamplerState
   var token: Int32
 }

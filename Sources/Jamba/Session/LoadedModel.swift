@@ -11,13 +11,12 @@ final class LoadedModel: Sendable {
   let network: Network
   let batcher: Batcher
   let memory: SessionMemory
-  /// How sessions keep keys and values, and how many tokens they compute together, when they do not say it themselves.
+  /// What sessions are when they do not say it themselves, and how they keep keys and values then.
+  let sessionDefaults: SessionOptions
   let layout: KeyValueLayout
-  /// How many tokens they guess ahead.
-  let draft: Int
   private let weights: ModelWeights
 
-  /// What is known about a file before anything is loaded.
+  /// A model file and the plan for it, before any weight is loaded.
   struct Outline {
     let file: JambaFile
     let configuration: ModelConfiguration
@@ -30,32 +29,19 @@ final class LoadedModel: Sendable {
     /// - Throws: `format`, `configuration`, `invalidOption`, `memoryTooSmall`.
     init(_ path: String, _ options: ModelOptions) throws(JambaError) {
       self.options = options
-      threads = options.threads ?? Processors.available
-      guard ModelOptions.threadRange ~= threads else {
-        throw .invalidOption("the number of threads is \(threads), which is not within \(ModelOptions.threadRange)")
-      }
+      try options.validate()
+      // A machine may have more processors than that.
+      threads = options.threads ?? min(Processors.available, ModelOptions.threadRange.upperBound)
       do throws(FormatError) { file = try JambaFile(path: path) } catch { throw .format(error) }
       configuration = try file.modelConfiguration()
       catalog = try WeightCatalog(file, configuration)
-      layout = try KeyValueLayout(
+      layout = KeyValueLayout(
         type: options.cacheType ?? Outline.preferredCacheType(file, configuration), window: options.window,
         sinks: options.sinks, chunk: options.chunk)
-      let limit = configuration.maxPositionEmbeddings
-      let context = options.context ?? min(8192, limit)
-      // The model has no positions: with a window only memory bounds the text, and that not.
-      guard 1...(options.window == nil ? limit : .max) ~= context else {
-        throw .invalidOption("the context is \(context) tokens, which is not within 1...\(limit)")
-      }
-      guard options.snapshotByteCount ?? 0 >= 0 else {
-        throw .invalidOption("the memory for snapshots is \(options.snapshotByteCount ?? 0) bytes, which is negative")
-      }
-      guard 1...ModelOptions.maximumSessions ~= options.sessions else {
-        throw .invalidOption(
-          "the number of sessions is \(options.sessions), which is not within 1...\(ModelOptions.maximumSessions)")
-      }
+      let context = try options.context(within: configuration.maxPositionEmbeddings)
       plan = try MemoryPlan(
         MemoryNeeds(
-          file, configuration, catalog, layout, draft: Lookahead.checked(options.draft), sessions: options.sessions),
+          file, configuration, catalog, layout, draft: options.draft, sessions: options.sessions),
         limit: options.memory.map { MemoryLimit(byteCount: $0) } ?? .ofProcess, context: context, chunk: options.chunk,
         snapshots: options.snapshotByteCount, access: options.access, fileByteCount: file.byteCount)
     }
@@ -78,7 +64,7 @@ final class LoadedModel: Sendable {
     configuration = outline.configuration
     self.plan = plan
     layout = outline.layout
-    draft = options.draft
+    sessionDefaults = options.sessionDefaults
     engine = try Engine(threads: outline.threads, instructionSet: options.instructionSet)
     let share = Float(configuration.numExpertsPerTok) / Float(max(configuration.numExperts, 1))
     weights = try ModelWeights(
@@ -89,7 +75,7 @@ final class LoadedModel: Sendable {
     batcher = try Batcher(network, engine, capacity: options.chunk, sessions: options.sessions, memory)
   }
 
-  /// What reading weights has cost so far.
+  /// The cost so far of weights that are offloaded to the file.
   var memoryStatistics: MemoryStatistics { weights.statistics }
 }
 

@@ -70,7 +70,8 @@ struct SavedSession {
     ] { writer.write(UInt64(size)) }
     writer.write(UInt32(continuation == nil ? 0 : 1))
     writer.write(continuation?.token ?? 0)
-    writer.write(continuation?.generator.state ?? 0)
+    writer.write(continuation?.sampler.generator.state ?? 0)
+    writer.write((continuation?.sampler.mirostatMu ?? .nan).bitPattern)
     return writer.bytes
   }
 
@@ -93,16 +94,20 @@ struct SavedSession {
       let tokenCount = reader.readSize(), let logitCount = reader.readSize(), let noteCount = reader.readSize(),
       let recurrent = reader.readSize(), let layers = reader.readSize(), let pages = reader.readSize(),
       let page = reader.readSize(), let continues = reader.read(UInt32.self), let token = reader.read(Int32.self),
-      let generator = reader.read(UInt64.self), reader.remaining == 0
+      let generator = reader.read(UInt64.self)
     else { throw damaged("its description makes no sense") }
+    // Version 1 knew no mirostat.
+    let mirostatMu = file.version == 1 ? .nan : reader.read(UInt64.self).map { Double(bitPattern: $0) }
+    guard let mirostatMu, !mirostatMu.isInfinite, reader.remaining == 0 else {
+      throw damaged("its description makes no sense")
+    }
     guard let type = CacheType(number: Int(typeNumber)), sinks == 0 || window > 0 else {
       throw damaged("its keys and values are of no known type")
     }
-    let layout: KeyValueLayout
-    do { layout = try KeyValueLayout(type: type, window: window == 0 ? nil : window, sinks: sinks, chunk: chunk) } catch
-    {
-      throw damaged("\(error)")
-    }
+    // The chunk is the caller's, who has checked it.
+    let kept = SessionOptions(window: window == 0 ? nil : window, sinks: sinks)
+    do { try kept.validate() } catch { throw damaged("\(error)") }
+    let layout = KeyValueLayout(type: type, window: kept.window, sinks: sinks, chunk: chunk)
     let c = model.configuration
     let sizes = Sizes(
       tokens: tokenCount, logits: logitCount, note: noteCount, recurrent: recurrent, layers: layers,
@@ -138,7 +143,9 @@ struct SavedSession {
     snapshot = try Snapshot(
       tokens: tokens, layout: layout, recurrent: state, pages: layerPages, logits: logits.isEmpty ? nil : logits, memory
     )
-    continuation = continues == 1 ? Continuation(generator: SplitMix64(state: generator), token: token) : nil
+    let sampler = SamplerState(
+      generator: SplitMix64(state: generator), mirostatMu: mirostatMu.isNaN ? nil : mirostatMu)
+    continuation = continues == 1 ? Continuation(sampler: sampler, token: token) : nil
   }
 
   private static func numbers(_ bytes: [UInt8]) -> [UInt32] {

@@ -1,7 +1,7 @@
 import JambaGrammar
 import JambaSystem
 
-/// What a session owns: state and the last logits.
+/// The core of a session: its tokens, its state and the last logits. Not safe for threads; `Session` guards it.
 struct SessionCore {
   let model: LoadedModel
   let options: SessionOptions
@@ -19,23 +19,21 @@ struct SessionCore {
   private var lookahead: Lookahead?
   private var drafts: DraftSource
   private(set) var draftStatistics = DraftStatistics()
-  /// What generating needs to go on after the last token; nil when that was not generated.
+  /// How generating goes on after the last token; nil when that was not generated.
   var continuation: Continuation?
 
   /// - Parameter layout: how keys and values are kept, whatever the options say.
   init(_ model: LoadedModel, _ options: SessionOptions, layout: KeyValueLayout?) throws(JambaError) {
-    let preferred = model.layout
-    let chosen = try KeyValueLayout(
+    try options.validate()
+    let (preferred, defaults) = (model.layout, model.sessionDefaults)
+    let chosen = KeyValueLayout(
       type: options.cacheType ?? preferred.type, window: options.window ?? preferred.window,
       sinks: options.window == nil ? preferred.sinks : options.sinks, chunk: options.chunk)
     let layout = layout ?? chosen
-    snapshotInterval = options.snapshotInterval ?? max(256, layout.chunk)
-    guard snapshotInterval > 0 else {
-      throw .invalidOption("the interval of snapshots is \(snapshotInterval) tokens, which is not positive")
-    }
+    snapshotInterval = options.snapshotInterval ?? defaults.snapshotInterval ?? max(256, layout.chunk)
     // A pass that is verified fits a chunk; and where layers stream, replaying it would read them all again.
     let chunk = min(layout.chunk, model.batcher.capacity)
-    var draft = try min(Lookahead.checked(options.draft ?? model.draft), chunk - 1)
+    var draft = min(options.draft ?? defaults.draft ?? 0, chunk - 1)
     if !model.network.canReplay { draft = 0 }
     let (c, memory) = (model.configuration, model.memory)
     self.model = model
@@ -46,7 +44,7 @@ struct SessionCore {
     logits.resize(to: draft + 1)
     try memory.grow(reservation, to: SystemMemory.wholePages(Lookahead.logitsByteCount(c, draft: draft)))
     state = try SequenceState(c, layout, memory)
-    drafts = DraftSource(isEager: options.draftsEagerly)
+    drafts = DraftSource(isEager: options.draftsEagerly || defaults.draftsEagerly)
     lookahead = draft > 0 ? try Lookahead(c, draft: draft, memory) : nil
   }
 

@@ -13,7 +13,8 @@ public struct SessionOptions: Sendable {
   public var cacheType: CacheType?
   /// A snapshot is kept after every so many tokens of a prompt, and an eighth as many generated ones, so that `rewind` has
   /// no more to read again. Where memory is short the last ones stay dense and earlier ones become sparse. A chunk ends
-  /// where a snapshot is due; nil takes 256, or the chunk where that is larger.
+  /// where a snapshot is due; nil takes what the model was opened with, and if that is nil, too, 256, or the chunk where
+  /// that is larger.
   public var snapshotInterval: Int?
   /// The most tokens that generating guesses ahead, from what followed the like before, to verify them in one pass: the
   /// same tokens, sooner. It guesses as many as pays on this machine, often none. nil takes what the model was opened
@@ -23,8 +24,8 @@ public struct SessionOptions: Sendable {
   package var draftsEagerly = false
 
   public init(
-    chunk: Int = 256, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil, snapshotInterval: Int? = nil,
-    draft: Int? = nil
+    chunk: Int = SessionOptions.usualChunk, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil,
+    snapshotInterval: Int? = nil, draft: Int? = nil
   ) {
     self.chunk = chunk
     self.window = window
@@ -32,5 +33,37 @@ public struct SessionOptions: Sendable {
     self.cacheType = cacheType
     self.snapshotInterval = snapshotInterval
     self.draft = draft
+  }
+
+  // MARK: Limits
+
+  /// What `chunk` is unless something else is asked for.
+  public static let usualChunk = 256
+  /// What `chunk` may be.
+  public static let chunkRange = 1...8192
+  /// What `window` may be.
+  public static let windowRange = 1...1 << 30
+  /// What `draft` may be.
+  public static let draftRange = 0...64
+
+  /// - Throws: `invalidOption` for a value outside its range.
+  public func validate() throws(JambaError) {
+    guard SessionOptions.chunkRange ~= chunk else {
+      throw .invalidOption("the chunk is \(chunk) tokens, which is not within \(SessionOptions.chunkRange)")
+    }
+    if let window, !(SessionOptions.windowRange ~= window) {
+      throw .invalidOption("the window is \(window) tokens, which is not within \(SessionOptions.windowRange)")
+    }
+    guard sinks >= 0 else { throw .invalidOption("the number of sinks is \(sinks), which is negative") }
+    if let window, sinks >= window {
+      throw .invalidOption(
+        "\(sinks) sinks and a window of \(window) tokens: the window must be larger than the sinks")
+    }
+    if let snapshotInterval, snapshotInterval <= 0 {
+      throw .invalidOption("the interval of snapshots is \(snapshotInterval) tokens, which is not positive")
+    }
+    if let draft, !(SessionOptions.draftRange ~= draft) {
+      throw .invalidOption("the draft is \(draft) tokens, which is not within \(SessionOptions.draftRange)")
+    }
   }
 }

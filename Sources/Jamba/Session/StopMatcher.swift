@@ -29,7 +29,7 @@ struct StopMatcher {
     return String(decoding: held, as: UTF8.self)
   }
 
-  /// What is still held back, at the end of the stream.
+  /// The text still held back, at the end of the stream.
   mutating func finish() -> String {
     defer { held = [] }
     return String(decoding: held, as: UTF8.self)

@@ -59,7 +59,7 @@ final class KeyValueCache {
     }
   }
 
-  /// What the token after `count` others sees.
+  /// The pages that the token after `count` others sees.
   func visiblePages(after count: Int) -> [StateBuffer] {
     layout.visiblePages(after: count).map { pages[layout.slot(ofPage: $0)]! }
   }

@@ -11,22 +11,11 @@ struct KeyValueLayout: Sendable, Equatable {
   let chunk: Int
 
   static let pagePositions = KeyValuePages.positions
-  static let maximumWindow = 1 << 30
 
-  /// - Throws: `invalidOption`.
-  init(type: CacheType, window: Int?, sinks: Int, chunk: Int) throws(JambaError) {
-    guard 1...8192 ~= chunk else {
-      throw .invalidOption("the chunk is \(chunk) tokens, which is not within 1...8192")
-    }
-    guard 1...KeyValueLayout.maximumWindow ~= window ?? 1 else {
-      throw .invalidOption(
-        "the window is \(window ?? 0) tokens, which is not within 1...\(KeyValueLayout.maximumWindow)")
-    }
-    guard sinks >= 0 else { throw .invalidOption("the number of sinks is \(sinks), which is negative") }
-    guard sinks < window ?? .max else {
-      throw .invalidOption(
-        "\(sinks) sinks and a window of \(window ?? 0) tokens: the window must be larger than the sinks")
-    }
+  /// - Precondition: values that `SessionOptions.validate` lets pass.
+  init(type: CacheType, window: Int?, sinks: Int, chunk: Int) {
+    precondition(chunk > 0, "a pass of no token")
+    precondition(0..<(window ?? .max) ~= sinks, "a window that is not larger than its sinks")
     self.type = type
     self.window = window
     self.sinks = window == nil ? 0 : sinks

@@ -1,6 +1,6 @@
 import JambaFormat
 
-/// What one Mamba layer carries from token to token, float32.
+/// The state of one Mamba layer, carried from token to token, float32.
 struct MambaState {
   /// The scan's state, `[state, inner]`.
   let scan: MutableRows
@@ -18,7 +18,7 @@ struct MambaState {
   static func byteCount(_ c: ModelConfiguration) -> Int { 4 * (c.mambaDState + c.mambaDConv - 1) * c.innerSize }
 }
 
-/// What advances a Mamba layer's state by the tokens of a pass, float32.
+/// A Mamba layer's part of a `PassTrace`, float32: the inputs that advance its state.
 struct MambaTrace {
   /// The convolution's inputs, `[tokens, inner]`.
   let x: MutableRows

@@ -1,6 +1,6 @@
 import JambaFormat
 
-/// What a pass over a few tokens leaves behind so that the Mamba layers can be advanced by some of them only: each
+/// A record of a pass over a few tokens from which the Mamba layers can be advanced by some of them only: each
 /// token's inputs of the convolution and the scan, a fraction of the states themselves.
 final class PassTrace {
   private let buffer: StateBuffer

@@ -1,4 +1,4 @@
-/// What keeping within a memory limit has cost since the model was opened. All zero where all weights are resident.
+/// Statistics of offloaded weights since the model was opened: cache hits, reads, waiting. All zero where all weights are resident.
 public struct MemoryStatistics: Sendable, Equatable {
   /// Experts (or, of a streamed model, layers) that were asked for.
   public internal(set) var requests = 0

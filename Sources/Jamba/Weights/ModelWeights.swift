@@ -72,7 +72,7 @@ final class ModelWeights: Sendable {
   /// Throws when the mapped file has been cut short, before touching that would end the process.
   func check() throws(JambaError) { try resident.check() }
 
-  /// What reading weights has cost so far.
+  /// The cost so far of weights that are offloaded to the file.
   var statistics: MemoryStatistics { cache?.statistics ?? MemoryStatistics() }
 
   /// Of everything that stays: what belongs to no layer, at least.

@@ -30,7 +30,7 @@ final class WeightCache: Sendable {
     var byteCount: Int { slotCount * slotByteCount }
   }
 
-  /// What the reading threads share with the cache.
+  /// The part of the cache that the reading threads share.
   @safe
   fileprivate final class Core: Sendable {
     let file: JambaFile
@@ -150,7 +150,7 @@ final class WeightCache: Sendable {
     }
   }
 
-  /// What computing has announced that it will lease, until it has done so.
+  /// Units that computing has announced it will lease, until it has done so.
   private struct Demand: ~Copyable {
     let number: Int
     private let core: Core
@@ -161,7 +161,7 @@ final class WeightCache: Sendable {
       self.core = core
     }
 
-    /// What has not been leased is not needed any more.
+    /// Units that have not been leased are not needed any more.
     deinit {
       core.monitor.withLock { $0.withdraw(number) }
       core.monitor.signal(.work)

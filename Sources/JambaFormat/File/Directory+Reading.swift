@@ -64,7 +64,7 @@ extension Directory {
     return Block(storedByteCount: Int(stored), isCompressed: flags == 1, checksum: checksum, offset: offset)
   }
 
-  /// What is wrong with the segments and blocks, if anything.
+  /// The first fault of the segments and blocks; nil when they are sound.
   private func segmentFault(contents: Range<Int>) -> String? {
     var position = contents.lowerBound
     var nextBlock = 0

@@ -52,7 +52,7 @@ public struct Block: Sendable, Equatable {
   public var offset: Int
 }
 
-/// What a .jamba file holds and where. Stored at its end; every number is checked before it is trusted.
+/// The directory of a .jamba file: its tensors and documents, and where they are. Stored at its end; every number is checked before it is trusted.
 public struct Directory: Sendable, Equatable {
   public var entries: [Entry] = []
   public var segments: [Segment] = []

@@ -4,7 +4,7 @@ import JambaSystem
 /// segment, so that an interrupted conversion can go on.
 struct Journal {
   let path: String
-  /// What is being converted, and how; another identity cannot continue it.
+  /// The identity of the conversion: source and options. Another cannot continue it.
   let identity: String
 
   private static let limit = 1 << 30

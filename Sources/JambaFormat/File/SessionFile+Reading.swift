@@ -3,6 +3,8 @@ import JambaSystem
 /// Reads a saved session from front to back. Sizes and checksums are checked before anything is believed.
 package final class SessionFileReader {
   package let path: String
+  /// Of the file: what the description holds depends on it.
+  package let version: Int
   package let description: [UInt8]
   package let contentsByteCount: Int
   private let file: FileDescriptor
@@ -32,9 +34,10 @@ package final class SessionFileReader {
     let start = try SessionFileReader.bytes(0..<min(size, SessionFile.headerByteCount), of: file, path)
     guard start.count >= 12, Array(start[..<8]) == SessionFile.magic else { throw .notSession(path: path) }
     var reader = ByteReader(start[8...])
-    guard reader.read(UInt32.self) == SessionFile.currentVersion else {
+    guard let version = reader.read(UInt32.self), SessionFile.readVersions ~= version else {
       throw damaged("it has a version that this program does not read")
     }
+    self.version = Int(version)
     guard let expected = reader.read(UInt32.self), let fileSize = reader.readSize(), let contents = reader.readSize(),
       let descriptionSize = reader.read(UInt32.self), let blockCount = reader.read(UInt32.self)
     else { throw damaged("it is cut short") }

@@ -3,7 +3,8 @@ import JambaSystem
 /// The container of a saved session (docs/SESSIONS.md): a description, and contents in blocks. What they mean is the
 /// runtime's business.
 package enum SessionFile {
-  static let currentVersion: UInt32 = 1
+  static let currentVersion: UInt32 = 2
+  static let readVersions: ClosedRange<UInt32> = 1...2
   static let magic: [UInt8] = [0x8D, 0x4A, 0x53, 0x45, 0x53, 0x53, 0x0D, 0x0A]
   static let headerByteCount = 40
   static let blockByteCount = 256 << 10

@@ -30,7 +30,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
     return file
   }
 
-  /// What O_DIRECT asks of addresses, offsets and sizes, on every disk in use.
+  /// The alignment that O_DIRECT asks of addresses, offsets and sizes, on every disk in use.
   package static let directAlignment = 4096
 
   #if !canImport(Darwin)

@@ -6,7 +6,7 @@
   import Darwin
 #endif
 
-/// What the operating system said when a call failed.
+/// An error of the operating system: errno after a call that failed.
 public struct SystemError: Error, Equatable, CustomStringConvertible, Sendable {
   public let code: Int32
 

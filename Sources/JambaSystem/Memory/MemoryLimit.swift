@@ -6,7 +6,7 @@ public struct MemoryLimit: Sendable, Equatable, CustomStringConvertible {
     case option
     /// A control group of the process.
     case controlGroup = "control group"
-    /// What the machine has available, less a sixteenth for others.
+    /// The memory that the machine has available, less a sixteenth for others.
     case machine
   }
 

@@ -6,7 +6,7 @@
   import Darwin
 #endif
 
-/// What the process may use of the machine.
+/// The processors that the process may use, and the process itself.
 package enum Processors {
   /// Processors that the scheduler may put this process on, cut to the control group's quota.
   package static var available: Int {

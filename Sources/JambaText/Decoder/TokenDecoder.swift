@@ -1,6 +1,6 @@
 /// The `decoder` of tokenizer.json: steps from a sequence of pieces to a text.
 struct TokenDecoder: Sendable {
-  /// What is done to each piece by itself, or, for byte tokens, to a run of them.
+  /// A step on each piece by itself, or, for byte tokens, on a run of them.
   enum PieceStep {
     case replace(Replacement)
     case joinBytes
@@ -21,9 +21,9 @@ struct TokenDecoder: Sendable {
 
   /// In order. What they give is joined.
   private(set) var pieceSteps: [PieceStep] = []
-  /// What is done to the joined text: the steps behind `Fuse`.
+  /// Steps on the joined text: those behind `Fuse`.
   private(set) var textSteps: [Strip] = []
-  /// What stands between two pieces: without any decoder, a space.
+  /// The text between two pieces: without any decoder, a space.
   let separator: [UInt8]
 
   private var isFused = false
