@@ -193,7 +193,7 @@ public final class Generation {
     answer += text
     var parts = parser.push(text)
     if reason != nil {
-      let rest = parser.finish()
+      let rest = parser.finish(isCut: reason == .length)
       parts.text += rest.text
       parts.reasoning += rest.reasoning
     }

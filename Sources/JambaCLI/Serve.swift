@@ -51,6 +51,12 @@ struct Serve: ParsableCommand {
       valueName: "origin"))
   var corsOrigin: [String] = []
 
+  @Flag(help: "Refuse requests that name another model.")
+  var strictModel = false
+
+  @Flag(help: "Refuse members of requests that are not known; they are ignored and counted when not given.")
+  var strict = false
+
   @Option(help: ArgumentHelp("How long running answers may go on when the server stops.", valueName: "seconds"))
   var grace = 30
 
@@ -81,6 +87,9 @@ struct Serve: ParsableCommand {
     options.allowedHosts = allowedHost
     options.corsOrigins = corsOrigin
     options.graceSeconds = grace
+    options.refusesOtherModelNames = strictModel
+    options.refusesUnknownMembers = strict
+    options.version = toolVersion
     options.apiKeys = try keys()
     var modelOptions = loading.options(
       context: contextOption.context, sessions: attention.sessionOptions(draft: speculation.draft),
@@ -93,7 +102,8 @@ struct Serve: ParsableCommand {
     Task {
       let result: Result<Void, any Error>
       do {
-        try await server.run { Terminal.report("Listening on http://\(address):\($0)/") }
+        try await server.run(
+          onListening: { Terminal.report("Listening on http://\(address):\($0)/") }, onNotice: { Terminal.report($0) })
         result = .success(())
       } catch { result = .failure(error) }
       outcome.withLock { $0 = result }

@@ -34,10 +34,31 @@ package struct GrammarRules: Sendable {
 
   package mutating func define(_ rule: Int, _ body: Expression) { bodies[rule] = body }
 
+  /// Adds another grammar's rules, under names of their own.
+  package mutating func add(_ other: GrammarRules) throws(GrammarError) -> Expression {
+    let first = names.count
+    for name in other.names { _ = try number(of: "#\(first) \(name)") }
+    for (index, body) in other.bodies.enumerated() { bodies[first + index] = body?.renumbered(by: first) }
+    return .rule(first + other.root)
+  }
+
   /// A new rule whose name nobody writes.
   package mutating func add(_ body: Expression) throws(GrammarError) -> Expression {
     let rule = try number(of: "#\(names.count)")
     define(rule, body)
     return .rule(rule)
+  }
+}
+
+extension GrammarRules.Expression {
+  /// The expression with larger numbers of rules.
+  fileprivate func renumbered(by offset: Int) -> Self {
+    switch self {
+    case .text, .scalars: self
+    case .sequence(let parts): .sequence(parts.map { $0.renumbered(by: offset) })
+    case .choice(let parts): .choice(parts.map { $0.renumbered(by: offset) })
+    case .repeated(let body, let least, let most): .repeated(body.renumbered(by: offset), least, most)
+    case .rule(let number): .rule(number + offset)
+    }
   }
 }

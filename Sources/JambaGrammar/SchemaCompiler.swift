@@ -317,7 +317,10 @@ package struct SchemaCompiler {
       }
       required.insert(ExactString(name))
     }
-    let additional = object["additionalProperties"] ?? .bool(true)
+    // Who declares members means no others, and a model that may would go on with them without end.
+    let isDeclared = object["properties"]?.object != nil
+    let areAllDeclared = names.allSatisfy { name in name.string.map { properties[$0] != nil } ?? false }
+    let additional = object["additionalProperties"] ?? .bool(!(isDeclared && areAllDeclared))
     let ws = try rule("ws")
     var others: Expression?
     if additional.bool != false { others = try add(schema(additional, at: path + "/additionalProperties")) }

@@ -19,6 +19,10 @@ package struct Admission: Sendable {
     guard let authority = request.head.authority, !authority.isEmpty else {
       throw Failure(.badRequest, "the request has no Host header", code: "missing_host")
     }
+    // The first is the authority; the others stay among the fields.
+    guard request.headers[Admission.hostField] == nil else {
+      throw Failure(.badRequest, "the request has more than one Host header", code: "several_hosts")
+    }
     let host = Admission.host(of: authority)
     guard hosts.contains(host) || Admission.isAddress(host) else {
       throw Failure(
@@ -45,14 +49,21 @@ package struct Admission: Sendable {
     guard !keys.isEmpty else { return }
     let header = request.headers[.authorization] ?? ""
     let prefix = "bearer "
-    let given = header.lowercased().hasPrefix(prefix) ? Array(header.utf8.dropFirst(prefix.utf8.count)) : []
+    var given = header.lowercased().hasPrefix(prefix) ? [Array(header.utf8.dropFirst(prefix.utf8.count))] : []
+    given += Admission.keyFields.compactMap { request.headers[$0].map { Array($0.utf8) } }
     var isKnown = false
     // All of them, whichever fits: the time says nothing but how long the keys are.
-    for key in keys where Admission.areEqual(key, given) { isKnown = true }
+    for text in given {
+      for key in keys where Admission.areEqual(key, text) { isKnown = true }
+    }
     guard isKnown else {
       throw Failure(.unauthorized, "the API key is missing or wrong", code: "invalid_api_key")
     }
   }
+
+  private static let hostField = HTTPField.Name("Host")!
+  /// Where clients of other APIs put their key.
+  private static let keyFields = [HTTPField.Name("X-API-Key")!, HTTPField.Name("Api-Key")!]
 
   /// Takes a time that depends on the sizes alone.
   package static func areEqual(_ key: [UInt8], _ given: [UInt8]) -> Bool {

@@ -22,24 +22,29 @@ struct AnswerGenerator {
 
   func run() {
     var usage = AnswerUsage()
-    do throws(JambaError) {
-      guard !isCancelled else { throw .cancelled }
+    do throws(Failure) {
+      guard !isCancelled else { throw Failure(JambaError.cancelled) }
       var options = GenerationOptions(
         sampling: job.request.sampling, stop: job.request.stop, grammar: try grammar(),
         topLogProbabilities: job.request.topLogProbabilities)
-      let prompts = try prompts()
+      let prompts: [TokenizedPrompt]
+      do throws(JambaError) { prompts = try self.prompts() } catch { throw Failure(error) }
       for (place, prompt) in prompts.enumerated() {
         options.maxTokens = try room(after: prompt.tokens.count)
         for attempt in 0..<job.request.choiceCount {
           options.sampling.seed = job.request.sampling.seed &+ UInt64(attempt)
           let choice = place * job.request.choiceCount + attempt
-          try answer(prompt, options, choice: choice, isFirst: attempt == 0, &usage)
+          do throws(JambaError) {
+            try answer(prompt, options, choice: choice, isFirst: attempt == 0, &usage)
+          } catch {
+            throw Failure(error, grammarParameter: "tools")
+          }
         }
       }
       metrics.countTokens(usage)
       job.finish(.ended(usage))
     } catch {
-      job.finish(.failed(Failure(error)))
+      job.finish(.failed(error))
     }
   }
 
@@ -56,21 +61,21 @@ struct AnswerGenerator {
     }
   }
 
-  private func grammar() throws(JambaError) -> Grammar? {
+  private func grammar() throws(Failure) -> Grammar? {
     do throws(GrammarError) {
       switch job.request.form {
       case .free: return nil
       case .schema(let schema): return try Grammar(jsonSchema: schema)
       case .grammar(let text): return try Grammar(gbnf: text)
       }
-    } catch { throw .grammar(error) }
+    } catch { throw Failure(.grammar(error), grammarParameter: job.request.formParameter) }
   }
 
   /// The most tokens that an answer may have: what the request asks for, within the context.
-  private func room(after promptTokenCount: Int) throws(JambaError) -> Int {
+  private func room(after promptTokenCount: Int) throws(Failure) -> Int {
     let wanted = job.request.maxTokens ?? options.defaultMaxTokens
     guard let context = model.textLimit else { return wanted }
-    guard promptTokenCount < context else { throw .contextFull(limit: context) }
+    guard promptTokenCount < context else { throw .contextFull(promptTokenCount, of: context, job.request.source) }
     return min(wanted, context - promptTokenCount)
   }
 

@@ -23,7 +23,7 @@ package struct AnswerRequest: Sendable {
   }
 
   /// Options that constrain answers: grammars and schemas. Compiled where it is used: it is work.
-  enum Form: Sendable {
+  package enum Form: Sendable, Equatable {
     case free
     case schema(JSON)
     case grammar(String)
@@ -31,59 +31,117 @@ package struct AnswerRequest: Sendable {
 
   package var source: Source
   package var sampling: Sampling
-  /// nil for the server's own limit.
+  /// nil for the server's own limit, `Int.max` for none but the context.
   package var maxTokens: Int?
   package var stop: [String]
-  var form = Form.free
+  package var form = Form.free
+  /// The member that asks for the form.
+  var formParameter = "response_format"
   package var topLogProbabilities: Int?
   /// Answers to each prompt.
   package var choiceCount: Int
+  /// Whether an answer begins with its prompt.
+  package var echoes = false
   package var streams: Bool
   package var includesUsage: Bool
+  /// Members that were passed over.
+  package var passedOver: [String] = []
 
-  /// The answer's parameters that both endpoints know; `source`, form and log-probabilities are the endpoint's.
-  init(_ parameters: inout Parameters, source: Source, modelName: String, vocabularyCount: Int) throws(Failure) {
+  /// The answer's parameters that both endpoints know; `source` and log-probabilities are the endpoint's.
+  init(
+    _ parameters: inout Parameters, source: Source, _ model: JambaModel, _ options: ServerOptions
+  ) throws(Failure) {
     self.source = source
-    if let name = try parameters.string("model"), name != modelName {
+    if let name = try parameters.string("model"), options.refusesOtherModelNames, name != options.modelName {
       throw Failure(
-        .notFound, "there is no model \"\(name)\" here, only \"\(modelName)\"", code: "model_not_found",
+        .notFound, "there is no model \"\(name)\" here, only \"\(options.modelName)\"", code: "model_not_found",
         parameter: "model")
     }
     streams = try parameters.bool("stream") ?? false
-    includesUsage = try AnswerRequest.includesUsage(&parameters, streams: streams)
-    let limits = [
-      try parameters.integer("max_tokens", in: 0...Int.max),
-      try parameters.integer("max_completion_tokens", in: 0...Int.max),
-    ].compactMap { $0 }
-    maxTokens = limits.min()
+    includesUsage = try AnswerRequest.includesUsage(&parameters)
+    maxTokens = try AnswerRequest.maxTokens(&parameters)
     choiceCount = try parameters.integer("n", in: 1...Limits.choices) ?? 1
     stop = try AnswerRequest.stops(&parameters)
-    sampling = try Sampling(&parameters, vocabularyCount: vocabularyCount)
-    try parameters.fixed("store") { $0.bool == false }
-    parameters.ignore(["user", "metadata", "service_tier", "prompt_cache_key", "safety_identifier"])
-    if let grammar = try parameters.string("grammar") { form = .grammar(grammar) }
+    sampling = try Sampling(
+      &parameters, vocabularyCount: model.configuration.vocabSize, endTokens: model.endTokens)
+    try parameters.readNeutralMembers()
+    try readForm(&parameters)
   }
 
-  private static func includesUsage(_ parameters: inout Parameters, streams: Bool) throws(Failure) -> Bool {
+  private static func includesUsage(_ parameters: inout Parameters) throws(Failure) -> Bool {
     guard let options = try parameters.object("stream_options") else { return false }
-    guard streams else { throw .invalid("stream_options", "\"stream_options\" goes with \"stream\": true") }
-    var members = Parameters(options, path: "stream_options.")
+    var members = Parameters(options, path: "stream_options.", parameters.unknown)
     let includesUsage = try members.bool("include_usage") ?? false
     members.ignore(["include_obfuscation"])
     try members.finish()
     return includesUsage
   }
 
+  /// The smallest of the limits that a request names, by OpenAI's names or others'; -1 is none.
+  private static func maxTokens(_ parameters: inout Parameters) throws(Failure) -> Int? {
+    var least: Int?
+    for name in [
+      "max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "n_predict", "num_predict",
+    ] {
+      guard let limit = try parameters.integer(name, in: -1...Int.max) else { continue }
+      least = min(least ?? .max, limit < 0 ? .max : limit)
+    }
+    return least
+  }
+
+  /// An empty text, as front ends send for an empty field, stops nothing.
   private static func stops(_ parameters: inout Parameters) throws(Failure) -> [String] {
     guard let value = parameters.value("stop") else { return [] }
     let texts = value.string.map { [$0] } ?? value.array?.compactMap(\.string)
     guard let texts, texts.count == value.array?.count ?? 1 else {
       throw .invalid("stop", "\"stop\" is neither a string nor a list of strings")
     }
-    guard texts.count <= Limits.stops, texts.allSatisfy({ 1...Limits.stopBytes ~= $0.utf8.count }) else {
-      throw .invalid(
-        "stop", "\"stop\" holds more than \(Limits.stops) texts, or one of none or over \(Limits.stopBytes) bytes")
+    guard texts.count <= Limits.stops, texts.allSatisfy({ $0.utf8.count <= Limits.stopBytes }) else {
+      throw .invalid("stop", "\"stop\" holds more than \(Limits.stops) texts, or one of over \(Limits.stopBytes) bytes")
     }
-    return texts
+    return texts.filter { !$0.isEmpty }
+  }
+
+  // MARK: Forms
+
+  /// Reads the members that hold an answer to a form; no more than one may.
+  private mutating func readForm(_ parameters: inout Parameters) throws(Failure) {
+    if let grammar = try parameters.string("grammar"), !grammar.isEmpty { try take(.grammar(grammar), "grammar") }
+    if let schema = parameters.value("json_schema"), schema != .object([:]) { try take(.schema(schema), "json_schema") }
+    guard let format = try parameters.object("response_format"), format.count > 0 else { return }
+    var members = Parameters(format, path: "response_format.", parameters.unknown)
+    switch try members.string("type") {
+    case "text": break
+    case "json_object":
+      let schema = members.value("schema") ?? .object(["type": .string("object")])
+      try take(.schema(schema), "response_format")
+    case "json_schema":
+      // Beside OpenAI's form there is a flat one.
+      let isFlat = members.value("json_schema") == nil
+      var description =
+        isFlat
+        ? members
+        : Parameters(try members.object("json_schema") ?? [:], path: "response_format.json_schema.", parameters.unknown)
+      guard let schema = description.value("schema") else {
+        throw Failure(
+          .badRequest, "\"response_format.json_schema.schema\" is missing", code: "missing_required_parameter",
+          parameter: "response_format.json_schema.schema")
+      }
+      description.ignore(["name", "description", "strict"])
+      try description.finish()
+      try take(.schema(schema), "response_format")
+      if isFlat { return }
+    default:
+      throw .unsupported("response_format.type", "\"response_format.type\" is not text, json_object or json_schema")
+    }
+    try members.finish()
+  }
+
+  private mutating func take(_ form: Form, _ parameter: String) throws(Failure) {
+    guard case .free = self.form else {
+      throw .invalid(parameter, "\"\(parameter)\" and \"\(formParameter)\" do not go together")
+    }
+    self.form = form
+    formParameter = parameter
   }
 }

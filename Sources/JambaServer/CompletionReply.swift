@@ -36,6 +36,15 @@ struct CompletionReply: Reply {
     head = ReplyHead(prefix: "cmpl-", modelName: modelName, includesUsage: request.includesUsage)
     self.tokenizer = tokenizer
     choices = Array(repeating: Choice(), count: request.source.promptCount * request.choiceCount)
+    guard request.echoes, case .texts(let prompts) = request.source else { return }
+    for index in choices.indices { choices[index].text = text(of: prompts[index / request.choiceCount]) }
+  }
+
+  private func text(of prompt: AnswerRequest.CompletionPrompt) -> String {
+    switch prompt {
+    case .text(let text): text
+    case .tokens(let tokens): tokenizer?.decode(tokens) ?? ""
+    }
   }
 
   private func json(_ choice: Int, _ text: String, _ probabilities: Probabilities, _ reason: FinishReason?) -> JSON {
@@ -45,7 +54,11 @@ struct CompletionReply: Reply {
     ])
   }
 
-  func opening(choice: Int) -> [JSON] { [] }
+  /// The prompt, where it is echoed.
+  func opening(choice: Int) -> [JSON] {
+    let text = choices[choice].text
+    return text.isEmpty ? [] : [head.chunk("text_completion", [json(choice, text, Probabilities(), nil)])]
+  }
 
   mutating func chunks(_ piece: Piece, choice: Int) -> [JSON] {
     var probabilities = Probabilities()

@@ -3,15 +3,15 @@ import JambaSystem
 
 extension AnswerRequest {
   /// Reads the body of /v1/completions.
-  package static func completion(_ body: JSONObject, _ model: JambaModel, name: String) throws(Failure) -> AnswerRequest
-  {
-    var parameters = Parameters(body)
+  package static func completion(
+    _ body: JSONObject, _ model: JambaModel, _ options: ServerOptions
+  ) throws(Failure) -> AnswerRequest {
+    var parameters = Parameters(body, UnknownMembers(areRefused: options.refusesUnknownMembers))
     guard let value = parameters.value("prompt") else {
       throw Failure(.badRequest, "\"prompt\" is missing", code: "missing_required_parameter", parameter: "prompt")
     }
     let prompts = try prompts(value)
-    var request = try AnswerRequest(
-      &parameters, source: .texts(prompts), modelName: name, vocabularyCount: model.configuration.vocabSize)
+    var request = try AnswerRequest(&parameters, source: .texts(prompts), model, options)
     // The endpoint's own default, which is OpenAI's, too.
     request.maxTokens = request.maxTokens ?? 16
     guard prompts.count * request.choiceCount <= Limits.choices else {
@@ -19,10 +19,16 @@ extension AnswerRequest {
         "n", "\(prompts.count) prompts with \(request.choiceCount) answers each are more than \(Limits.choices)")
     }
     request.topLogProbabilities = try parameters.integer("logprobs", in: 0...LogProbabilities.limit)
-    try parameters.fixed("echo") { $0.bool == false }
-    try parameters.fixed("best_of") { $0.integer == 1 }
-    try parameters.fixed("suffix") { $0.string == "" }
+    request.echoes = try parameters.bool("echo") ?? false
+    guard !request.echoes || request.topLogProbabilities == nil else {
+      throw .unsupported("echo", "\"echo\" together with \"logprobs\" is not supported")
+    }
+    try parameters.fixed("best_of", [.integer(1)])
+    try parameters.fixed("suffix", [.string("")])
+    try parameters.fixed("add_special_tokens", [.bool(true)])
+    for name in ["tools", "messages", "documents"] { try parameters.fixed(name, [.array([])]) }
     try parameters.finish()
+    request.passedOver = parameters.unknown.names
     return request
   }
 
@@ -36,10 +42,10 @@ extension AnswerRequest {
       if let text = value.string { return .text(text) }
       guard let ids = value.array else { return nil }
       let tokens = ids.compactMap { $0.integer.flatMap { Int32(exactly: $0) } }
-      return tokens.count == ids.count ? .tokens(tokens) : nil
+      return tokens.count == ids.count && !tokens.isEmpty ? .tokens(tokens) : nil
     }
     if let single = prompt(value) { return [single] }
-    guard let list = value.array, list.count <= Limits.choices else { throw invalid() }
+    guard let list = value.array, 1...Limits.choices ~= list.count else { throw invalid() }
     let prompts = list.compactMap(prompt)
     guard prompts.count == list.count else { throw invalid() }
     return prompts

@@ -50,6 +50,16 @@ package struct Failure: Error, Sendable {
       parameter: parameter)
   }
 
+  /// In OpenAI's words, which clients look for to shorten a conversation.
+  static func contextFull(_ promptTokenCount: Int, of context: Int, _ source: AnswerRequest.Source) -> Failure {
+    let parameter = if case .chat = source { "messages" } else { "prompt" }
+    return Failure(
+      .badRequest,
+      "This model's maximum context length is \(context) tokens. However, your \(parameter) resulted in \(promptTokenCount) "
+        + "tokens. Please reduce the length of the \(parameter).",
+      code: "context_length_exceeded", parameter: parameter)
+  }
+
   /// The last events found no room any more.
   static let tooSlow = Failure(
     .serviceUnavailable, "the answer has been cut off, since its client did not keep up", code: "too_slow")
@@ -57,10 +67,12 @@ package struct Failure: Error, Sendable {
   static let stopping = Failure(.serviceUnavailable, "the server is stopping", code: "stopping")
 
   /// A failure of the runtime.
-  init(_ error: JambaError) {
+  ///
+  /// - Parameter grammarParameter: the member whose grammar may have failed.
+  init(_ error: JambaError, grammarParameter: String = "response_format") {
     switch error {
     case .template: self.init(.badRequest, "\(error)", code: "template", parameter: "messages")
-    case .grammar: self.init(.badRequest, "\(error)", code: "invalid_schema", parameter: "response_format")
+    case .grammar: self.init(.badRequest, "\(error)", code: "invalid_schema", parameter: grammarParameter)
     case .contextFull: self.init(.badRequest, "\(error)", code: "context_length_exceeded")
     case .invalidOption, .invalidToken, .emptyPrompt, .missing:
       self.init(.badRequest, "\(error)", code: "invalid_value")

@@ -20,9 +20,13 @@ public struct JambaServer: Sendable {
   /// Serves until SIGINT or SIGTERM, or the task's cancellation: then answers are finished, but not for longer than
   /// `graceSeconds`.
   ///
-  /// - Parameter onListening: called with the port once requests are taken.
+  /// - Parameters:
+  ///   - onListening: called with the port once requests are taken.
+  ///   - onNotice: called with a line for the log, such as the name of a member that requests hold and nobody heeds.
   /// - Throws: `ServerError`.
-  public func run(onListening: @escaping @Sendable (Int) -> Void = { _ in }) async throws {
+  public func run(
+    onListening: @escaping @Sendable (Int) -> Void = { _ in }, onNotice: @escaping @Sendable (String) -> Void = { _ in }
+  ) async throws {
     let metrics = Metrics()
     let answers: Answers
     do { answers = try Answers(model, options, metrics) } catch {
@@ -35,9 +39,10 @@ public struct JambaServer: Sendable {
     logger.logLevel = .critical
     let responder = Responder(
       model: model, options: options, metrics: metrics, answers: answers, connections: connections,
-      admission: Admission(options))
+      admission: Admission(options), notices: Notices(onNotice))
     var http = HTTP1Channel.Configuration(
-      additionalChannelHandlers: [Connections.Watcher(connections)], idleTimeout: .seconds(Limits.idleSeconds))
+      additionalChannelHandlers: [ConnectionHeads.Installer(), Connections.Watcher(connections)],
+      idleTimeout: .seconds(Limits.idleSeconds))
     http.httpDecoder = .init(
       maxHeaderFieldSize: Limits.headerFieldBytes, maxHeaderListSize: Limits.headerBytes,
       maxHeaderFieldCount: Limits.headerCount)

@@ -28,6 +28,7 @@ final class Metrics: Sendable {
 
   private struct State {
     var requests: [Outcome: Int] = [:]
+    var passedOver = 0
     var usage = AnswerUsage()
     var answers = 0
     var firstToken = Histogram([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120])
@@ -39,6 +40,9 @@ final class Metrics: Sendable {
   func countRequest(_ route: String, status: Int) {
     state.withLock { $0.requests[Outcome(route: route, status: status), default: 0] += 1 }
   }
+
+  /// Members of a request that nobody has heeded.
+  func countPassedOver(_ count: Int) { state.withLock { $0.passedOver += count } }
 
   func countTokens(_ usage: AnswerUsage) {
     state.withLock { state in
@@ -74,6 +78,7 @@ final class Metrics: Sendable {
     {
       text += "jamba_requests_total{route=\"\(outcome.route)\",status=\"\(outcome.status)\"} \(count)\n"
     }
+    metric("ignored_members_total", "counter", "Members of requests that were passed over.", state.passedOver)
     metric("requests_running", "gauge", "Requests whose answers are being generated.", answers.runningCount)
     metric("requests_waiting", "gauge", "Requests waiting for a session.", answers.waitingCount)
     metric("answers_total", "counter", "Answers generated to their end.", state.answers)

@@ -1,16 +1,21 @@
 import JambaSystem
 
-/// The members of a request's body. Every one that is there must be read: those left over are refused by name.
+/// The members of a request's body, or of an object in it. Those that nobody reads are unknown.
 struct Parameters {
   private let object: JSONObject
   private let path: String
   private var known: Set<String> = []
+  let unknown: UnknownMembers
 
   /// - Parameter path: what stands before a member's name in errors, such as `stream_options.`
-  init(_ object: JSONObject, path: String = "") {
+  init(_ object: JSONObject, path: String = "", _ unknown: UnknownMembers) {
     self.object = object
     self.path = path
+    self.unknown = unknown
   }
+
+  /// Whether a member is there, be it null.
+  func contains(_ name: String) -> Bool { object[name] != nil }
 
   /// nil for a member that is absent or null.
   mutating func value(_ name: String) -> JSON? {
@@ -47,19 +52,27 @@ struct Parameters {
     try value(name, "a number") { $0.double.map { Float($0) } }
   }
 
-  /// A member that may only say what holds anyhow.
-  mutating func fixed(_ name: String, _ isFixed: (JSON) -> Bool) throws(Failure) {
-    guard let value = value(name), !isFixed(value) else { return }
+  /// A member that would change the answer and is not supported: it may only say what holds anyhow.
+  mutating func fixed(_ name: String, _ neutral: [JSON]) throws(Failure) {
+    guard let value = value(name) else { return }
+    let isNeutral = neutral.contains { $0 == value || $0.double != nil && $0.double == value.double }
+    guard !isNeutral else { return }
     throw .unsupported(path + name, "\"\(path)\(name)\" is not supported with the value \(Parameters.brief(value))")
   }
 
   /// Members that change nothing about an answer.
   mutating func ignore(_ names: [String]) { known.formUnion(names) }
 
-  /// Refuses what nobody has read.
+  /// Has a member passed over that is there in a form that nobody knows, or refused.
+  func passOver(_ name: String) throws(Failure) {
+    try unknown.pass(
+      over: path + name, orThrow: .invalid(path + name, "\"\(path)\(name)\" has a form that is not known"))
+  }
+
+  /// Has what nobody has read passed over or refused.
   func finish() throws(Failure) {
     for (name, value) in object.members where !known.contains(name) && !value.isNull {
-      throw .unsupported(path + name)
+      try unknown.pass(over: path + name, orThrow: .unsupported(path + name))
     }
   }
 

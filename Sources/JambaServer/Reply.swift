@@ -28,7 +28,8 @@ struct ReplyHead: Sendable {
   let id: String
   let createdSeconds = Int(time(nil))
   let modelName: String
-  /// Whether chunks have a member `usage`.
+  /// Whether the last chunk has a member `usage`. The others lack it, and do not have it null as OpenAI's: there are clients
+  /// that take the first chunk with such a member for the last.
   let includesUsage: Bool
 
   init(prefix: String, modelName: String, includesUsage: Bool) {
@@ -52,9 +53,7 @@ struct ReplyHead: Sendable {
   }
 
   func chunk(_ kind: String, _ choices: [JSON]) -> JSON {
-    var object = object(kind, choices)
-    if includesUsage { object["usage"] = .null }
-    return .object(object)
+    .object(object(kind, choices))
   }
 
   func closing(_ kind: String, _ usage: AnswerUsage) -> JSON {

@@ -15,39 +15,8 @@ struct Responder: HTTPResponder {
   let connections: Connections
   let bodies = RequestBodies()
   let admission: Admission
+  let notices: Notices
   let page = Page()
-
-  private enum Route: String {
-    case page = "/"
-    case health = "/health"
-    case metrics = "/metrics"
-    case models = "/v1/models"
-    case model = "/v1/models/{id}"
-    case chat = "/v1/chat/completions"
-    case completions = "/v1/completions"
-    case tokenize = "/tokenize"
-    case detokenize = "/detokenize"
-
-    init?(path: String) {
-      if let route = Route(rawValue: path), route != .model {
-        self = route
-      } else if path.hasPrefix("/v1/models/") {
-        self = .model
-      } else {
-        return nil
-      }
-    }
-
-    var method: HTTPRequest.Method {
-      switch self {
-      case .page, .health, .metrics, .models, .model: .get
-      case .chat, .completions, .tokenize, .detokenize: .post
-      }
-    }
-
-    /// Requests that need no key: the page without any data, and whether the server is there.
-    var isOpen: Bool { self == .page || self == .health }
-  }
 
   func respond(to request: Request, context connection: Connection) async throws -> Response {
     let route = Route(path: request.uri.path)
@@ -110,37 +79,25 @@ struct Responder: HTTPResponder {
     switch route {
     case .tokenize: return try tokenize(body)
     case .detokenize: return try detokenize(body)
+    case .applyTemplate: return try applyTemplate(body)
     case .completions:
-      let request = try AnswerRequest.completion(body, model, name: options.modelName)
+      let request = try AnswerRequest.completion(body, model, options)
+      note(request.passedOver)
       return try await answer(
         request, CompletionReply(request, modelName: options.modelName, tokenizer: model.tokenizer), connection)
     default:
-      let request = try AnswerRequest.chat(body, model, name: options.modelName)
+      let request = try AnswerRequest.chat(body, model, options)
+      note(request.passedOver)
       return try await answer(
         request, ChatReply(request, modelName: options.modelName, tokenizer: model.tokenizer), connection)
     }
   }
 
-  /// Requests without a body.
-  private func facts(_ route: Route?, _ request: Request) -> Response {
-    switch route {
-    case .page: return page.response()
-    case .health:
-      let isStopping = answers.isStopping
-      return Responder.response(
-        .object(["status": .string(isStopping ? "stopping" : "ok")]), status: isStopping ? .serviceUnavailable : .ok)
-    case .metrics:
-      var response = Response(
-        status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.text(model, answers))))
-      response.headers[.contentType] = "text/plain; version=0.0.4; charset=utf-8"
-      return response
-    case .model where request.uri.path.dropFirst("/v1/models/".count) != options.modelName:
-      let failure = Failure(
-        .notFound, "there is no such model here, only \"\(options.modelName)\"", code: "model_not_found")
-      return Responder.response(failure.json, status: failure.status)
-    case .model: return Responder.response(description)
-    default: return Responder.response(.object(["object": .string("list"), "data": .array([description])]))
-    }
+  /// Counts members of a request that were passed over, and has them told.
+  func note(_ passedOver: [String]) {
+    guard !passedOver.isEmpty else { return }
+    metrics.countPassedOver(passedOver.count)
+    notices.passedOver(passedOver)
   }
 
   static func response(_ body: JSON, status: HTTPResponse.Status = .ok) -> Response {
@@ -156,43 +113,5 @@ struct Responder: HTTPResponder {
     response.headers[.accessControlAllowHeaders] = "Authorization, Content-Type"
     response.headers[.accessControlMaxAge] = "600"
     return response
-  }
-
-  private var description: JSON {
-    .object([
-      "id": .string(options.modelName), "object": .string("model"), "created": .integer(0),
-      "owned_by": .string("jamba"),
-      "jamba": .object([
-        "context": model.textLimit.map { .integer($0) } ?? .null,
-        "parameters_bytes": .integer(model.file.byteCount), "memory_limit": .integer(model.plan.limit.byteCount),
-        "supports_tools": .bool(model.callsTools), "supports_reasoning": .bool(model.thinksAloud),
-      ]),
-    ])
-  }
-
-  private func tokenize(_ body: JSONObject) throws -> Response {
-    var parameters = Parameters(body)
-    guard let content = try parameters.string("content") else {
-      throw Failure(.badRequest, "\"content\" is missing", code: "missing_required_parameter", parameter: "content")
-    }
-    let addsSpecialTokens = try parameters.bool("add_special") ?? false
-    let parsesSpecialTokens = try parameters.bool("parse_special") ?? true
-    try parameters.finish()
-    guard let tokenizer = model.tokenizer else { throw Failure(JambaError.missing("tokenizer")) }
-    let tokens = tokenizer.encode(
-      content, addSpecialTokens: addsSpecialTokens, parseSpecialTokens: parsesSpecialTokens)
-    return Responder.response(.object(["tokens": .array(tokens.map { .integer(Int($0)) })]))
-  }
-
-  private func detokenize(_ body: JSONObject) throws -> Response {
-    var parameters = Parameters(body)
-    let list = try parameters.array("tokens")
-    try parameters.finish()
-    let tokens = list?.compactMap { $0.integer.flatMap { Int32(exactly: $0) } }
-    guard let tokens, tokens.count == list?.count else {
-      throw Failure.invalid("tokens", "\"tokens\" is not a list of token ids")
-    }
-    guard let tokenizer = model.tokenizer else { throw Failure(JambaError.missing("tokenizer")) }
-    return Responder.response(.object(["content": .string(tokenizer.decode(tokens))]))
   }
 }

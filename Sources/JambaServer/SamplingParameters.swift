@@ -4,7 +4,9 @@ import JambaSystem
 extension Sampling {
   /// Reads the members of a request that say how tokens are chosen: OpenAI's and llama-server's. What is absent is
   /// OpenAI's default, and without a seed every answer is another one.
-  init(_ parameters: inout Parameters, vocabularyCount: Int) throws(Failure) {
+  ///
+  /// - Parameter endTokens: those that `ignore_eos` bars.
+  init(_ parameters: inout Parameters, vocabularyCount: Int, endTokens: Set<Int32>) throws(Failure) {
     self.init(temperature: 1)
     let numbers: [(String, WritableKeyPath<Sampling, Float>)] = [
       ("temperature", \.temperature), ("dynatemp_range", \.dynamicTemperatureRange),
@@ -30,6 +32,10 @@ extension Sampling {
       drySequenceBreakers = try Sampling.texts(breakers)
     }
     logitBias = try Sampling.biases(&parameters, vocabularyCount: vocabularyCount)
+    if try parameters.bool("ignore_eos") ?? false {
+      for token in endTokens { logitBias[token] = Float(Sampling.never) }
+    }
+    try readOrder(&parameters)
     do throws(JambaError) { try validate() } catch { throw Failure(error) }
   }
 
@@ -77,6 +83,48 @@ extension Sampling {
     }
     return biases
   }
+
+  /// llama-server's list of the stages to go through, by names or by letters: what it leaves out is off. Their order is
+  /// llama-server's own and no other.
+  private mutating func readOrder(_ parameters: inout Parameters) throws(Failure) {
+    guard let value = parameters.value("samplers") else { return }
+    let names = value.array?.compactMap(\.string) ?? value.string?.map { String($0) } ?? []
+    let stages = names.map { name in Sampling.stages.firstIndex { $0.name == name || $0.letter == name } }
+    guard value.string != nil || names.count == value.array?.count, !stages.contains(nil),
+      zip(stages, stages.dropFirst()).allSatisfy({ $0! < $1! })
+    else {
+      throw .unsupported(
+        "samplers",
+        "\"samplers\" is taken in the order \(Sampling.stages.map(\.name).joined(separator: ", ")) or a part of it")
+    }
+    if stages.isEmpty { return }
+    for (index, stage) in Sampling.stages.enumerated() where !stages.contains(index) { stage.turnOff(&self) }
+  }
+
+  private static let stages: [(name: String, letter: String, turnOff: @Sendable (inout Sampling) -> Void)] = [
+    (
+      "penalties", "e",
+      {
+        $0.repetitionPenalty = 1
+        $0.frequencyPenalty = 0
+        $0.presencePenalty = 0
+      }
+    ),
+    ("dry", "d", { $0.dryMultiplier = 0 }),
+    ("top_n_sigma", "s", { $0.topNSigma = 0 }),
+    ("top_k", "k", { $0.topK = 0 }),
+    ("typ_p", "y", { $0.typicalP = 1 }),
+    ("top_p", "p", { $0.topP = 1 }),
+    ("min_p", "m", { $0.minP = 0 }),
+    ("xtc", "x", { $0.xtcProbability = 0 }),
+    (
+      "temperature", "t",
+      {
+        $0.temperature = 1
+        $0.dynamicTemperatureRange = 0
+      }
+    ),
+  ]
 
   /// The bias of a token that is not to come: no logit is large enough to make up for it.
   private static let never = -1e30

@@ -18,6 +18,12 @@ public struct ServerOptions: Sendable {
   public var allowedHosts: [String] = []
   /// Origins whose pages may call the server from a browser, such as `https://chat.example`; `*` for all.
   public var corsOrigins: [String] = []
+  /// Whether a request that names another model is refused; else the one that there is answers.
+  public var refusesOtherModelNames = false
+  /// Whether members of requests that the server does not know are refused; else they are passed over and counted.
+  public var refusesUnknownMembers = false
+  /// The program's version, for clients that ask.
+  public var version = "0"
   /// How long running answers may go on once the server has been told to stop.
   public var graceSeconds = 30
 

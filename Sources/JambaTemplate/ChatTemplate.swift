@@ -14,10 +14,13 @@ import JambaSystem
 ///
 /// A template is immutable: any number of threads may render it at once.
 public struct ChatTemplate: Sendable {
+  /// The text of the template.
+  package let source: String
   private let program: Program
 
   /// Reads a template. Throws `.syntax` with a place, or `.limit`.
   public init(_ source: String) throws(TemplateError) {
+    self.source = source
     program = try Resolver.resolve(Parser.parse(source))
   }
 

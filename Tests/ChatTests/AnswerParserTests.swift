@@ -8,6 +8,7 @@ import Testing
     var thinks = false
     var begins = false
     var tools: ChatFormat.ToolStyle?
+    var isCut = false
     let answer: String
     let text: String
     var reasoning = ""
@@ -50,6 +51,10 @@ import Testing
       answer:
         "<tool_calls>[\n{\"name\": \"f\", \"arguments\": {\"é\": [1, {}]}},\n{\"name\": \"g\", \"arguments\": {}}\n]</tool_calls>",
       text: "", calls: [call("f", ["é": .array([.integer(1), .object([:])])]), call("g")]),
+    // A call that the limit has cut off leaves no mark behind.
+    Case(tools: .single, isCut: true, answer: "Hm.\n<tool_call>{\"name\": \"f\", \"argu", text: "Hm."),
+    Case(
+      tools: .list, isCut: true, answer: "<tool_calls>[{\"name\": \"f\"}, {\"name\"", text: "", calls: [call("f")]),
     // What is no call stays text.
     Case(tools: .single, answer: "<tool_call>no json</tool_call>", text: "<tool_call>no json</tool_call>"),
     Case(
@@ -78,7 +83,7 @@ import Testing
       for start in stride(from: 0, to: characters.count, by: size) {
         add(parser.push(String(characters[start..<min(start + size, characters.count)])))
       }
-      add(parser.finish())
+      add(parser.finish(isCut: example.isCut))
       let isSame = all.text == example.text && all.reasoning == example.reasoning && all.toolCalls == example.calls
       #expect(isSame, "in pieces of \(size): \(all)")
     }

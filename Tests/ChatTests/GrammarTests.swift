@@ -30,6 +30,19 @@ import Testing
   }
 
   /// Every border between lengths of UTF-8, and a few that are none, against the numbers themselves.
+  /// Rules of the same names stay apart.
+  @Test func goesIntoAnother() throws {
+    var rules = try Grammar(gbnf: "root ::= x x\nx ::= \"a\"").rules
+    let other = try Grammar(gbnf: "root ::= \"<\" x? \">\"\nx ::= root | \"b\" | [c]{2}").rules
+    let first = rules.root
+    let both = try rules.number(of: "both")
+    rules.define(both, .choice([.rule(first), try rules.add(other)]))
+    rules.root = both
+    let grammar = try Grammar(rules)
+    for text in ["aa", "<>", "<b>", "<<<cc>>>"] { #expect(try grammar.matches(text), "\(text)") }
+    for text in ["a", "b", "<aa>", "<bb>", "aa<>", "<c>"] { #expect(try !grammar.matches(text), "\(text)") }
+  }
+
   @Test func takesExactlyTheCharactersOfAClass() throws {
     let borders: [UInt32] = [
       0, 0x7F, 0x80, 0xBF, 0xC0, 0x7FF, 0x800, 0xFFF, 0x1000, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x1F5FF, 0x3FFFF,

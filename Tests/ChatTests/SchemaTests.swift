@@ -60,6 +60,16 @@ import Testing
         #"{"type": "object", "required": ["x"], "additionalProperties": {"type": "null"}}"#,
         [#"{"x":null}"#, #"{"x":null,"y":null}"#], ["{}", #"{"y":null}"#]
       ),
+      // Who declares members means no others, unless something else is said.
+      (#"{"properties": {"a": {"type": "null"}}, "type": "object"}"#, ["{}", #"{"a":null}"#], [#"{"b":1}"#]),
+      (#"{"type": "object", "properties": {}}"#, ["{}"], [#"{"b":1}"#]),
+      (
+        #"{"properties": {"a": {"properties": {"b": {"type": "null"}}}}}"#, [#"{"a":{"b":null}}"#],
+        [#"{"a":{"c":null}}"#, #"{"a":{},"b":1}"#]
+      ),
+      (#"{"properties": {"a": {"type": "null"}}, "additionalProperties": true}"#, [#"{"a":null,"b":1}"#], []),
+      (#"{"properties": {"a": {"type": "null"}}, "required": ["b"]}"#, [#"{"a":null,"b":1}"#], [#"{"a":null}"#]),
+      (#"{"type": "object"}"#, ["{}", #"{"b":1}"#], []),
       (#"{"anyOf": [{"type": "null"}, {"type": "string"}]}"#, ["null", #""""#], ["1"]),
       (#"{"oneOf": [{"type": "null"}, {"type": "integer"}]}"#, ["null", "1"], [#""""#]),
       (

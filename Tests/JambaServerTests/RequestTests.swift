@@ -7,7 +7,7 @@ import Testing
 
 /// Requests as a model without a tokenizer and without tools sees them.
 struct RequestTests {
-  private static func model() throws -> JambaModel {
+  static func model() throws -> JambaModel {
     let folder = try TemporaryFolder()
     try SyntheticModels.write(to: folder.file("model.jamba"), hidden: 32, intermediate: 32, experts: 1)
     return try JambaModel.open(folder.file("model.jamba"))
@@ -15,7 +15,15 @@ struct RequestTests {
 
   private func chat(_ members: String) throws -> AnswerRequest {
     let body = try JSON.parse(#"{"messages": [{"role": "user", "content": "Hello"}]"# + members + "}")
-    return try AnswerRequest.chat(body.object!, RequestTests.model(), name: "model")
+    return try AnswerRequest.chat(body.object!, RequestTests.model(), RequestTests.strictOptions)
+  }
+
+  /// Whatever is not known is refused.
+  private static var strictOptions: ServerOptions {
+    var options = ServerOptions(modelName: "model")
+    options.refusesUnknownMembers = true
+    options.refusesOtherModelNames = true
+    return options
   }
 
   @Test func defaultsAreOpenAIs() throws {
@@ -81,12 +89,13 @@ struct RequestTests {
     (#""logit_bias": [1]"#, "logit_bias", "invalid_value"),
     (#""logit_bias": [[1, true]]"#, "logit_bias", "invalid_value"),
     (#""logit_bias": 1"#, "logit_bias", "invalid_value"),
-    (#""functions": []"#, "functions", "unsupported_parameter"),
-    (#""stream_options": {"include_usage": true}"#, "stream_options", "invalid_value"),
+    (#""functions": [{"name": "f"}]"#, "functions", "unsupported_parameter"),
+    (#""stream_options": true"#, "stream_options", "invalid_value"),
+    (#""stream_options": {"nonsense": true}"#, "stream_options.nonsense", "unsupported_parameter"),
     (#""stream": "yes""#, "stream", "invalid_value"),
     (#""n": 1.5"#, "n", "invalid_value"),
     (#""n": 1e300"#, "n", "invalid_value"),
-    (#""max_tokens": -1"#, "max_tokens", "invalid_value"),
+    (#""max_tokens": -2"#, "max_tokens", "invalid_value"),
     (#""stop": [1]"#, "stop", "invalid_value"),
     (#""stop": {}"#, "stop", "invalid_value"),
     (#""logit_bias": {"-1": 1}"#, "logit_bias", "invalid_value"),
@@ -112,7 +121,8 @@ struct RequestTests {
   }
 
   @Test(arguments: [
-    #""temperature": 1e39"#, #""temperature": -0.5"#, #""temperature": 101"#, #""mirostat": 1"#, #""repeat_last_n": -2"#,
+    #""temperature": 1e39"#, #""temperature": -0.5"#, #""temperature": 101"#, #""mirostat": 1"#,
+    #""repeat_last_n": -2"#,
     #""typical_p": 2"#, #""dry_base": 0"#, #""presence_penalty": 101"#, #""dry_sequence_breakers": [""]"#,
   ])
   func samplingIsChecked(_ member: String) {
@@ -151,7 +161,11 @@ struct RequestTests {
     (#"{"role": "user"}"#, "messages[0].content"),
     (#"{"role": "user", "content": 1}"#, "messages[0].content"),
     (#"{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}"#, "messages[0].content"),
-    (#"{"role": "user", "content": "x", "tool_calls": []}"#, "messages[0].tool_calls"),
+    (
+      #"{"role": "user", "content": "x", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}"#,
+      "messages[0].tool_calls"
+    ),
+    (#"{"role": "assistant", "content": "x", "audio": {"id": "a"}}"#, "messages[0].audio"),
     (#"{"role": "assistant", "content": "x", "tool_calls": [{}]}"#, "messages[0].tool_calls"),
     ("1", "messages[0]"),
   ])
@@ -164,7 +178,9 @@ struct RequestTests {
   @Test func prompts() throws {
     func prompts(_ prompt: String) throws -> [AnswerRequest.CompletionPrompt] {
       let body = try JSON.parse(#"{"prompt": "# + prompt + "}").object!
-      guard case .texts(let prompts) = try AnswerRequest.completion(body, RequestTests.model(), name: "model").source
+      guard
+        case .texts(let prompts) = try AnswerRequest.completion(body, RequestTests.model(), RequestTests.strictOptions)
+          .source
       else { return [] }
       return prompts
     }
@@ -172,7 +188,7 @@ struct RequestTests {
     #expect(try prompts(#"["a", "b"]"#) == [.text("a"), .text("b")])
     #expect(try prompts("[1, 2]") == [.tokens([1, 2])])
     #expect(try prompts("[[1], [2, 3]]") == [.tokens([1]), .tokens([2, 3])])
-    for bad in ["1", "{}", "[1, \"a\"]", "[1.5]", "[99999999999]", "[[\"a\"]]"] {
+    for bad in ["1", "{}", "[]", "[[]]", "[1, \"a\"]", "[1.5]", "[99999999999]", "[[\"a\"]]"] {
       #expect(throws: Failure.self) { _ = try prompts(bad) }
     }
   }

@@ -4,7 +4,7 @@ import tempfile
 
 import openai
 
-from harness import QUESTION, REPOSITORY, WEATHER, WithServer
+from harness import QUESTION, REPOSITORY, WEATHER, WithServer, post
 
 THINKING = str(REPOSITORY / "Tests/JambaTemplateTests/Fixtures/chatml_think.jinja")
 # The demo's template, with calls.
@@ -88,7 +88,68 @@ class Tools(WithServer):
         self.assertRefused(bad, "invalid_value", "tool_choice", tool_choice="required")
         self.assertRefused(bad, "invalid_value", "tool_choice", tools=[CLOCK], tool_choice={"type": "function", "function": {"name": "x"}})
         self.assertRefused(bad, "invalid_value", "tools[1].function.name", tools=[CLOCK, CLOCK])
-        self.assertRefused(bad, "unsupported_parameter", "response_format", tools=[CLOCK], response_format={"type": "json_object"})
+        strange = {"type": "function", "function": {"name": "f", "parameters": {"not": {}}, "strict": True}}
+        self.assertRefused(bad, "invalid_schema", "tools", tools=[strange], tool_choice="required")
+        self.assertRefused(bad, "invalid_schema", "tools", tools=[strange])
+
+    def test_a_form_or_a_call(self):
+        """With a form an answer has it, or is a call."""
+        schema = {"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"], "additionalProperties": False}
+        form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+        called = 0
+        for seed in range(12):
+            answer = self.chat(tools=[WEATHER, CLOCK], response_format=form, max_tokens=200, temperature=2, seed=seed).choices[0]
+            calls = answer.message.tool_calls or []
+            if calls:
+                self.check(calls)
+                self.assertIn(answer.message.content, [None, ""])
+            else:
+                self.assertIn(json.loads(answer.message.content), [{"a": 1}, {"a": 2}])
+            called += bool(calls)
+        self.assertIn(called, range(1, 12))
+        answer = self.call(tool_choice="required", response_format=form).choices[0]
+        self.check(answer.message.tool_calls)
+
+    def test_tools_without_parameters(self):
+        for parameters in [{}, {"parameters": None}, {"parameters": {}}]:
+            tool = {"type": "function", "function": {"name": "now", **parameters}}
+            answer = self.chat(tools=[tool], tool_choice="required", max_tokens=60, extra_body={"parallel_tool_calls": False}).choices[0]
+            self.assertEqual([(call.function.name, call.function.arguments) for call in answer.message.tool_calls], [("now", "{}")])
+
+    def test_parameters_that_no_grammar_holds(self):
+        tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"not": {}}}}}}
+        answer = self.chat(tools=[tool], parallel_tool_calls=False).choices[0]
+        self.assertIn(answer.finish_reason, ["stop", "length", "tool_calls"])
+        self.assertRefused(openai.BadRequestError, "invalid_schema", "tools", tools=[tool], tool_choice="required")
+
+    def test_choices_of_tools(self):
+        name = "get_time"
+        for choice in [
+            {"type": "function", "name": name}, {"type": "tool", "name": name},
+            {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [{"type": "function", "function": {"name": name}}]}},
+            {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": name}]},
+        ]:
+            answer = self.call(extra_body={"tool_choice": choice, "parallel_tool_calls": False}).choices[0]
+            self.assertEqual([call.function.name for call in answer.message.tool_calls], [name], choice)
+        for word in ["any", {"type": "any"}, {"type": "required"}]:
+            self.check(self.call(extra_body={"tool_choice": word}).choices[0].message.tool_calls)
+        self.assertIsNone(self.call(extra_body={"tool_choice": {"type": "none"}}).choices[0].message.tool_calls)
+        flat = {"type": "function", **CLOCK["function"]}
+        answer = self.chat(tools=[flat], tool_choice="required", max_tokens=60).choices[0]
+        self.check(answer.message.tool_calls)
+
+    def test_a_call_that_is_cut(self):
+        answer = self.chat(tools=[WEATHER], tool_choice="required", max_tokens=6).choices[0]
+        self.assertEqual((answer.finish_reason, answer.message.content), ("length", ""))
+
+    def test_history_without_arguments(self):
+        def prompt(arguments):
+            call = {"id": "c", "type": "function", "function": {"name": "get_time", "arguments": arguments}}
+            turns = QUESTION + [{"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "tool", "tool_call_id": "c", "content": "noon"}]
+            return post(self.server, "/apply-template", {"messages": turns})[1]["prompt"]
+        self.assertIn('"arguments": {}', prompt("{}"))
+        for arguments in ["", None, {}]:
+            self.assertEqual(prompt(arguments), prompt("{}"))
 
 
 class Thoughts(WithServer):

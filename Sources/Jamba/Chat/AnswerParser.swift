@@ -57,11 +57,14 @@ package struct AnswerParser {
   }
 
   /// The text held back, at the end.
-  package mutating func finish() -> Parts {
+  ///
+  /// - Parameter isCut: the answer has been cut off by its limit, so that a call without an end is a part of one, and no text.
+  package mutating func finish(isCut: Bool = false) -> Parts {
     var parts = Parts()
     switch state {
     case .beginning, .text: emit(held, to: &parts.text)
     case .thinking: emit(held, to: &parts.reasoning)
+    case .calling where isCut: break
     // A call that has no end is no call.
     case .calling(let scanner): parts.text += String(decoding: space + scanner.raw + held, as: UTF8.self)
     }

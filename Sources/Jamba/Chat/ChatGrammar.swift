@@ -7,11 +7,12 @@ enum ChatGrammar {
 
   /// The grammar of an answer; nil where anything goes.
   ///
-  /// - Parameter grammar: of the answer's text, thoughts aside.
+  /// - Parameter grammar: of the answer's text, thoughts aside. Where calls are held to the tools, an answer is such a text
+  ///   or calls.
   static func grammar(
     _ grammar: Grammar?, _ style: AnswerParser.Style, _ options: ChatOptions
   ) throws(GrammarError) -> Grammar? {
-    if let grammar {
+    if let grammar, style.tools == nil || options.toolUse == .free {
       guard style.thinks else { return grammar }
       var rules = grammar.rules
       let body = Expression.rule(rules.root)
@@ -24,7 +25,7 @@ enum ChatGrammar {
     for tool in options.tools {
       let function = tool["function"] ?? tool
       guard let name = function["name"]?.string else { throw .invalidSchema(path: "", reason: "a tool has no name") }
-      let arguments = try compiler.value(of: function["parameters"] ?? .object(["type": .string("object")]))
+      let arguments = try arguments(of: function, options, &compiler)
       calls.append(
         .sequence([.text("{\"name\": \(JSON.string(name).text()), \"arguments\": "), arguments, .text("}")]))
     }
@@ -42,11 +43,14 @@ enum ChatGrammar {
           newline, .text("]" + tools.closing),
         ])
       }
+    let once = Expression.sequence([.text(tools.opening), block])
+    let onlyCalls =
+      tools == .list || !options.allowsSeveralCalls ? once : .sequence([once, .any(.sequence([newline, once]))])
     let body: Expression
     if options.toolUse == .required {
-      let once = Expression.sequence([.text(tools.opening), block])
-      body =
-        tools == .list || !options.allowsSeveralCalls ? once : .sequence([once, .any(.sequence([newline, once]))])
+      body = onlyCalls
+    } else if let grammar {
+      body = .choice([try rules.add(grammar.rules), onlyCalls])
     } else {
       let text = try rules.number(of: "#text")
       rules.define(
@@ -58,6 +62,24 @@ enum ChatGrammar {
     }
     try finish(&rules, body, style)
     return try Grammar(rules)
+  }
+
+  /// The grammar of a call's arguments. A function without parameters takes none.
+  private static func arguments(
+    of function: JSON, _ options: ChatOptions, _ compiler: inout SchemaCompiler
+  ) throws(GrammarError) -> Expression {
+    let schema = function["parameters"] ?? .null
+    guard !schema.isNull, schema != .object([:]) else { return .text("{}") }
+    // What has been added to the rules of a schema that fails in the middle is dropped.
+    var attempt = compiler
+    do throws(GrammarError) {
+      let arguments = try attempt.value(of: schema)
+      compiler = attempt
+      return arguments
+    } catch {
+      guard options.leavesParametersToModel, function["strict"]?.bool != true else { throw error }
+      return try compiler.value(of: .object(["type": .string("object")]))
+    }
   }
 
   /// Puts the thought before an answer, where there is one.

@@ -73,6 +73,9 @@ public struct ChatOptions: Sendable {
   public var toolUse: ToolUse
   /// Whether an answer that is held to the tools may hold several calls; with false it ends with the first one.
   public var allowsSeveralCalls = true
+  /// Whether a schema of parameters that no grammar can hold leaves the arguments to the model, as any object, unless the
+  /// tool says `strict`; else it is an error.
+  package var leavesParametersToModel = false
   /// Texts the model may refer to, as the template wants them (`title`, `text` …).
   public var documents: [JSON]
   /// More variables of the template, such as `knobs` or `enable_thinking`. They are the program's word: names of control

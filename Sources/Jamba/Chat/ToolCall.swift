@@ -33,9 +33,12 @@ extension ToolCall {
     ToolCall(name: name, arguments: .string(arguments.text())).templateMembers
   }
 
-  /// Arguments that may have come as a text; one that holds no JSON stays one.
+  /// Arguments that may have come as a text; one that holds no JSON stays one. No text and null are a call without
+  /// arguments: templates want an object.
   package static func arguments(_ value: JSON) -> JSON {
+    if value.isNull { return .object([:]) }
     guard let text = value.string else { return value }
+    if text.utf8.allSatisfy(AnswerParser.isSpace) || text == "null" { return .object([:]) }
     do { return try JSON.parse(text) } catch { return value }
   }
 }

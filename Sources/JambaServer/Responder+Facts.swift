@@ -1,0 +1,75 @@
+import Hummingbird
+import Jamba
+import JambaSystem
+import NIOCore
+
+/// Requests without a body: what the server and its model are.
+extension Responder {
+  func facts(_ route: Route?, _ request: Request) -> Response {
+    switch route {
+    case .page: return page.response()
+    case .health:
+      let isStopping = answers.isStopping
+      return Responder.response(
+        .object(["status": .string(isStopping ? "stopping" : "ok")]), status: isStopping ? .serviceUnavailable : .ok)
+    case .metrics:
+      var response = Response(
+        status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.text(model, answers))))
+      response.headers[.contentType] = "text/plain; version=0.0.4; charset=utf-8"
+      return response
+    case .model where Route.modelName(in: request.uri.path) != options.modelName:
+      let failure = Failure(
+        .notFound, "there is no such model here, only \"\(options.modelName)\"", code: "model_not_found")
+      return Responder.response(failure.json, status: failure.status)
+    case .model: return Responder.response(description)
+    case .properties: return Responder.response(properties)
+    case .version, .ollamaVersion: return Responder.response(.object(["version": .string(options.version)]))
+    case .ollamaTags: return Responder.response(.object(["models": .array([ollamaDescription])]))
+    default: return Responder.response(.object(["object": .string("list"), "data": .array([description])]))
+    }
+  }
+
+  private var description: JSON {
+    .object([
+      "id": .string(options.modelName), "object": .string("model"), "created": .integer(0),
+      "owned_by": .string("jamba"),
+      "jamba": .object([
+        "context": model.textLimit.map { .integer($0) } ?? .null,
+        "parameters_bytes": .integer(model.file.byteCount), "memory_limit": .integer(model.plan.limit.byteCount),
+        "supports_tools": .bool(model.callsTools), "supports_reasoning": .bool(model.thinksAloud),
+      ]),
+    ])
+  }
+
+  /// As llama-server words it, as far as there is such a thing here.
+  private var properties: JSON {
+    func piece(_ token: Int?) -> JSON {
+      token.flatMap { model.tokenizer?.piece(of: Int32($0)) }.map { .string($0) } ?? .null
+    }
+    return .object([
+      "default_generation_settings": .object([
+        "n_ctx": .integer(model.textLimit ?? model.configuration.maxPositionEmbeddings),
+        "params": .object([
+          "n_predict": .integer(options.defaultMaxTokens), "temperature": .integer(1), "top_p": .integer(1),
+          "top_k": .integer(0), "min_p": .integer(0),
+        ]),
+      ]),
+      "total_slots": .integer(options.sessions), "model_alias": .string(options.modelName),
+      "chat_template": .string(model.chatTemplate?.source ?? ""),
+      "bos_token": piece(model.configuration.bosTokenID), "eos_token": piece(model.configuration.eosTokenIDs.first),
+      "modalities": .object(["vision": .bool(false), "audio": .bool(false)]),
+      "build_info": .string("jamba-edge \(options.version)"),
+    ])
+  }
+
+  /// As Ollama words it; its members of times and digests are left out.
+  private var ollamaDescription: JSON {
+    .object([
+      "name": .string(options.modelName), "model": .string(options.modelName),
+      "size": .integer(model.file.byteCount),
+      "details": .object([
+        "format": .string("jamba"), "family": .string("jamba"), "families": .array([.string("jamba")]),
+      ]),
+    ])
+  }
+}
