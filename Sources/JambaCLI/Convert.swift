@@ -8,11 +8,12 @@ struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Converts a Hugging Face checkpoint to a .jamba file.",
     discussion: """
-      Reads a folder with config.json, tokenizer.json and safetensors weights, in a few hundred megabytes of memory
-      whatever its size.
+      Reads a folder with config.json, safetensors weights and a tokenizer (tokenizer.json, or tokenizer.model of
+      SentencePiece), in a few hundred megabytes of memory whatever its size. A name such as ai21labs/AI21-Jamba2-3B is
+      looked up in the local Hugging Face cache.
       """)
 
-  @Argument(help: "The checkpoint's folder.")
+  @Argument(help: "The checkpoint's folder, or its name in the Hugging Face cache.")
   var source: String
 
   @Argument(help: "The .jamba file to write.")
@@ -121,6 +122,7 @@ struct Convert: ParsableCommand {
   }
 
   private func report(_ summary: ConversionSummary, seconds: Double) {
+    for note in summary.notes { Terminal.report("note: \(note)") }
     var rows = [["tensors", "stored as", "count", "values", "bits", "relative error"]]
     for item in summary.classes {
       rows.append([

@@ -12,7 +12,7 @@ struct Verify: ParsableCommand {
   @Argument(help: "A .jamba file.")
   var model: String
 
-  @Option(help: "The checkpoint's folder that the file was converted from.")
+  @Option(help: "The checkpoint's folder, or its name in the Hugging Face cache, that the file was converted from.")
   var against: String?
 
   @Option(

@@ -18,6 +18,8 @@ public struct ConversionSummary: Sendable {
     public var relativeError: Double { power > 0 ? (error / power).squareRoot() : 0 }
   }
 
+  /// What should be known of how the checkpoint was read: sentences without a full stop.
+  public internal(set) var notes: [String] = []
   public fileprivate(set) var classes: [TensorClass] = []
   public fileprivate(set) var sourceByteCount = 0
   /// Bytes of the file; set when it is complete.

@@ -55,11 +55,13 @@ package func convert(
   let writer: JambaFileWriter
   do {
     writer = try JambaFileWriter(
-      path: output, identity: options.resumes ? provenance.text() : nil, parallel: { pool.forEach($0, $1) })
+      path: output, identity: options.resumes ? identity(provenance, checkpoint) : nil,
+      parallel: { pool.forEach($0, $1) })
   } catch { throw .format(error) }
 
   let encoder = try TensorEncoder(writer, pool)
   var summary = ConversionSummary()
+  summary.notes = checkpoint.notes
   let total = plan.sourceByteCount
   var done = 0
   for segment in plan.segments {
@@ -95,6 +97,12 @@ package func convert(
     summary.bitsOnDisk = file.directory.bitsOnDisk
   } catch { throw .format(error) }
   return summary
+}
+
+/// What an interrupted conversion must agree with to be continued: besides the provenance, which knows no more of weights
+/// than where they are, when their files were written.
+private func identity(_ provenance: JSON, _ checkpoint: any Checkpoint) -> String {
+  provenance.text() + checkpoint.origin.files.map { " \($0.modificationTime ?? 0)" }.joined()
 }
 
 /// What the file was made from: also what an interrupted conversion must agree with to be continued.
