@@ -43,7 +43,8 @@ let package = Package(
     .target(name: "JambaText", dependencies: ["JambaSystem"], swiftSettings: library),
     .target(name: "JambaGrammar", dependencies: ["JambaSystem", "JambaText"], swiftSettings: library),
     .target(
-      name: "JambaConvert", dependencies: ["JambaSystem", "JambaFormat", "CKernels", "CQuantizers"], swiftSettings: library),
+      name: "JambaConvert", dependencies: ["JambaSystem", "JambaFormat", "JambaText", "CKernels", "CQuantizers"],
+      swiftSettings: library),
     .target(
       name: "Jamba",
       dependencies: ["JambaSystem", "JambaFormat", "JambaTemplate", "JambaText", "JambaGrammar", "CKernels"],
@@ -97,7 +98,7 @@ let package = Package(
     .testTarget(name: "JambaTemplateTests", dependencies: ["JambaTemplate", "JambaSystem"], exclude: ["Fixtures"]),
     .testTarget(name: "TokenizerTests", dependencies: ["JambaText", "JambaSystem"], exclude: ["Fixtures"]),
     .testTarget(
-      name: "JambaConvertTests", dependencies: ["JambaConvert", "JambaFormat", "JambaSystem", "TestSupport"]),
+      name: "JambaConvertTests", dependencies: ["JambaConvert", "JambaFormat", "JambaSystem", "JambaText", "TestSupport"]),
     .testTarget(
       name: "JambaTests",
       dependencies: ["Jamba", "JambaConvert", "JambaEvaluation", "JambaFormat", "JambaSystem", "TestSupport"]),

@@ -8,11 +8,12 @@ struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Converts a checkpoint to a .jamba file.",
     discussion: """
-      Reads a Hugging Face folder with config.json, tokenizer.json and safetensors weights, or a GGUF file, in a few hundred
-      megabytes of memory whatever its size.
+      Reads a folder with config.json, safetensors weights and a tokenizer (tokenizer.json, or tokenizer.model of
+      SentencePiece), or a GGUF file, in a few hundred megabytes of memory whatever its size. A name such as
+      ai21labs/AI21-Jamba2-3B is looked up in the local Hugging Face cache.
       """)
 
-  @Argument(help: "The checkpoint's folder, or a GGUF file: of one in parts the first.")
+  @Argument(help: "The checkpoint's folder, its name in the Hugging Face cache, or a GGUF file: of one in parts the first.")
   var source: String
 
   @Argument(help: "The .jamba file to write.")
@@ -136,6 +137,7 @@ struct Convert: ParsableCommand {
   }
 
   private func report(_ summary: ConversionSummary, seconds: Double) {
+    for note in summary.notes { Terminal.report("note: \(note)") }
     var rows = [["tensors", "stored as", "count", "values", "bits", "relative error"]]
     for item in summary.classes {
       rows.append([
@@ -161,7 +163,6 @@ struct Convert: ParsableCommand {
       "\(output): \(Terminal.size(summary.fileByteCount)), \(Terminal.decimal(summary.bitsPerWeight, 2)) bits per weight"
         + (bitsOnDisk == nil ? ", " : " in memory and \(Terminal.decimal(summary.bitsOnDisk, 2)) on disk, ")
         + "\(Terminal.decimal(ratio, 2)) times smaller, \(Terminal.decimal(seconds, 1)) s")
-    for remark in summary.remarks { Terminal.report("\(output): \(remark)") }
   }
 }
 

@@ -12,7 +12,7 @@ struct Verify: ParsableCommand {
   @Argument(help: "A .jamba file.")
   var model: String
 
-  @Option(help: "The checkpoint that the file was converted from, a folder or a GGUF file.")
+  @Option(help: "The checkpoint that the file was converted from: as jamba convert takes it.")
   var against: String?
 
   @Option(

@@ -29,8 +29,8 @@ public struct ConversionSummary: Sendable {
   public let sourceFormat: String
   /// The most frequent first.
   public let sourceTypes: [SourceType]
-  /// What is missing in the file that was made, in sentences.
-  public let remarks: [String]
+  /// What should be known of how the checkpoint was read: sentences without a full stop.
+  public let notes: [String]
   public fileprivate(set) var classes: [TensorClass] = []
   public fileprivate(set) var sourceByteCount = 0
   /// Bytes of the file; set when it is complete.
@@ -53,10 +53,11 @@ public struct ConversionSummary: Sendable {
     for tensor in checkpoint.tensors { counts[tensor.type, default: 0] += tensor.shape.reduce(1, *) }
     sourceTypes = counts.map { SourceType(name: $0.key, valueCount: $0.value) }
       .sorted { ($1.valueCount, $0.name) < ($0.valueCount, $1.name) }
-    let hasTokenizer = documents.contains { $0.name == DocumentName.tokenizer }
-    remarks =
-      hasTokenizer
-      ? [] : ["there is no tokenizer in the file, so that it works with token ids only; --tokenizer FOLDER gives it one"]
+    let tokenizers: Set = [DocumentName.tokenizer, DocumentName.sentencePiece]
+    notes =
+      checkpoint.notes
+      + (documents.contains { tokenizers.contains($0.name) }
+        ? [] : ["there is no tokenizer in the file, so that it works with token ids only; --tokenizer FOLDER gives it one"])
   }
 
   mutating func add(_ tensor: ConversionPlan<SourceTensor>.Tensor, error: Double, power: Double) {

@@ -59,7 +59,8 @@ package func convert(
   let writer: JambaFileWriter
   do {
     writer = try JambaFileWriter(
-      path: output, identity: options.resumes ? provenance.text() : nil, parallel: { pool.forEach($0, $1) })
+      path: output, identity: options.resumes ? identity(provenance, checkpoint) : nil,
+      parallel: { pool.forEach($0, $1) })
   } catch { throw .format(error) }
 
   let encoder = try TensorEncoder(writer, pool)
@@ -107,7 +108,17 @@ private func documents(
 ) throws(ConversionError) -> [CheckpointDocument] {
   guard let path else { return checkpoint.documents }
   let others = try HuggingFaceFolder.tokenizer(at: path)
-  return checkpoint.documents.filter { document in !others.contains { $0.name == document.name } } + others
+  // Whichever kind the checkpoint's own is of.
+  let replaced = Set(others.map(\.name)).union([
+    DocumentName.tokenizer, DocumentName.sentencePiece, DocumentName.tokenizerConfiguration,
+  ])
+  return checkpoint.documents.filter { !replaced.contains($0.name) } + others
+}
+
+/// What an interrupted conversion must agree with to be continued: besides the provenance, which knows no more of weights
+/// than where they are, when their files were written.
+private func identity(_ provenance: JSON, _ checkpoint: any Checkpoint) -> String {
+  provenance.text() + checkpoint.origin.files.map { " \($0.modificationTime ?? 0)" }.joined()
 }
 
 /// What the file was made from: also what an interrupted conversion must agree with to be continued.

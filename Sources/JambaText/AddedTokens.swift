@@ -1,4 +1,3 @@
-
 /// A token that is found in the text before anything else: `<|eom|>`.
 struct AddedToken: Sendable, Equatable {
   let id: Int32
@@ -15,7 +14,22 @@ struct AddedToken: Sendable, Equatable {
   let isNormalized: Bool
 }
 
-/// The `added_tokens` of tokenizer.json.
+extension AddedToken {
+  /// Reads the settings of a token.
+  ///
+  /// - Parameter isNormalized: what holds where the field does not say.
+  init(
+    _ id: Int32, _ content: String, _ field: TokenizerField, isSpecial: Bool, isNormalized: Bool
+  ) throws(TokenizerError) {
+    self.init(
+      id: id, content: content, isSpecial: isSpecial, isSingleWord: try field["single_word"].bool(default: false),
+      stripsLeft: try field["lstrip"].bool(default: false), stripsRight: try field["rstrip"].bool(default: false),
+      isNormalized: try field["normalized"].bool(default: isNormalized))
+  }
+}
+
+/// Tokens that are found in a text before anything else: the `added_tokens` of tokenizer.json, or the control pieces of a
+/// SentencePiece model, and what tokenizer_config.json adds to them.
 struct AddedTokens: Sendable {
   /// A stretch of text: an added token, or what lies between two.
   enum Part {
@@ -32,9 +46,10 @@ struct AddedTokens: Sendable {
   /// Longer contents are refused: a search may compare that many bytes at each position of a text.
   static let contentByteCountLimit = 1024
 
-  /// Reads the list, and adds to `vocabulary` the tokens it lacks.
+  /// Reads the list of tokenizer.json and what tokenizer_config.json adds to it, and adds to `vocabulary` the tokens it
+  /// lacks.
   init(
-    _ field: TokenizerField, vocabulary: inout Vocabulary, normalizer: Normalizer
+    _ field: TokenizerField, configuration: TokenizerField, vocabulary: inout Vocabulary, normalizer: Normalizer
   ) throws(TokenizerError) {
     var list: [AddedToken] = []
     for element in field.value == nil ? [] : try field.elements() {
@@ -46,6 +61,8 @@ struct AddedTokens: Sendable {
       tokens[token.id] = token
       list.append(token)
     }
+    list = try TokenSettings(configuration).applied(to: list, vocabulary: &vocabulary)
+    for token in list { tokens[token.id] = token }
     // Special tokens first: where two normalize to the same text, the first one is found.
     for token in list.filter(\.isSpecial) + list.filter({ !$0.isSpecial }) {
       let content = Array(token.content.utf8)
@@ -60,14 +77,30 @@ struct AddedTokens: Sendable {
     }
   }
 
+  /// Pieces of a SentencePiece model, and what tokenizer_config.json adds to them.
+  ///
+  /// - Parameters:
+  ///   - control: control pieces and the unknown one, which are searched in raw text.
+  ///   - userDefined: pieces that the model finds itself. Settings that name one make it special.
+  ///   - unknown: the unknown piece, and what it is decoded to.
+  init(
+    control: [AddedToken], userDefined: [AddedToken], unknown: (id: Int32, surface: String)?,
+    configuration: TokenizerField, vocabulary: inout Vocabulary
+  ) throws(TokenizerError) {
+    for token in userDefined { tokens[token.id] = token }
+    for token in try TokenSettings(configuration).applied(to: control, vocabulary: &vocabulary) {
+      if tokens.updateValue(token, forKey: token.id) == nil { raw.insert(Array(token.content.utf8)[...], id: token.id) }
+    }
+    if let unknown { spellings[unknown.id] = Array(unknown.surface.utf8)[...] }
+  }
+
+  /// Reads an entry of `added_tokens`; nil for one without text.
   private static func token(
     _ field: TokenizerField, vocabulary: inout Vocabulary
   ) throws(TokenizerError) -> AddedToken? {
     let content = try field["content"].string()
     if content.utf8.isEmpty { return nil }
-    guard content.utf8.count <= contentByteCountLimit else {
-      throw field["content"].invalid("is longer than \(contentByteCountLimit) bytes")
-    }
+    try check(content, field["content"])
     let value = try field["id"].required("a token id")
     guard case .integer(let id) = value else { throw .idOutOfRange(piece: content, id: value.text()) }
     if let known = vocabulary.id(of: content) {
@@ -75,12 +108,14 @@ struct AddedTokens: Sendable {
     } else {
       try vocabulary.insert(content, id: id)
     }
-    return AddedToken(
-      id: Int32(id), content: content, isSpecial: try field["special"].bool(default: false),
-      isSingleWord: try field["single_word"].bool(default: false),
-      stripsLeft: try field["lstrip"].bool(default: false),
-      stripsRight: try field["rstrip"].bool(default: false),
-      isNormalized: try field["normalized"].bool(default: true))
+    return try AddedToken(
+      Int32(id), content, field, isSpecial: field["special"].bool(default: false), isNormalized: true)
+  }
+
+  static func check(_ content: String, _ field: TokenizerField) throws(TokenizerError) {
+    guard content.utf8.count <= contentByteCountLimit else {
+      throw field.invalid("is longer than \(contentByteCountLimit) bytes")
+    }
   }
 
   func isSpecial(_ id: Int32) -> Bool { tokens[id]?.isSpecial ?? false }

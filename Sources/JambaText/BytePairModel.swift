@@ -23,11 +23,15 @@ struct BytePairModel: Sendable {
 
   static let mergeCountLimit = 1 << 24
 
-  /// - Parameter vocabulary: `model.vocab` alone: added tokens take no part in merging.
-  init(_ field: TokenizerField, vocabulary: Vocabulary) throws(TokenizerError) {
-    // Older files name no type; a BPE model is known by its merges.
+  /// Refuses models of other types, whose vocabularies may look different. Older files name no type; a BPE model is known
+  /// by its merges.
+  static func checkType(_ field: TokenizerField) throws(TokenizerError) {
     let type = field["type"]
     if type.value != nil, try type.string() != "BPE" { throw .unsupported(field: type.path, name: try type.string()) }
+  }
+
+  /// - Parameter vocabulary: `model.vocab` alone: added tokens take no part in merging.
+  init(_ field: TokenizerField, vocabulary: Vocabulary) throws(TokenizerError) {
     for affix in ["continuing_subword_prefix", "end_of_word_suffix"] where field[affix].value != nil {
       let text = try field[affix].string()
       if !text.utf8.isEmpty { throw .unsupported(field: field[affix].path, name: text) }
@@ -126,5 +130,11 @@ enum ByteToken {
     let digits = piece.dropFirst(3).dropLast()
     guard digits.allSatisfy({ $0 < 0x80 && $0 != UInt8(ascii: "-") }) else { return nil }
     return UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+  }
+
+  /// The byte of a piece that is spelled exactly as ``text(of:)`` has it.
+  static func byte(exactly piece: ArraySlice<UInt8>) -> UInt8? {
+    guard let byte = byte(of: piece), piece.elementsEqual(text(of: byte).utf8) else { return nil }
+    return byte
   }
 }

@@ -41,7 +41,8 @@ struct LiteralTrie: Sendable {
     }
   }
 
-  private func longestMatch(in text: ArraySlice<UInt8>, at start: Int) -> (end: Int, id: Int32)? {
+  /// The longest literal that begins at a position.
+  func longestMatch(in text: ArraySlice<UInt8>, at start: Int) -> (end: Int, id: Int32)? {
     var node: Int32 = 0
     var position = start
     var longest: (end: Int, id: Int32)?

@@ -1,4 +1,3 @@
-
 /// The tokens put before and behind an encoded text: the `post_processor` of tokenizer.json, or what
 /// tokenizer_config.json asks for instead.
 struct SpecialTokenFrame: Sendable {
@@ -6,6 +5,11 @@ struct SpecialTokenFrame: Sendable {
   private(set) var suffix: [Int32] = []
 
   static let tokenCountLimit = 64
+
+  init(prefix: Int32?, suffix: Int32?) {
+    self.prefix = prefix.map { [$0] } ?? []
+    self.suffix = suffix.map { [$0] } ?? []
+  }
 
   /// Reads the `post_processor` of tokenizer.json; null adds nothing.
   init(_ field: TokenizerField, vocabulary: Vocabulary) throws(TokenizerError) {
@@ -48,11 +52,16 @@ struct SpecialTokenFrame: Sendable {
   }
 
   /// Lets `add_bos_token` and `add_eos_token` of tokenizer_config.json decide, where they are given: as in the reference,
-  /// they come before the post-processor of tokenizer.json. One whose token is not named is passed over.
+  /// they come before the post-processor of tokenizer.json. One whose token is not named is passed over, and so is
+  /// `add_eos_token` alone beside a post-processor, which then decides, as in transformers 5.
   mutating func apply(_ configuration: TokenizerField, bosID: Int32?, eosID: Int32?) throws(TokenizerError) {
     let addsBOS = configuration["add_bos_token"]
     let addsEOS = configuration["add_eos_token"]
     guard addsBOS.value != nil || addsEOS.value != nil else { return }
+    if addsBOS.value == nil, !(prefix.isEmpty && suffix.isEmpty) {
+      _ = try addsEOS.bool(default: false)
+      return
+    }
     let bos = try addsBOS.bool(default: false)
     let eos = try addsEOS.bool(default: false)
     if bos && bosID == nil || eos && eosID == nil { return }

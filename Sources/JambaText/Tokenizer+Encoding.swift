@@ -23,24 +23,36 @@ extension Tokenizer {
   }
 
   private func encode(_ bytes: ArraySlice<UInt8>, parseSpecialTokens: Bool, mark: [UInt8]?) -> [Int32] {
+    let withheld = parseSpecialTokens && mark == nil ? [] : controlIDs
     var tokens: [Int32] = []
-    var merger = BytePairMerger(model: model, withholding: parseSpecialTokens && mark == nil ? [] : controlIDs)
-    let unmark = mark.map { Replacement(pattern: $0, content: []) }
-    for part in addedTokens.cut(raw: bytes, keepingSpecial: !parseSpecialTokens) {
-      switch part {
-      case .token(let id): tokens.append(id)
-      case .text(let range):
-        // Each stretch is normalized by itself: a prepended ▁ appears behind every added token.
-        let (normalized, keepsStart) = normalizer(bytes[range])
-        for part in addedTokens.cut(normalized: normalized, keepingSpecial: !parseSpecialTokens) {
-          switch part {
-          case .token(let id): tokens.append(id)
-          case .text(let inner):
-            let isTextStart =
-              keepsStart && range.lowerBound == bytes.startIndex && inner.lowerBound == normalized.startIndex
-            let stretch = unmark?(normalized[inner]) ?? normalized[inner]
-            for word in preTokenizer.words(of: stretch, isTextStart: isTextStart) {
-              merger.append(tokensOf: word, to: &tokens)
+    switch model {
+    case .scores(let pieces):
+      var merger = ScoredMerger(pieces, withholding: withheld, findsSpecial: parseSpecialTokens, mark: mark)
+      for part in addedTokens.cut(raw: bytes, keepingSpecial: !parseSpecialTokens) {
+        switch part {
+        case .token(let id): tokens.append(id)
+        case .text(let range): merger.append(tokensOf: bytes[range], to: &tokens)
+        }
+      }
+    case .merges(let model, let normalizer, let preTokenizer):
+      var merger = BytePairMerger(model: model, withholding: withheld)
+      let unmark = mark.map { Replacement(pattern: $0, content: []) }
+      for part in addedTokens.cut(raw: bytes, keepingSpecial: !parseSpecialTokens) {
+        switch part {
+        case .token(let id): tokens.append(id)
+        case .text(let range):
+          // Each stretch is normalized by itself: a prepended ▁ appears behind every added token.
+          let (normalized, keepsStart) = normalizer(bytes[range])
+          for part in addedTokens.cut(normalized: normalized, keepingSpecial: !parseSpecialTokens) {
+            switch part {
+            case .token(let id): tokens.append(id)
+            case .text(let inner):
+              let isTextStart =
+                keepsStart && range.lowerBound == bytes.startIndex && inner.lowerBound == normalized.startIndex
+              let stretch = unmark?(normalized[inner]) ?? normalized[inner]
+              for word in preTokenizer.words(of: stretch, isTextStart: isTextStart) {
+                merger.append(tokensOf: word, to: &tokens)
+              }
             }
           }
         }

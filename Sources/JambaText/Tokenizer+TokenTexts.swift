@@ -8,7 +8,7 @@ extension Tokenizer {
   ///   - afterText: false for the first token of a text that stands alone, which loses the space it begins with.
   package func textBytes(of token: Int32, showing shown: Set<Int32>, afterText: Bool) -> [UInt8]? {
     guard let piece = vocabulary.bytes(of: token), !isSpecial(token) || shown.contains(token) else { return nil }
-    if decoder.joinsBytes, let byte = ByteToken.byte(of: piece), byte >= 0x80 { return [byte] }
+    if let byte = decoder.byte(of: piece), byte >= 0x80 { return [byte] }
     var detokenizer = StreamingDetokenizer(tokenizer: self, showing: shown, afterText: afterText)
     return Array((detokenizer.push(token) + detokenizer.finish()).utf8)
   }

@@ -1,8 +1,7 @@
-
-/// Text to token ids and back: a llama-type byte-pair encoding, as a tokenizer.json describes it.
+/// Text to token ids and back: a llama-type byte-pair encoding, as a tokenizer.json or a SentencePiece model describes it.
 ///
-/// Ids are those of the Hugging Face tokenizers library for the same file, for every text. Immutable, so one tokenizer may
-/// serve any number of threads; copies share their tables.
+/// Ids are those of the Hugging Face tokenizers library for the same tokenizer.json, and those of sentencepiece for the
+/// same model, for every text. Immutable, so one tokenizer may serve any number of threads; copies share their tables.
 ///
 /// ```swift
 /// let tokenizer = try Tokenizer(json: JSON.parse(bytes), configuration: nil)
@@ -10,13 +9,19 @@
 /// let text = tokenizer.decode(ids, skipSpecialTokens: true)
 /// ```
 public struct Tokenizer: Sendable {
+  /// How a text between added tokens becomes tokens.
+  enum Model: Sendable {
+    /// By the merges of a tokenizer.json, over words.
+    case merges(BytePairModel, Normalizer, PreTokenizer)
+    /// By the scores of a SentencePiece model.
+    case scores(ScoredPieces)
+  }
+
   /// Ids are smaller than this.
   public static let idLimit = 1 << 24
 
   let vocabulary: Vocabulary
-  let model: BytePairModel
-  let normalizer: Normalizer
-  let preTokenizer: PreTokenizer
+  let model: Model
   let addedTokens: AddedTokens
   let frame: SpecialTokenFrame
   let decoder: TokenDecoder
@@ -30,7 +35,12 @@ public struct Tokenizer: Sendable {
   public let eosID: Int32?
 
   /// The unknown token, for a character that can be written in no other way.
-  public var unknownID: Int32? { model.unknownID }
+  public var unknownID: Int32? {
+    switch model {
+    case .merges(let model, _, _): model.unknownID
+    case .scores(let pieces): pieces.unknownID
+    }
+  }
 
   /// How many pieces there are, added tokens included. Ids may have holes: compare the rows of an embedding with ``idEnd``.
   public var vocabularyCount: Int { vocabulary.count }

@@ -1,4 +1,3 @@
-
 /// The pieces of a tokenizer and their ids, both ways. Pieces are compared byte by byte; ids may have holes.
 struct Vocabulary: Sendable {
   /// In the order of the file.
@@ -17,6 +16,21 @@ struct Vocabulary: Sendable {
     slots.reserveCapacity(object.count)
     for (piece, value) in object.members {
       guard case .integer(let id) = value else { throw .idOutOfRange(piece: piece, id: value.text()) }
+      try insert(piece, id: id)
+    }
+  }
+
+  /// The pieces of a list; the n-th has the id n.
+  init(_ list: [String]) throws(TokenizerError) {
+    pieces.reserveCapacity(list.count)
+    ids.reserveCapacity(list.count)
+    slots.reserveCapacity(list.count)
+    for (id, piece) in list.enumerated() {
+      guard !piece.utf8.isEmpty else { throw .invalid(field: "piece \(id)", reason: "is empty") }
+      guard piece.utf8.count <= ScoredPieces.pieceByteCountLimit else {
+        throw .invalid(field: "piece \(id)", reason: "is longer than \(ScoredPieces.pieceByteCountLimit) bytes")
+      }
+      if let other = self.id(of: piece) { throw .invalid(field: "piece \(id)", reason: "is piece \(other) again") }
       try insert(piece, id: id)
     }
   }

@@ -2,6 +2,7 @@ import Foundation
 import JambaConvert
 import JambaFormat
 import JambaSystem
+import JambaText
 import TestSupport
 import Testing
 
@@ -155,12 +156,21 @@ import Testing
   @Test func anotherTokenizerIsTaken() throws {
     let gguf = Fixtures.gguf("dense-BF16.gguf")
     let (without, summary) = try convert(gguf, "without.jamba")
-    #expect(try JambaFile(path: without).document(DocumentName.tokenizer) == nil)
-    #expect(summary.remarks.contains { $0.contains("no tokenizer") && $0.contains("--tokenizer") })
+    let own = try JambaFile(path: without)
+    #expect(try own.document(DocumentName.tokenizer) == nil && summary.notes.isEmpty)
+    // The file's pieces, scores and types, as sentencepiece has them.
+    let model = try SentencePieceModel(try #require(try own.document(DocumentName.sentencePiece)))
+    let vocabulary = try #require(try GGUFCheckpoint(gguf).vocabulary)
+    #expect(model.pieces.map(\.text) == vocabulary.tokens && model.pieces.map(\.score) == vocabulary.scores)
+    #expect(model.pieces.map(\.type.rawValue) == vocabulary.kinds.map(\.rawValue) && !model.addsDummyPrefix)
+    let tokenizer = try Tokenizer(
+      sentencePiece: model, configuration: try own.json(DocumentName.tokenizerConfiguration))
+    // No piece is a letter, so that letters are bytes, of which the first is token 6; a text begins with token 1.
+    #expect(tokenizer.encode("ab<|eom|>", parseSpecialTokens: true) == [1, 6 + 0x61, 6 + 0x62, 4])
 
     let demo = Fixtures.checkpoint("demo")
     let (with, other) = try convert(gguf, "with.jamba", tokenizer: demo)
-    #expect(other.remarks.isEmpty)
+    #expect(other.notes.isEmpty)
     let file = try JambaFile(path: with)
     #expect(try file.document(DocumentName.tokenizer) == bytes(of: demo + "/tokenizer.json"))
     #expect(try file.document(DocumentName.tokenizerConfiguration) == bytes(of: demo + "/tokenizer_config.json"))

@@ -45,10 +45,15 @@ struct ModelText: Sendable {
 extension JambaFile {
   /// The tokenizer that the file holds; nil when it has none.
   func tokenizer() throws(JambaError) -> Tokenizer? {
-    guard let vocabulary = try jsonDocument(DocumentName.tokenizer) else { return nil }
+    let vocabulary = try jsonDocument(DocumentName.tokenizer)
     let settings = try jsonDocument(DocumentName.tokenizerConfiguration)
-    do { return try Tokenizer(json: vocabulary, configuration: settings) } catch {
-      throw .tokenizer(path: path, error)
-    }
+    let pieces: [UInt8]?
+    do { pieces = try document(DocumentName.sentencePiece) } catch { throw .format(error) }
+    do {
+      if let vocabulary { return try Tokenizer(json: vocabulary, configuration: settings) }
+      return try pieces.map { (bytes) throws(TokenizerError) in
+        try Tokenizer(sentencePiece: SentencePieceModel(bytes), configuration: settings)
+      }
+    } catch { throw .tokenizer(path: path, error) }
   }
 }

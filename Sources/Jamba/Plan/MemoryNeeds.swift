@@ -7,6 +7,9 @@ struct MemoryNeeds {
   private static let program = 20 << 20
   /// A vocabulary in memory while it is loaded, per byte of tokenizer.json: measured 10 for 65,536 entries.
   private static let tokenizerFactor = 12
+  /// The same per byte of tokenizer.model: measured 8 for 65,536 entries while they are read, and the texts of all tokens,
+  /// which grammars want, come on top.
+  private static let sentencePieceFactor = 24
 
   private let base: [MemoryPlan.Item]
   private let weights: Int
@@ -31,7 +34,8 @@ struct MemoryNeeds {
       .init(name: "program", byteCount: MemoryNeeds.program),
       .init(
         name: "tokenizer",
-        byteCount: MemoryNeeds.tokenizerFactor * (file.entry(named: DocumentName.tokenizer)?.byteCount ?? 0)),
+        byteCount: MemoryNeeds.tokenizerFactor * (file.entry(named: DocumentName.tokenizer)?.byteCount ?? 0)
+          + MemoryNeeds.sentencePieceFactor * (file.entry(named: DocumentName.sentencePiece)?.byteCount ?? 0)),
       .init(
         name: "directory",
         byteCount: directory.blocks.count * 64 + directory.segments.count * 256 + directory.entries.count * 512),

@@ -6,12 +6,14 @@ import JambaSystem
 /// Whoever converts asks for numbers as float32, some rows at a time, and never sees how they are stored. A new format is a
 /// file of its own with an implementation, and a line in `openCheckpoint`.
 package protocol Checkpoint: Sendable {
-  /// As the user gave it.
+  /// Where it lies.
   var path: String { get }
   var configuration: ModelConfiguration { get }
   /// config.json, the tokenizer, templates: what the .jamba file shall hold, by `DocumentName`.
   var documents: [CheckpointDocument] { get }
   var origin: CheckpointOrigin { get }
+  /// What whoever converts should know of how it was read: sentences without a full stop.
+  var notes: [String] { get }
 
   /// Every tensor, twice when two files have it.
   ///
@@ -41,20 +43,29 @@ package protocol Checkpoint: Sendable {
   func release(_ rows: Range<Int>, of tensor: CheckpointTensor)
 }
 
-/// Opens what lies at a path, whose content says what it is.
+extension Checkpoint {
+  package var notes: [String] { [] }
+}
+
+/// Opens what lies at a path, whose content says what it is, or what the Hugging Face cache holds under a model's name.
 ///
 /// - Throws: `unusable` for what no implementation reads.
 package func openCheckpoint(_ path: String) throws(ConversionError) -> any Checkpoint {
-  guard FileSystem.isDirectory(path) else {
-    guard GGUFCheckpoint.isOne(path) else {
-      throw .unusable(path: path, reason: "it is not a folder with a Hugging Face checkpoint, nor a GGUF file")
-    }
-    return try GGUFCheckpoint(path)
-  }
-  let folder = try HuggingFaceFolder(path)
-  guard folder.quantization == nil else {
+  if GGUFCheckpoint.isOne(path) { return try GGUFCheckpoint(path) }
+  let location = try CheckpointLocation(path)
+  let folder = try HuggingFaceFolder(location)
+  if let quantization = folder.quantization {
     throw .unusable(
-      path: path, reason: "the checkpoint is quantized already; convert the original in bf16, f16 or f32")
+      path: folder.path,
+      reason:
+        "the checkpoint is quantized already (\(quantization)), which is not read; convert the original in bf16, f16 or f32"
+    )
+  }
+  guard !FileSystem.exists(folder.path + "/adapter_config.json") else {
+    throw .unusable(
+      path: folder.path,
+      reason: "adapter_config.json says that an adapter belongs to the weights, and adapters are not read; "
+        + "merge it with peft's merge_and_unload, or move it away to convert the weights without it")
   }
   return try SafetensorsCheckpoint(folder)
 }
@@ -76,8 +87,11 @@ package struct CheckpointOrigin: Sendable {
     package let byteCount: Int
     /// CRC-32C of what names its tensors and says where they are.
     package let headerChecksum: UInt32
+    /// When it was last changed, in nanoseconds of the system's clock; nil where that does not matter.
+    package let modificationTime: Int?
 
-    package init(name: String, byteCount: Int, headerChecksum: UInt32) {
+    package init(name: String, byteCount: Int, headerChecksum: UInt32, modificationTime: Int? = nil) {
+      self.modificationTime = modificationTime
       self.name = name
       self.byteCount = byteCount
       self.headerChecksum = headerChecksum

@@ -1,31 +1,39 @@
 import JambaFormat
 import JambaSystem
+import JambaText
 
 /// A folder in Hugging Face layout, but for the weights: configuration, tokenizer and templates.
 struct HuggingFaceFolder: Sendable {
   let path: String
-  let configuration: ModelConfiguration
-  let documents: [CheckpointDocument]
+  private(set) var configuration: ModelConfiguration
+  private(set) var documents: [CheckpointDocument]
   /// What config.json says of quantized weights.
-  let quantization: JSON?
+  let quantization: String?
+  let notes: [String]
 
   private static let documentLimit = 256 << 20
 
-  init(_ path: String) throws(ConversionError) {
-    self.path = path
+  init(_ location: CheckpointLocation) throws(ConversionError) {
+    path = location.path
     var documents: [CheckpointDocument] = []
+    var notes = location.notes
     for name in [
       DocumentName.configuration, DocumentName.generationConfiguration, DocumentName.tokenizer,
-      DocumentName.tokenizerConfiguration, DocumentName.chatTemplate,
+      DocumentName.sentencePiece, DocumentName.tokenizerConfiguration, DocumentName.chatTemplate,
     ] {
+      // As transformers does: a tokenizer.model counts where there is no tokenizer.json.
+      if name == DocumentName.sentencePiece, documents.contains(where: { $0.name == DocumentName.tokenizer }) {
+        continue
+      }
       if let bytes = try HuggingFaceFolder.contents(of: path + "/" + name) {
         documents.append(CheckpointDocument(name: name, bytes: bytes))
       }
     }
+    func bytes(_ name: String) -> [UInt8]? { documents.first { $0.name == name }?.bytes }
     func json(_ name: String) throws(ConversionError) -> JSON? {
-      guard let document = documents.first(where: { $0.name == name }) else { return nil }
-      do { return try JSON.parse(document.bytes) } catch {
-        throw .damaged(path: path + "/" + name, reason: "\(error)")
+      guard let bytes = bytes(name) else { return nil }
+      do { return try JSON.parse(python: bytes) } catch {
+        throw .damaged(path: location.path + "/" + name, reason: "\(error)")
       }
     }
     guard let config = try json(DocumentName.configuration) else {
@@ -35,15 +43,67 @@ struct HuggingFaceFolder: Sendable {
     do { configuration = try ModelConfiguration(config, generation: generation) } catch {
       throw .configuration(path: path, error)
     }
-    quantization = config["quantization_config"].flatMap { $0.isNull ? nil : $0 }
-    _ = try json(DocumentName.tokenizer)
-    if let settings = try json(DocumentName.tokenizerConfiguration),
-      !documents.contains(where: { $0.name == DocumentName.chatTemplate }),
-      let template = HuggingFaceFolder.template(in: settings)
-    {
+    quantization = HuggingFaceFolder.quantization(in: config)
+    let settings = try json(DocumentName.tokenizerConfiguration)
+    notes += try HuggingFaceFolder.checkTokenizer(
+      json(DocumentName.tokenizer), bytes(DocumentName.sentencePiece), settings, path: path)
+    if let settings, bytes(DocumentName.chatTemplate) == nil, let template = HuggingFaceFolder.template(in: settings) {
       documents.append(CheckpointDocument(name: DocumentName.chatTemplate, bytes: Array(template.utf8)))
     }
     self.documents = documents
+    self.notes = notes
+  }
+
+  /// What the weights are quantized by, in the words of config.json; nil for those that are not.
+  private static func quantization(in config: JSON) -> String? {
+    if let settings = config["quantization_config"], !settings.isNull {
+      let names = ["quant_method", "format"].compactMap { settings[$0]?.string }
+      return names.isEmpty ? "quantization_config" : names.joined(separator: ", ")
+    }
+    if let settings = config["quantization"], !settings.isNull {
+      return "MLX" + (settings["bits"]?.integer.map { ", \($0) bits" } ?? "")
+    }
+    return nil
+  }
+
+  /// Makes sure that the model could be talked to: a file whose tokenizer cannot be used opens for nothing.
+  ///
+  /// - Returns: notes on it.
+  private static func checkTokenizer(
+    _ json: JSON?, _ pieces: [UInt8]?, _ settings: JSON?, path: String
+  ) throws(ConversionError) -> [String] {
+    do {
+      if let json {
+        _ = try Tokenizer(json: json, configuration: settings)
+      } else if let pieces {
+        let model = try SentencePieceModel(pieces)
+        _ = try Tokenizer(sentencePiece: model, configuration: settings)
+        if model.hasDamagedScores {
+          return [
+            "the scores of all pieces in \(DocumentName.sentencePiece) are equal; the order of the pieces stands in for them"
+          ]
+        }
+      }
+      return []
+    } catch {
+      let name = json == nil ? DocumentName.sentencePiece : DocumentName.tokenizer
+      throw .unusable(
+        path: path, reason: "\(error); without \(name) the model can be converted, and used with token ids alone")
+    }
+  }
+
+  /// The folder of a model whose head is not its embedding, whatever config.json says.
+  func untied() -> HuggingFaceFolder {
+    var folder = self
+    folder.configuration.tieWordEmbeddings = false
+    folder.documents = documents.map { document in
+      guard document.name == DocumentName.configuration, let json = try? JSON.parse(python: document.bytes),
+        var config = json.object
+      else { return document }
+      config["tie_word_embeddings"] = .bool(false)
+      return CheckpointDocument(name: document.name, bytes: Array(JSON.object(config).text(.indented(2)).utf8))
+    }
+    return folder
   }
 
   /// The documents of a tokenizer: those of a folder, or a tokenizer.json alone.
@@ -57,11 +117,22 @@ struct HuggingFaceFolder: Sendable {
       documents.append(CheckpointDocument(name: name, bytes: bytes))
       return json
     }
-    let file = isFolder ? path + "/" + DocumentName.tokenizer : path
-    guard let json = try add(DocumentName.tokenizer, from: file) else {
-      throw .noTokenizer(path: path, reason: isFolder ? "it has no tokenizer.json" : "there is no such file")
+    let pieces = isFolder ? path + "/" + DocumentName.sentencePiece : path
+    if !isFolder || !FileSystem.exists(path + "/" + DocumentName.tokenizer), let bytes = try contents(of: pieces),
+      let model = try? SentencePieceModel(bytes)
+    {
+      do { _ = try Tokenizer(sentencePiece: model, configuration: nil) } catch {
+        throw .noTokenizer(path: path, reason: "\(error)")
+      }
+      documents.append(CheckpointDocument(name: DocumentName.sentencePiece, bytes: bytes))
+    } else {
+      let file = isFolder ? path + "/" + DocumentName.tokenizer : path
+      guard let json = try add(DocumentName.tokenizer, from: file) else {
+        throw .noTokenizer(
+          path: path, reason: isFolder ? "it has no tokenizer.json and no usable tokenizer.model" : "there is no such file")
+      }
+      guard json["model"]?["vocab"] != nil else { throw .noTokenizer(path: path, reason: "it has no vocabulary") }
     }
-    guard json["model"]?["vocab"] != nil else { throw .noTokenizer(path: path, reason: "it has no vocabulary") }
     guard isFolder else { return documents }
     let settings = try add(DocumentName.tokenizerConfiguration, from: path + "/" + DocumentName.tokenizerConfiguration)
     if let template = try contents(of: path + "/" + DocumentName.chatTemplate) {
@@ -101,8 +172,18 @@ struct HuggingFaceFolder: Sendable {
     var places = id.checkpointNames(isOnly: isOnly).map {
       TensorPlace(name: $0, shape: shape, rows: 0..<shape.dropLast().reduce(1, *), content: content)
     }
+    if id.role == .embedding, configuration.tieWordEmbeddings {
+      // Tools that save shared weights once may keep the head's name.
+      places += TensorID(.head).checkpointNames(isOnly: false).map {
+        TensorPlace(name: $0, shape: shape, rows: 0..<shape[0])
+      }
+    }
     if let expert = id.expert, let fused = traits.fused {
       let (rows, columns) = (tensor.shape[0], tensor.shape[1])
+      places += id.stackedNames.map {
+        TensorPlace(
+          name: $0, shape: [configuration.numExperts, rows, columns], rows: expert * rows..<(expert + 1) * rows)
+      }
       let first = (expert * fused.count + fused.part) * rows
       places += id.fusedNames.map {
         TensorPlace(

@@ -6,20 +6,46 @@ struct SafetensorsCheckpoint: Checkpoint {
   private let shards: SafetensorsShards
   let tensors: [CheckpointTensor]
 
+  /// What all names of the model's tensors begin with besides: "module." of a model saved within its trainer.
+  private let prefix: String
+
   init(_ folder: HuggingFaceFolder) throws(ConversionError) {
-    self.folder = folder
-    shards = try SafetensorsShards(folder: folder.path)
+    let shards = try SafetensorsShards(folder: folder.path)
+    self.shards = shards
+    prefix = SafetensorsCheckpoint.prefix(of: shards.tensors.map(\.name))
+    let prefix = prefix
+    let hasOwnHead =
+      folder.configuration.tieWordEmbeddings
+      ? try shards.differ(prefix + TensorID(.head).name, prefix + TensorID(.embedding).name) : false
+    self.folder = hasOwnHead ? folder.untied() : folder
+    let convolution = [folder.configuration.innerSize, folder.configuration.mambaDConv, 1]
     tensors = shards.tensors.map { tensor in
-      CheckpointTensor(
-        name: tensor.name, type: tensor.type, shape: tensor.shape, byteCount: tensor.range.count,
+      let name = tensor.name.hasPrefix(prefix) ? String(tensor.name.dropFirst(prefix.count)) : tensor.name
+      // mlx-lm moves an axis of extent 1, which leaves the numbers where they are.
+      let isMoved = tensor.shape == convolution && name.hasSuffix("conv1d.weight")
+      return CheckpointTensor(
+        name: name, type: tensor.type, shape: isMoved ? [convolution[0], 1, convolution[1]] : tensor.shape,
+        byteCount: tensor.range.count,
         fault: StoredFloat(rawValue: tensor.type) == nil
-          ? "has type \(tensor.type), which cannot be converted (BF16, F16 and F32 can)" : nil)
+          ? "has type \(tensor.type), which cannot be converted (BF16, F16, F32 and F64 can)" : nil)
     }
+  }
+
+  /// What stands before the name that the embedding, or else the head, has in every checkpoint.
+  private static func prefix(of names: [String]) -> String {
+    for (end, once) in [("embed_tokens.weight", "model."), ("lm_head.weight", "")] {
+      let found = names.filter { $0 == end || $0.hasSuffix("." + end) }
+      guard found.count == 1 else { continue }
+      let prefix = found[0].dropLast(end.count)
+      return String(prefix.hasSuffix(once) ? prefix.dropLast(once.count) : prefix)
+    }
+    return ""
   }
 
   var path: String { folder.path }
   var configuration: ModelConfiguration { folder.configuration }
   var documents: [CheckpointDocument] { folder.documents }
+  var notes: [String] { folder.notes }
 
   var origin: CheckpointOrigin {
     CheckpointOrigin(format: "safetensors", quantization: nil, files: shards.originFiles)
@@ -46,7 +72,9 @@ struct SafetensorsCheckpoint: Checkpoint {
   }
 
   private func stored(_ tensor: CheckpointTensor) -> (SafetensorsShards.Place, StoredFloat) {
-    guard let place = shards[tensor.name], let type = StoredFloat(rawValue: place.tensor.type) else {
+    guard let place = shards[prefix + tensor.name] ?? shards[tensor.name],
+      let type = StoredFloat(rawValue: place.tensor.type)
+    else {
       preconditionFailure("\(tensor.name) is not a tensor of this checkpoint that can be read")
     }
     return (place, type)

@@ -10,6 +10,8 @@ final class SafetensorsFile: Sendable {
   /// CRC-32C of the header: names, types, shapes and places of all tensors.
   let headerChecksum: UInt32
   let tensors: [SafetensorsHeader.Tensor]
+  /// In nanoseconds.
+  let modificationTime: Int
   private let indices: [ExactString: Int]
   private let file: FileDescriptor
   /// Where the header ends.
@@ -20,6 +22,7 @@ final class SafetensorsFile: Sendable {
     do throws(SystemError) {
       file = try .open(reading: path)
       byteCount = try file.regularFileSize()
+      modificationTime = try file.modificationTime()
     } catch { throw .system(path: path, error) }
     let prefix = try SafetensorsFile.bytes(file, 0..<SafetensorsHeader.prefixByteCount, byteCount, path)
     guard let length = SafetensorsHeader.byteCount(prefix, fileByteCount: byteCount) else {

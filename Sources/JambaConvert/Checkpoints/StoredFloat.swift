@@ -1,13 +1,15 @@
-/// The types of numbers that need nothing but widening to be float32. Raw values are safetensors' names.
+/// The types of numbers that need nothing but widening to be float32, or, of double precision, rounding. Raw values are safetensors' names.
 enum StoredFloat: String {
   case bf16 = "BF16"
   case f16 = "F16"
   case f32 = "F32"
+  case f64 = "F64"
 
   var byteCount: Int {
     switch self {
     case .bf16, .f16: 2
     case .f32: 4
+    case .f64: 8
     }
   }
 
@@ -26,6 +28,11 @@ enum StoredFloat: String {
     case .f32:
       let words = unsafe input.assumingMemoryBound(to: UInt32.self)
       for index in 0..<count { unsafe output[index] = Float(bitPattern: UInt32(littleEndian: words[index])) }
+    case .f64:
+      let words = unsafe input.assumingMemoryBound(to: UInt64.self)
+      for index in 0..<count {
+        unsafe output[index] = Float(Double(bitPattern: UInt64(littleEndian: words[index])))
+      }
     case .f16:
       let halves = unsafe input.assumingMemoryBound(to: UInt16.self)
       for index in 0..<count { unsafe output[index] = StoredFloat.float(half: UInt16(littleEndian: halves[index])) }

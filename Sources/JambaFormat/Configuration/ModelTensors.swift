@@ -93,6 +93,8 @@ public enum DocumentName {
   public static let configuration = "config.json"
   public static let generationConfiguration = "generation_config.json"
   public static let tokenizer = "tokenizer.json"
+  /// The tokenizer of a model that has a SentencePiece file instead of tokenizer.json.
+  public static let sentencePiece = "tokenizer.model"
   public static let tokenizerConfiguration = "tokenizer_config.json"
   public static let chatTemplate = "chat_template.jinja"
   /// What the file was made from, by which recipe and program.

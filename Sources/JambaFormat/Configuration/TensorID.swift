@@ -42,8 +42,13 @@ package struct TensorID: Hashable, Sendable {
     return ofAllExperts.prefixes.map { $0 + "experts." + fused.name }
   }
 
-  /// Names that checkpoints hold besides those of the model and nobody needs: a head beside tied embeddings (transformers
-  /// uses the embeddings), and rotary frequencies, which some tools write for every attention layer.
+  /// The names that this matrix of all experts of a layer may have as one tensor, `[experts, rows, columns]` (mlx-lm).
+  package var stackedNames: [String] {
+    expert == nil ? [] : ofAllExperts.prefixes.map { $0 + "switch_mlp." + role.traits.name }
+  }
+
+  /// Names that checkpoints hold besides those of the model and nobody needs: a head beside the embeddings that it is tied
+  /// to, and rotary frequencies, which some tools write for every attention layer.
   package static func isSuperfluous(_ name: String, in c: ModelConfiguration) -> Bool {
     name.hasSuffix("rotary_emb.inv_freq") || (c.tieWordEmbeddings && name.hasSuffix(TensorRole.head.traits.name))
   }

@@ -111,9 +111,9 @@ public final class JambaFile: Sendable {
     return try contents(of: entry)
   }
 
-  /// A document parsed as JSON.
+  /// A document parsed as JSON, in which Python may have written numbers that JSON lacks.
   public func json(_ name: String) throws(FormatError) -> JSON? {
     guard let bytes = try document(name) else { return nil }
-    do { return try JSON.parse(bytes) } catch { throw .damaged(path: path, reason: "\(name): \(error)") }
+    do { return try JSON.parse(python: bytes) } catch { throw .damaged(path: path, reason: "\(name): \(error)") }
   }
 }

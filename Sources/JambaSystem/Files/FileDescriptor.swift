@@ -48,6 +48,18 @@ package struct FileDescriptor: ~Copyable, Sendable {
     return [UInt64(truncatingIfNeeded: information.st_dev), UInt64(information.st_ino)]
   }
 
+  /// When the file was last changed, in nanoseconds since 1970.
+  package func modificationTime() throws(SystemError) -> Int {
+    var information = stat()
+    guard unsafe fstat(raw, &information) == 0 else { throw .last }
+    #if canImport(Darwin)
+      let time = information.st_mtimespec
+    #else
+      let time = information.st_mtim
+    #endif
+    return Int(time.tv_sec) &* 1_000_000_000 &+ Int(time.tv_nsec)
+  }
+
   /// Creates the file, or empties the one that is there.
   package static func create(_ path: String) throws(SystemError) -> FileDescriptor {
     try FileDescriptor(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC)

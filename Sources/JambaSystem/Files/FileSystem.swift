@@ -50,6 +50,26 @@ package enum FileSystem {
     return unsafe stat(path, &information) == 0
   }
 
+  /// The names in a folder, sorted, without those that begin with a dot; none where it cannot be read.
+  package static func names(in folder: String) -> [String] {
+    guard let stream = unsafe opendir(folder) else { return [] }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 1) { unsafe String(cString: $0) }
+      }
+      if !name.hasPrefix(".") { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  /// A variable of the environment; nil where it is not set, or empty.
+  package static func environment(_ name: String) -> String? {
+    guard let value = unsafe getenv(name), unsafe value.pointee != 0 else { return nil }
+    return unsafe String(cString: value)
+  }
+
   /// The first `limit` bytes of a file whose size the system does not tell, such as those under /proc; nil when it
   /// cannot be read.
   package static func systemText(of path: String, limit: Int = 4096) -> String? {

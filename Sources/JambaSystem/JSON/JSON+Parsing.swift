@@ -19,6 +19,13 @@ extension JSON {
     return try parser.document()
   }
 
+  /// Parses what Python's `json.dump` may have written: JSON, and the numbers that JSON lacks (`NaN`, `Infinity`,
+  /// `-Infinity`), as checkpoints have them.
+  package static func parse(python text: some Collection<UInt8>) throws(JSONError) -> JSON {
+    var parser = JSONParser(bytes: ContiguousArray(text), takesPythonNumbers: true)
+    return try parser.document()
+  }
+
   public static func parse(_ text: String) throws(JSONError) -> JSON {
     try parse(text.utf8)
   }
@@ -26,6 +33,7 @@ extension JSON {
 
 private struct JSONParser {
   let bytes: ContiguousArray<UInt8>
+  var takesPythonNumbers = false
   var position = 0
 
   mutating func document() throws(JSONError) -> JSON {
@@ -58,6 +66,10 @@ private struct JSONParser {
     case UInt8(ascii: "t"): return try word("true", .bool(true))
     case UInt8(ascii: "f"): return try word("false", .bool(false))
     case UInt8(ascii: "n"): return try word("null", .null)
+    case UInt8(ascii: "N") where takesPythonNumbers: return try word("NaN", .number(.nan))
+    case UInt8(ascii: "I") where takesPythonNumbers: return try word("Infinity", .number(.infinity))
+    case UInt8(ascii: "-") where takesPythonNumbers && bytes[position...].starts(with: "-I".utf8):
+      return try word("-Infinity", .number(-.infinity))
     case nil: throw failure("the text ends where a value should be")
     default: return try number()
     }

@@ -5,7 +5,7 @@
 ///
 /// Text is held back only while later tokens could change it: a run of byte tokens is returned when another token ends it,
 /// since one invalid byte turns the whole run into U+FFFD. A line break that is a byte token (`<0x0A>`) thus arrives with
-/// the token behind it.
+/// the token behind it. Tokenizers of SentencePiece models decode bytes by characters, and return each when it is whole.
 public struct StreamingDetokenizer: Sendable {
   private let tokenizer: Tokenizer
   private let skipsSpecialTokens: Bool
@@ -56,7 +56,13 @@ public struct StreamingDetokenizer: Sendable {
   /// The text that was held back. Call it once, behind the last token.
   public mutating func finish() -> String {
     var output: [UInt8] = []
-    for step in byteRuns.indices { endRun(of: step, into: &output) }
+    for step in byteRuns.indices {
+      if case .joinCharacters = tokenizer.decoder.pieceSteps[step] {
+        takeCharacters(of: step, areAll: true, into: &output)
+      } else {
+        endRun(of: step, into: &output)
+      }
+    }
     return stripped(output)
   }
 
@@ -72,6 +78,20 @@ public struct StreamingDetokenizer: Sendable {
           return
         }
         endRun(of: step, into: &output)
+      case .joinCharacters:
+        if let byte = ByteToken.byte(exactly: piece) {
+          byteRuns[step].append(byte)
+          takeCharacters(of: step, areAll: false, into: &output)
+          return
+        }
+        takeCharacters(of: step, areAll: true, into: &output)
+      case .unescape(let start):
+        if !hasSeenPiece[step] {
+          let isEscaped = piece.hasPrefix(SentencePieceModel.space, at: piece.startIndex)
+          if isEscaped, start != .kept { piece = piece.dropFirst(SentencePieceModel.space.count) }
+          hasSeenPiece[step] = !piece.isEmpty || isEscaped && start == .dropped
+        }
+        piece = Self.unescaping(piece)
       case .metaspace(let first, let others):
         piece = hasSeenPiece[step] ? others(piece) : first(piece)
         hasSeenPiece[step] = true
@@ -83,6 +103,26 @@ public struct StreamingDetokenizer: Sendable {
     if needsSeparator { output += tokenizer.decoder.separator }
     needsSeparator = true
     output += piece
+  }
+
+  private static let unescaping = Replacement(pattern: SentencePieceModel.space, content: [UInt8(ascii: " ")])
+
+  /// Hands on the characters that a run of bytes begins with, and U+FFFD for each byte that begins none.
+  ///
+  /// - Parameter areAll: whether no byte will follow; otherwise what may still become a character stays.
+  private mutating func takeCharacters(of step: Int, areAll: Bool, into output: inout [UInt8]) {
+    while let lead = byteRuns[step].first {
+      let length = lead < 0x80 ? 1 : lead & 0xE0 == 0xC0 ? 2 : lead & 0xF0 == 0xE0 ? 3 : lead & 0xF8 == 0xF0 ? 4 : 1
+      let character = Array(byteRuns[step].prefix(length))
+      if !areAll, character.count < length, character.dropFirst().allSatisfy({ $0 & 0xC0 == 0x80 }) { return }
+      if character.count == length, String(validating: character, as: UTF8.self) != nil {
+        byteRuns[step].removeFirst(length)
+        advance(character[...], from: step + 1, into: &output)
+      } else {
+        byteRuns[step].removeFirst()
+        advance(Array("\u{FFFD}".utf8)[...], from: step + 1, into: &output)
+      }
+    }
   }
 
   /// Hands a run of bytes on as one piece, or, if it is not UTF-8, as one U+FFFD for each byte.

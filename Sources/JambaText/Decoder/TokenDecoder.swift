@@ -4,9 +4,20 @@ struct TokenDecoder: Sendable {
   enum PieceStep {
     case replace(Replacement)
     case joinBytes
+    /// The same, but each character by itself: bytes that are none become U+FFFD one by one.
+    case joinCharacters
+    /// As sentencepiece writes spaces: `▁` becomes one, and at the beginning of a text may vanish.
+    case unescape(start: TextStart)
     /// The visible character becomes a space; in the first piece of a text it may vanish instead.
     case metaspace(first: Replacement, others: Replacement)
     case strip(Strip)
+  }
+
+  /// What becomes of a `▁` that a text begins with.
+  enum TextStart {
+    case kept, dropped
+    /// It vanishes, and further pieces lose theirs until there is some text.
+    case allDropped
   }
 
   /// A character cut off at the ends, at most so many times.
@@ -29,9 +40,16 @@ struct TokenDecoder: Sendable {
   private var isFused = false
   private var growth = 1
 
-  /// Whether byte tokens stand for bytes.
-  var joinsBytes: Bool {
-    pieceSteps.contains { if case .joinBytes = $0 { true } else { false } }
+  /// The byte that a piece stands for; nil for one that stands for none, or for a decoder that knows none.
+  func byte(of piece: ArraySlice<UInt8>) -> UInt8? {
+    for step in pieceSteps {
+      switch step {
+      case .joinBytes: return ByteToken.byte(of: piece)
+      case .joinCharacters: return ByteToken.byte(exactly: piece)
+      case .replace, .unescape, .metaspace, .strip: continue
+      }
+    }
+    return nil
   }
 
   /// Pieces become longer by this factor at most.
@@ -41,6 +59,15 @@ struct TokenDecoder: Sendable {
   init(_ field: TokenizerField) throws(TokenizerError) {
     separator = field.value == nil ? [UInt8(ascii: " ")] : []
     if field.value != nil { try add(field) }
+  }
+
+  /// Decodes as sentencepiece does (sentencepiece_processor.cc).
+  init(_ model: SentencePieceModel) {
+    separator = []
+    let start: TextStart =
+      model.removesExtraWhitespace ? .allDropped : model.addsDummyPrefix ? .dropped : .kept
+    pieceSteps = [.unescape(start: start)]
+    if model.pieces.contains(where: { $0.type == .byte }) { pieceSteps.append(.joinCharacters) }
   }
 
   private mutating func add(_ field: TokenizerField) throws(TokenizerError) {

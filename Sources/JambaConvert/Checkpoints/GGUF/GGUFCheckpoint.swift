@@ -6,6 +6,7 @@ package struct GGUFCheckpoint: Checkpoint {
   package let path: String
   package let configuration: ModelConfiguration
   package let documents: [CheckpointDocument]
+  package let notes: [String]
   package let tensors: [CheckpointTensor]
   /// The tokenizer as the file describes it.
   package let vocabulary: GGUFVocabulary?
@@ -53,10 +54,12 @@ package struct GGUFCheckpoint: Checkpoint {
     do { configuration = try ModelConfiguration(texts.config, generation: texts.generation) } catch {
       throw .configuration(path: path, error)
     }
-    documents = GGUFCheckpoint.documents(parts, texts)
+    let tokenizer = vocabulary?.documents ?? (documents: [], notes: [])
+    documents = GGUFCheckpoint.documents(parts, texts) + tokenizer.documents
+    notes = tokenizer.notes
   }
 
-  /// What the .jamba file holds besides tensors. The file's tokenizer is not among it yet in a form that the runtime reads.
+  /// What the .jamba file holds besides tensors and the tokenizer.
   private static func documents(_ parts: GGUFParts, _ texts: GGUFConfiguration) -> [CheckpointDocument] {
     var documents = [
       CheckpointDocument(name: DocumentName.configuration, bytes: Array(texts.config.text().utf8)),

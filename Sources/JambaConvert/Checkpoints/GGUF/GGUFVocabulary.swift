@@ -1,3 +1,7 @@
+import JambaFormat
+import JambaSystem
+import JambaText
+
 /// The tokenizer that a GGUF file describes, as it describes it.
 package struct GGUFVocabulary: Sendable, Equatable {
   /// What a token is (`llama_token_type`).
@@ -60,5 +64,43 @@ package struct GGUFVocabulary: Sendable, Equatable {
     addsBOS = parts["tokenizer.ggml.add_bos_token"]?.bool
     addsEOS = parts["tokenizer.ggml.add_eos_token"]?.bool
     addsSpacePrefix = parts["tokenizer.ggml.add_space_prefix"]?.bool
+  }
+}
+
+// MARK: - For the runtime
+
+extension GGUFVocabulary {
+  /// The tokenizer as documents of a .jamba file, and what should be known of it; no documents for a kind that is not read.
+  var documents: (documents: [CheckpointDocument], notes: [String]) {
+    guard model == "llama" else {
+      return ([], ["the file's tokenizer is of the kind \"\(model)\", which is not read; only \"llama\" is"])
+    }
+    let model = sentencePiece
+    do { _ = try Tokenizer(sentencePiece: model, configuration: settings) } catch {
+      return ([], ["the file's tokenizer cannot be used: \(error)"])
+    }
+    return (
+      [
+        CheckpointDocument(name: DocumentName.sentencePiece, bytes: model.serialized),
+        CheckpointDocument(name: DocumentName.tokenizerConfiguration, bytes: Array(settings.text().utf8)),
+      ],
+      model.hasDamagedScores
+        ? ["the scores of all tokens in the file are equal; the order of the tokens stands in for them"] : []
+    )
+  }
+
+  private var sentencePiece: SentencePieceModel {
+    let pieces = tokens.indices.map { id in
+      let kind = kinds.isEmpty ? nil : SentencePieceModel.PieceType(rawValue: kinds[id].rawValue)
+      return SentencePieceModel.Piece(
+        tokens[id], score: scores.isEmpty ? 0 : scores[id], type: id == unknown ? .unknown : kind ?? .normal)
+    }
+    return SentencePieceModel(
+      pieces: pieces, addsDummyPrefix: addsSpacePrefix ?? true, bosPiece: text(bos), eosPiece: text(eos))
+  }
+
+  /// What tokenizer_config.json would say. llama.cpp begins a text of such a model with its first token unless told not to.
+  private var settings: JSON {
+    .object(["add_bos_token": .bool(addsBOS ?? true), "add_eos_token": .bool(addsEOS ?? false)])
   }
 }
