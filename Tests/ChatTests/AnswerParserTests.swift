@@ -53,6 +53,8 @@ import Testing
       text: "", calls: [call("f", ["é": .array([.integer(1), .object([:])])]), call("g")]),
     // A call that the limit has cut off leaves no mark behind.
     Case(tools: .single, isCut: true, answer: "Hm.\n<tool_call>{\"name\": \"f\", \"argu", text: "Hm."),
+    Case(tools: .single, isCut: true, answer: "Hm.\n<tool", text: "Hm."),
+    Case(tools: .single, isCut: true, answer: "a < b\n", text: "a < b"),
     Case(
       tools: .list, isCut: true, answer: "<tool_calls>[{\"name\": \"f\"}, {\"name\"", text: "", calls: [call("f")]),
     // What is no call stays text.

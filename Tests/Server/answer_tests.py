@@ -143,7 +143,7 @@ class Answers(WithServer):
         self.assertEqual(two.choices[0].text[: len(alone["text"])], alone["text"])
         self.assertEqual([choice.index for choice in two.choices], [0, 1])
         with self.assertRaises(openai.BadRequestError):
-            self.client.completions.create(model=self.name, prompt=text, echo=True)
+            self.client.completions.create(model=self.name, prompt=text, suffix="x")
 
     def test_tokenize(self):
         text = "A red ball. ü 🙂"

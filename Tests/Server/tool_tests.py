@@ -135,7 +135,7 @@ class Tools(WithServer):
             self.check(self.call(extra_body={"tool_choice": word}).choices[0].message.tool_calls)
         self.assertIsNone(self.call(extra_body={"tool_choice": {"type": "none"}}).choices[0].message.tool_calls)
         flat = {"type": "function", **CLOCK["function"]}
-        answer = self.chat(tools=[flat], tool_choice="required", max_tokens=60).choices[0]
+        answer = self.chat(tools=[flat], tool_choice="required", max_tokens=120).choices[0]
         self.check(answer.message.tool_calls)
 
     def test_a_call_that_is_cut(self):

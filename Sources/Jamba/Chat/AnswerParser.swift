@@ -58,10 +58,12 @@ package struct AnswerParser {
 
   /// The text held back, at the end.
   ///
-  /// - Parameter isCut: the answer has been cut off by its limit, so that a call without an end is a part of one, and no text.
+  /// - Parameter isCut: the answer has been cut off by its limit, so that a call without an end, or the beginning of its
+  ///   mark, is a part of one, and no text.
   package mutating func finish(isCut: Bool = false) -> Parts {
     var parts = Parts()
     switch state {
+    case .text where isCut && style.tools != nil: break
     case .beginning, .text: emit(held, to: &parts.text)
     case .thinking: emit(held, to: &parts.reasoning)
     case .calling where isCut: break
