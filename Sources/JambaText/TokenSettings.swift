@@ -23,9 +23,11 @@ struct TokenSettings {
       if content.utf8.isEmpty { continue }
       try AddedTokens.check(content, entry.field["content"])
       let id = try self.id(of: content, wanted: entry.id, entry.field, vocabulary: &vocabulary)
-      let isSpecial = try entry.field["special"].bool(default: false)
+      let index = list.firstIndex { $0.id == id }
+      // What was special stays so: the library never takes a token off its list of them.
+      let isSpecial = try entry.field["special"].bool(default: false) || index.map { list[$0].isSpecial } ?? false
       let token = try AddedToken(id, content, entry.field, isSpecial: isSpecial, isNormalized: !isSpecial)
-      if let index = list.firstIndex(where: { $0.id == id }) { list[index] = token } else { list.append(token) }
+      if let index { list[index] = token } else { list.append(token) }
     }
     for (named, mustExist) in try special {
       guard let content = try named.tokenText(), !content.utf8.isEmpty else { continue }

@@ -22,7 +22,7 @@ struct CheckpointLocation {
       }
       path = try CheckpointLocation.folder(in: cache + "/" + name)
     } else {
-      throw .unusable(path: given, reason: "it is not a folder with a Hugging Face checkpoint")
+      throw .unusable(path: given, reason: "it is not a folder with a Hugging Face checkpoint, nor a GGUF file")
     }
     if path != given { notes.append("\(path) is converted") }
   }

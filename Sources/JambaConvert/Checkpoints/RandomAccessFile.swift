@@ -5,6 +5,8 @@ import JambaSystem
 package final class RandomAccessFile: Sendable {
   package let path: String
   package let byteCount: Int
+  /// As `FileDescriptor.modificationTime`.
+  let modificationTime: Int
   private let file: FileDescriptor
 
   init(path: String) throws(ConversionError) {
@@ -12,6 +14,7 @@ package final class RandomAccessFile: Sendable {
     do throws(SystemError) {
       file = try .open(reading: path)
       byteCount = try file.regularFileSize()
+      modificationTime = try file.modificationTime()
     } catch { throw .system(path: path, error) }
   }
 

@@ -80,7 +80,9 @@ package struct GGUFCheckpoint: Checkpoint {
     return CheckpointOrigin(
       format: "gguf", quantization: types.isEmpty ? nil : types.joined(separator: ", "),
       files: parts.files.map {
-        CheckpointOrigin.File(name: $0.file.name, byteCount: $0.file.byteCount, headerChecksum: $0.headerChecksum)
+        CheckpointOrigin.File(
+          name: $0.file.name, byteCount: $0.file.byteCount, headerChecksum: $0.headerChecksum,
+          modificationTime: $0.file.modificationTime)
       })
   }
 
