@@ -9,8 +9,9 @@
 /// let text = tokenizer.decode(ids, skipSpecialTokens: true)
 /// ```
 public struct Tokenizer: Sendable {
-  /// How a text between added tokens becomes tokens.
-  enum Model: Sendable {
+  /// How a text between added tokens becomes tokens. Indirect: a tokenizer is copied by counting one reference, and no copy
+  /// looks at the bytes that the smaller case leaves unset.
+  indirect enum Model: Sendable {
     /// By the merges of a tokenizer.json, over words.
     case merges(BytePairModel, Normalizer, PreTokenizer)
     /// By the scores of a SentencePiece model.
