@@ -35,35 +35,26 @@ struct Logits: ParsableCommand {
     let session = try model.makeSession(options: options)
     let vocabulary = model.configuration.vocabSize
 
-    let byteCount = ids.count * vocabulary * 4
-    var header = "{\"logits\":{\"dtype\":\"F32\",\"shape\":[\(ids.count),\(vocabulary)],\"data_offsets\":[0,\(byteCount)]}}"
-    header += String(repeating: " ", count: -header.utf8.count & 7)
-    let prefix = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) } + Array(header.utf8)
+    var header = SafetensorsHeader()
+    header.add("logits", type: "F32", shape: [ids.count, vocabulary])
+    let start = header.encoded
 
-    // Written under another name first, so that a failure leaves no half file.
-    let temporary = output + ".partial"
-    let file = try opened(temporary)
-    var isComplete = false
-    defer { if !isComplete { FileSystem.remove(temporary) } }
+    var file: AtomicFile
+    do { file = try AtomicFile(output) } catch {
+      throw FormatError.system(action: "create", path: AtomicFile.temporaryPath(for: output), error)
+    }
     var failure: SystemError?
-    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int, _ file: borrowing FileDescriptor) {
       guard failure == nil else { return }
       do throws(SystemError) { try file.write(bytes, at: offset) } catch { failure = error }
     }
-    prefix.withUnsafeBytes { write($0, at: 0) }
+    start.withUnsafeBytes { write($0, at: 0, file.file) }
     try session.append(ids) { index, row in
-      row.withUnsafeBytes { write($0, at: prefix.count + index * vocabulary * 4) }
+      row.withUnsafeBytes { write($0, at: start.count + index * vocabulary * 4, file.file) }
     }
     do throws(SystemError) {
       if let failure { throw failure }
-      try FileSystem.rename(temporary, to: output)
+      try file.commit(durable: false)
     } catch { throw FormatError.system(action: "write", path: output, error) }
-    isComplete = true
-  }
-
-  private func opened(_ path: String) throws -> FileDescriptor {
-    do { return try FileDescriptor.create(path) } catch {
-      throw FormatError.system(action: "create", path: path, error)
-    }
   }
 }

@@ -93,11 +93,7 @@ public final class Calibration {
   ///
   /// - Throws: `format` when they cannot.
   public static func checkOutput(_ path: String) throws(JambaError) {
-    do throws(SystemError) {
-      guard !FileSystem.isDirectory(path) else { throw SystemError.isFolder }
-      _ = try FileDescriptor.create(path + ".partial")
-      FileSystem.remove(path + ".partial")
-    } catch { throw .format(.system(action: "write", path: path, error)) }
+    do { try AtomicFile.check(path) } catch { throw .format(.system(action: "write", path: path, error)) }
   }
 
   /// Writes the means as safetensors: for every input a float32 tensor `[blocks, size, size]`. An expert's mean is drawn
@@ -113,26 +109,19 @@ public final class Calibration {
       let size = ModelTensors.momentBlock(columns: columns, limit: blockLimit)
       header.add(specification.name, type: "F32", shape: [Calibration.blockCount(columns, size), size, size])
     }
-    let temporary = path + ".partial"
     do throws(SystemError) {
-      let file = try FileDescriptor.create(temporary)
-      do throws(SystemError) {
-        let start = header.encoded
-        try file.write(start, at: 0)
-        var position = start.count
-        let layers = layerMoments(specifications)
-        for specification in specifications {
-          let mean = mean(of: specification, layers)
-          let bytes = unsafe mean.withUnsafeBytes { unsafe Array($0) }
-          try file.write(bytes, at: position)
-          position += bytes.count
-        }
-        try file.synchronize()
-        try FileSystem.rename(temporary, to: path)
-      } catch {
-        FileSystem.remove(temporary)
-        throw error
+      var output = try AtomicFile(path)
+      let start = header.encoded
+      try output.file.write(start, at: 0)
+      var position = start.count
+      let layers = layerMoments(specifications)
+      for specification in specifications {
+        let mean = mean(of: specification, layers)
+        let bytes = unsafe mean.withUnsafeBytes { unsafe Array($0) }
+        try output.file.write(bytes, at: position)
+        position += bytes.count
       }
+      try output.commit()
     } catch { throw .format(.system(action: "write", path: path, error)) }
   }
 

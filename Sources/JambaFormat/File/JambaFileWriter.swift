@@ -3,7 +3,7 @@ import JambaSystem
 /// Writes a .jamba file front to back in a few megabytes of memory, under a temporary name until it is complete.
 ///
 /// Add segments with `beginSegment`, `append`, `endSegment`, name what they hold with `add`, and `finish`. A writer that
-/// goes away unfinished removes its temporary file, unless `keepsProgress` asks to keep it for a later `resume`.
+/// goes away unfinished removes its temporary file, unless it has an identity, by which a later one goes on.
 public final class JambaFileWriter {
   /// Which packing a segment gets.
   public enum Packing: Sendable {
@@ -39,7 +39,7 @@ public final class JambaFileWriter {
   private let packed: AlignedBuffer
 
   /// Starts a new file. `identity` names the conversion (source and options); with it the writer keeps a journal beside
-  /// the temporary file, and `init(resuming:)` continues where a conversion of the same identity stopped.
+  /// the temporary file, and continues where an earlier one of the same identity stopped.
   public init(path: String, identity: String? = nil, parallel: @escaping Parallel) throws(FormatError) {
     self.path = path
     self.parallel = parallel
