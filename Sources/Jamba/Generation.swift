@@ -15,10 +15,13 @@ public struct GenerationOptions: Sendable {
   public var grammar: Grammar?
   /// Whether pieces say how probable their token was, and how many of the most probable ones they name; nil for no.
   public var topLogProbabilities: Int?
+  /// Whether the prompt's tokens are to be scored, too. Their logits are needed for it, so that none of them is taken from
+  /// a snapshot.
+  public var scoresPrompt: Bool
 
   public init(
     sampling: Sampling = Sampling(), maxTokens: Int = 512, stop: [String] = [], stopsAtEnd: Bool = true,
-    grammar: Grammar? = nil, topLogProbabilities: Int? = nil
+    grammar: Grammar? = nil, topLogProbabilities: Int? = nil, scoresPrompt: Bool = false
   ) {
     self.sampling = sampling
     self.maxTokens = maxTokens
@@ -26,6 +29,7 @@ public struct GenerationOptions: Sendable {
     self.stopsAtEnd = stopsAtEnd
     self.grammar = grammar
     self.topLogProbabilities = topLogProbabilities
+    self.scoresPrompt = scoresPrompt
   }
 }
 
@@ -91,6 +95,9 @@ public final class Generation {
   private let prompt: Prompt?
   private var parser: AnswerParser
   private var answer = ""
+  /// Where the prompt was to be scored: how probable each of its tokens but the session's first was after those before it,
+  /// with as many of the most probable ones as pieces name.
+  public private(set) var promptLogProbabilities: [LogProbabilities] = []
   /// The answer as a message. Complete when the last piece is out.
   public private(set) var message = ChatMessage.assistant("")
 
@@ -144,8 +151,29 @@ public final class Generation {
         guard let bos = core.model.configuration.bosTokenID else { throw .emptyPrompt }
         prompt = [Int32(bos)]
       }
+      guard !options.scoresPrompt else {
+        promptLogProbabilities = try score(prompt, &core, progress, isCancelled)
+        return 0
+      }
       return min(try core.read(prompt, progress: progress, isCancelled: isCancelled), tokens.count)
     }
+  }
+
+  private func score(
+    _ tokens: [Int32], _ core: inout SessionCore, _ progress: (Int) -> Bool, _ isCancelled: () -> Bool
+  ) throws(JambaError) -> [LogProbabilities] {
+    var scores: [LogProbabilities] = []
+    scores.reserveCapacity(tokens.count)
+    let count = options.topLogProbabilities ?? 0
+    if core.hasLogits, let first = tokens.first {
+      scores.append(core.withLogits { LogProbabilities(of: first, $0, top: count) })
+    }
+    let viewer = TokenViewer.logits { index, logits in
+      guard index + 1 < tokens.count else { return }
+      scores.append(LogProbabilities(of: tokens[index + 1], logits, top: count))
+    }
+    try core.append(tokens, viewer: viewer, progress: progress, isCancelled: isCancelled)
+    return scores
   }
 
   /// The next piece; nil after the last one. Computes one step of the model.
