@@ -35,7 +35,9 @@ struct AnswerGenerator {
           options.sampling.seed = job.request.sampling.seed &+ UInt64(attempt)
           let choice = place * job.request.choiceCount + attempt
           do throws(JambaError) {
-            try answer(prompt, options, choice: choice, isFirst: attempt == 0, &usage)
+            try answer(prompt, options, choice: choice, isFirst: attempt == 0, &usage) {
+              job.tell(.began(promptTokens: prompts.reduce(0) { $0 + $1.tokens.count }))
+            }
           } catch {
             throw Failure(error, grammarParameter: "tools")
           }
@@ -80,14 +82,15 @@ struct AnswerGenerator {
   }
 
   private func answer(
-    _ prompt: TokenizedPrompt, _ options: GenerationOptions, choice: Int, isFirst: Bool, _ usage: inout AnswerUsage
+    _ prompt: TokenizedPrompt, _ options: GenerationOptions, choice: Int, isFirst: Bool, _ usage: inout AnswerUsage,
+    tellBeginning: () -> Void
   ) throws(JambaError) {
     let start = monotonicSeconds()
     let session = try model.makeSession(options: SessionOptions(snapshotInterval: AnswerGenerator.snapshotInterval))
     var hasBegun = choice > 0
     // The first chunk is in, or all of it: what could be refused has been.
     func begin() {
-      if !hasBegun { job.tell(.began) }
+      if !hasBegun { tellBeginning() }
       hasBegun = true
     }
     func progress(_ done: Int) -> Bool {
