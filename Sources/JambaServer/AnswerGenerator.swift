@@ -28,7 +28,9 @@ struct AnswerGenerator {
         sampling: job.request.sampling, stop: job.request.stop, grammar: try grammar(),
         topLogProbabilities: job.request.topLogProbabilities)
       let prompts: [TokenizedPrompt]
-      do throws(JambaError) { prompts = try self.prompts() } catch { throw Failure(error) }
+      do throws(JambaError) { prompts = try self.prompts() } catch {
+        throw Failure(error, promptParameter: job.request.promptParameter)
+      }
       for (place, prompt) in prompts.enumerated() {
         options.maxTokens = try room(after: prompt.tokens.count)
         for attempt in 0..<job.request.choiceCount {
@@ -77,7 +79,7 @@ struct AnswerGenerator {
   private func room(after promptTokenCount: Int) throws(Failure) -> Int {
     let wanted = job.request.maxTokens ?? options.defaultMaxTokens
     guard let context = model.textLimit else { return wanted }
-    guard promptTokenCount < context else { throw .contextFull(promptTokenCount, of: context, job.request.source) }
+    guard promptTokenCount < context else { throw .contextFull(promptTokenCount, of: context, job.request.promptParameter) }
     return min(wanted, context - promptTokenCount)
   }
 
