@@ -69,6 +69,8 @@ public struct Piece: Sendable, Equatable {
   public var logProbabilities: LogProbabilities?
   /// Set on the last piece.
   public let finishReason: FinishReason?
+  /// Of the last piece: the stop text that has ended the answer, where one has.
+  public var stopText: String?
   /// Set on the last piece.
   public let usage: Usage?
 }
@@ -231,7 +233,8 @@ public final class Generation {
     let reason = reason == .stop && !message.toolCalls.isEmpty ? .toolCalls : reason
     return Piece(
       token: token, text: parts.text, reasoning: parts.reasoning, toolCalls: parts.toolCalls,
-      logProbabilities: probabilities, finishReason: reason, usage: reason == nil ? nil : usage)
+      logProbabilities: probabilities, finishReason: reason, stopText: reason == nil ? nil : stops.match,
+      usage: reason == nil ? nil : usage)
   }
 
   /// Puts the last piece's token into the session, where it is part of the text.

@@ -28,14 +28,18 @@ struct AnswerGenerator {
         sampling: job.request.sampling, stop: job.request.stop, grammar: try grammar(),
         topLogProbabilities: job.request.topLogProbabilities)
       let prompts: [TokenizedPrompt]
-      do throws(JambaError) { prompts = try self.prompts() } catch { throw Failure(error) }
+      do throws(JambaError) { prompts = try self.prompts() } catch {
+        throw Failure(error, promptParameter: job.request.promptParameter)
+      }
       for (place, prompt) in prompts.enumerated() {
         options.maxTokens = try room(after: prompt.tokens.count)
         for attempt in 0..<job.request.choiceCount {
           options.sampling.seed = job.request.sampling.seed &+ UInt64(attempt)
           let choice = place * job.request.choiceCount + attempt
           do throws(JambaError) {
-            try answer(prompt, options, choice: choice, isFirst: attempt == 0, &usage)
+            try answer(prompt, options, choice: choice, isFirst: attempt == 0, &usage) {
+              job.tell(.began(promptTokens: prompts.reduce(0) { $0 + $1.tokens.count }))
+            }
           } catch {
             throw Failure(error, grammarParameter: "tools")
           }
@@ -75,19 +79,20 @@ struct AnswerGenerator {
   private func room(after promptTokenCount: Int) throws(Failure) -> Int {
     let wanted = job.request.maxTokens ?? options.defaultMaxTokens
     guard let context = model.textLimit else { return wanted }
-    guard promptTokenCount < context else { throw .contextFull(promptTokenCount, of: context, job.request.source) }
+    guard promptTokenCount < context else { throw .contextFull(promptTokenCount, of: context, job.request.promptParameter) }
     return min(wanted, context - promptTokenCount)
   }
 
   private func answer(
-    _ prompt: TokenizedPrompt, _ options: GenerationOptions, choice: Int, isFirst: Bool, _ usage: inout AnswerUsage
+    _ prompt: TokenizedPrompt, _ options: GenerationOptions, choice: Int, isFirst: Bool, _ usage: inout AnswerUsage,
+    tellBeginning: () -> Void
   ) throws(JambaError) {
     let start = monotonicSeconds()
     let session = try model.makeSession(options: SessionOptions(snapshotInterval: AnswerGenerator.snapshotInterval))
     var hasBegun = choice > 0
     // The first chunk is in, or all of it: what could be refused has been.
     func begin() {
-      if !hasBegun { job.tell(.began) }
+      if !hasBegun { tellBeginning() }
       hasBegun = true
     }
     func progress(_ done: Int) -> Bool {

@@ -6,8 +6,8 @@ import Synchronization
 final class Job: Sendable {
   /// Events for its client, in order; the last is `ended` or `failed`.
   enum Event: Sendable {
-    /// The request has been accepted and its prompt is being read.
-    case began
+    /// The request has been accepted, and its prompts, of so many tokens, are being read.
+    case began(promptTokens: Int)
     case piece(Piece, choice: Int)
     case ended(AnswerUsage)
     case failed(Failure)

@@ -10,17 +10,41 @@ import JambaText
   import Darwin
 #endif
 
-/// How an endpoint words an answer: as a whole, or in chunks of a stream.
-protocol Reply {
-  /// The chunks before a choice's first piece.
-  func opening(choice: Int) -> [JSON]
-  /// The chunks of a piece, in order.
-  mutating func chunks(_ piece: Piece, choice: Int) -> [JSON]
-  /// The last chunk, which says what the answer has taken.
-  func closing(_ usage: AnswerUsage) -> JSON
+/// How an endpoint words an answer: as a whole, or as the events of a stream. Pieces of a choice come in order, and choices
+/// one after the other.
+protocol Reply: Sendable {
+  /// How the events of its streams are written.
+  static var framing: StreamFraming { get }
+  /// The first events, when the request has been accepted and its prompt is being read.
+  mutating func begin(promptTokens: Int) -> [StreamEvent]
+  /// The events of a piece.
+  mutating func events(_ piece: Piece, choice: Int) -> [StreamEvent]
+  /// The last events.
+  mutating func end(_ usage: AnswerUsage) -> [StreamEvent]
+  /// The last events of an answer that fails in the middle.
+  mutating func fail(_ failure: Failure) -> [StreamEvent]
   /// Takes a piece for `whole`.
   mutating func add(_ piece: Piece, choice: Int)
-  func whole(_ usage: AnswerUsage) -> JSON
+  mutating func whole(_ usage: AnswerUsage) -> JSON
+}
+
+/// Streams of OpenAI's first two APIs: chunks in events without names, and a mark at the end, which an error lacks.
+protocol ChunkedReply: Reply {
+  var includesUsage: Bool { get }
+  /// The last chunk, which says what the answer has taken.
+  func closing(_ usage: AnswerUsage) -> JSON
+}
+
+extension ChunkedReply {
+  static var framing: StreamFraming { .events }
+
+  func begin(promptTokens: Int) -> [StreamEvent] { [] }
+
+  func end(_ usage: AnswerUsage) -> [StreamEvent] {
+    (includesUsage ? [StreamEvent(closing(usage))] : []) + [.done]
+  }
+
+  func fail(_ failure: Failure) -> [StreamEvent] { [StreamEvent(Dialect.openAI.json(failure))] }
 }
 
 /// The members that every object of an answer begins with.

@@ -6,21 +6,20 @@ import NIOCore
 
 extension Responder {
   /// Has an answer generated and hands it on, as a whole or as it comes.
-  func answer(_ request: AnswerRequest, _ reply: some Reply & Sendable, _ connection: Connection) async throws
-    -> Response
-  {
+  func answer(_ request: AnswerRequest, _ reply: some Reply, _ connection: Connection) async throws -> Response {
     let job = Job(request)
     connections.begin(job, on: connection)
     do {
       try answers.submit(job)
       var iterator = job.events.makeAsyncIterator()
       // What is refused is refused with a status of its own, so nothing is said before it is known.
+      let promptTokens: Int
       switch await iterator.next() {
+      case .began(let count): promptTokens = count
       case .failed(let failure): throw failure
-      case nil: throw Failure.stopping
-      default: break
+      default: throw Failure.stopping
       }
-      if request.streams { return stream(job, iterator, reply, connection) }
+      if request.streams { return stream(job, iterator, reply, promptTokens, connection) }
       let response = try await whole(&iterator, reply)
       connections.end(on: connection)
       return response
@@ -45,9 +44,10 @@ extension Responder {
     throw Failure.stopping
   }
 
-  /// Server-sent events.
-  private func stream(
-    _ job: Job, _ events: AsyncStream<Job.Event>.Iterator, _ reply: some Reply & Sendable, _ connection: Connection
+  /// The events of an answer as they come.
+  private func stream<Wording: Reply>(
+    _ job: Job, _ events: AsyncStream<Job.Event>.Iterator, _ reply: Wording, _ promptTokens: Int,
+    _ connection: Connection
   ) -> Response {
     let start = EventStart(job, events, answers)
     let body = ResponseBody { [connections] writer in
@@ -55,38 +55,30 @@ extension Responder {
       defer { start.end() }
       var events = start.events
       var reply = reply
-      var openedCount = 0
       var isEnded = false
-      func send(_ data: [String]) async throws {
-        guard !data.isEmpty else { return }
-        let text = data.map { "data: \($0)\n\n" }.joined()
+      func send(_ events: [StreamEvent]) async throws {
+        guard !events.isEmpty else { return }
+        let text = events.map(Wording.framing.text).joined()
         try await connection.closing(after: Limits.writeSeconds) { try await writer.write(ByteBuffer(string: text)) }
       }
+      try await send(reply.begin(promptTokens: promptTokens))
       while let event = await events.next() {
         switch event {
         case .began: break
-        case .piece(let piece, let choice):
-          var chunks: [JSON] = []
-          if choice == openedCount {
-            chunks = reply.opening(choice: choice)
-            openedCount += 1
-          }
-          chunks += reply.chunks(piece, choice: choice)
-          try await send(chunks.map { $0.text() })
+        case .piece(let piece, let choice): try await send(reply.events(piece, choice: choice))
         case .ended(let usage):
           isEnded = true
-          let last = job.request.includesUsage ? [reply.closing(usage).text()] : []
-          try await send(last + ["[DONE]"])
+          try await send(reply.end(usage))
         case .failed(let failure):
           isEnded = true
-          try await send([failure.json.text()])
+          try await send(reply.fail(failure))
         }
       }
-      if !isEnded { try await send([Failure.tooSlow.json.text()]) }
+      if !isEnded { try await send(reply.fail(.tooSlow)) }
       try await writer.finish(nil)
     }
     var response = Response(status: .ok, body: body)
-    response.headers[.contentType] = "text/event-stream"
+    response.headers[.contentType] = Wording.framing.contentType
     response.headers[.cacheControl] = "no-cache"
     return response
   }

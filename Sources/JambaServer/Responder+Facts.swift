@@ -5,7 +5,7 @@ import NIOCore
 
 /// Requests without a body: what the server and its model are.
 extension Responder {
-  func facts(_ route: Route?, _ request: Request) -> Response {
+  func facts(_ route: Route?, _ request: Request) throws(Failure) -> Response {
     switch route {
     case .page: return page.response()
     case .health:
@@ -18,9 +18,8 @@ extension Responder {
       response.headers[.contentType] = "text/plain; version=0.0.4; charset=utf-8"
       return response
     case .model where Route.modelName(in: request.uri.path) != options.modelName:
-      let failure = Failure(
+      throw Failure(
         .notFound, "there is no such model here, only \"\(options.modelName)\"", code: "model_not_found")
-      return Responder.response(failure.json, status: failure.status)
     case .model: return Responder.response(description)
     case .properties: return Responder.response(properties)
     case .version, .ollamaVersion: return Responder.response(.object(["version": .string(options.version)]))

@@ -26,7 +26,7 @@ struct Responder: HTTPResponder {
       origin = try await admit(request, route, connection)
       response = try await respond(to: request, route, isPreflight: request.method == .options, connection)
     } catch let failure as Failure {
-      response = Responder.response(failure.json, status: failure.status)
+      response = Responder.response(Dialect(route, request.uri.path).json(failure), status: failure.status)
       response.headers.append(contentsOf: failure.headers)
     }
     if let origin {
@@ -52,12 +52,14 @@ struct Responder: HTTPResponder {
         throw Failure(.notFound, "there is nothing at \(request.uri.path.prefix(200))", code: "unknown_url")
       }
       if request.method == .options, origin != nil { return origin }
-      guard request.method == route.method || request.method == .head && route.method == .get else {
+      let methods = route.methods
+      guard methods.contains(request.method) || request.method == .head && methods.contains(.get) else {
+        let names = methods.map(\.rawValue)
         var failure = Failure(
           .methodNotAllowed,
-          "\(route.rawValue) takes \(route.method.rawValue), not \(request.method.rawValue.prefix(20))",
+          "\(route.rawValue) takes \(names.joined(separator: " and ")), not \(request.method.rawValue.prefix(20))",
           code: "method_not_allowed")
-        failure.headers[.allow] = route.method.rawValue
+        failure.headers[.allow] = names.joined(separator: ", ")
         throw failure
       }
       if !route.isOpen { try admission.checkKey(request) }
@@ -71,9 +73,9 @@ struct Responder: HTTPResponder {
   private func respond(
     to request: Request, _ route: Route?, isPreflight: Bool, _ connection: Connection
   ) async throws -> Response {
-    guard let route, !isPreflight, route.method == .post else {
+    guard let route, !isPreflight, request.method == .post else {
       try await bodies.drop(request, connection)
-      return isPreflight ? Responder.preflight(route?.method ?? .get) : facts(route, request)
+      return isPreflight ? Responder.preflight(route?.methods ?? [.get]) : try facts(route, request)
     }
     let body = try await bodies.object(of: request, connection)
     switch route {
@@ -107,9 +109,9 @@ struct Responder: HTTPResponder {
   }
 
   /// CORS preflight: a browser's question before a page of another origin may call.
-  private static func preflight(_ method: HTTPRequest.Method) -> Response {
+  private static func preflight(_ methods: [HTTPRequest.Method]) -> Response {
     var response = Response(status: .noContent)
-    response.headers[.accessControlAllowMethods] = method.rawValue
+    response.headers[.accessControlAllowMethods] = methods.map(\.rawValue).joined(separator: ", ")
     response.headers[.accessControlAllowHeaders] = "Authorization, Content-Type"
     response.headers[.accessControlMaxAge] = "600"
     return response

@@ -41,10 +41,11 @@ enum Route: String {
     return rest.dropFirst(modelPrefix.count)
   }
 
-  var method: HTTPRequest.Method {
+  /// Where GET is taken, HEAD is, too.
+  var methods: [HTTPRequest.Method] {
     switch self {
-    case .page, .health, .metrics, .models, .model, .properties, .version, .ollamaVersion, .ollamaTags: .get
-    case .chat, .completions, .tokenize, .detokenize, .applyTemplate: .post
+    case .page, .health, .metrics, .models, .model, .properties, .version, .ollamaVersion, .ollamaTags: [.get]
+    case .chat, .completions, .tokenize, .detokenize, .applyTemplate: [.post]
     }
   }
 

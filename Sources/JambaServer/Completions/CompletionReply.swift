@@ -3,12 +3,13 @@ import JambaSystem
 import JambaText
 
 /// The wording of /v1/completions.
-struct CompletionReply: Reply {
+struct CompletionReply: ChunkedReply {
   private let head: ReplyHead
   private let tokenizer: Tokenizer?
   private var choices: [Choice]
 
   private struct Choice {
+    var isOpen = false
     var text = ""
     var probabilities = Probabilities()
     var finishReason: FinishReason?
@@ -54,17 +55,22 @@ struct CompletionReply: Reply {
     ])
   }
 
-  /// The prompt, where it is echoed.
-  func opening(choice: Int) -> [JSON] {
-    let text = choices[choice].text
-    return text.isEmpty ? [] : [head.chunk("text_completion", [json(choice, text, Probabilities(), nil)])]
-  }
+  var includesUsage: Bool { head.includesUsage }
 
-  mutating func chunks(_ piece: Piece, choice: Int) -> [JSON] {
+  mutating func events(_ piece: Piece, choice: Int) -> [StreamEvent] {
+    var chunks: [JSON] = []
+    let prompt = choices[choice].text
+    if !choices[choice].isOpen, !prompt.isEmpty {
+      // The prompt, where it is echoed.
+      chunks.append(json(choice, prompt, Probabilities(), nil))
+    }
+    choices[choice].isOpen = true
     var probabilities = Probabilities()
     add(piece, choice, to: &probabilities)
-    if piece.text.isEmpty, probabilities.tokens.isEmpty, piece.finishReason == nil { return [] }
-    return [head.chunk("text_completion", [json(choice, piece.text, probabilities, piece.finishReason)])]
+    if !piece.text.isEmpty || !probabilities.tokens.isEmpty || piece.finishReason != nil {
+      chunks.append(json(choice, piece.text, probabilities, piece.finishReason))
+    }
+    return chunks.map { StreamEvent(head.chunk("text_completion", [$0])) }
   }
 
   func closing(_ usage: AnswerUsage) -> JSON { head.closing("text_completion", usage) }

@@ -3,12 +3,13 @@ import JambaSystem
 import JambaText
 
 /// The wording of /v1/chat/completions.
-struct ChatReply: Reply {
+struct ChatReply: ChunkedReply {
   private let head: ReplyHead
   private let tokenizer: Tokenizer?
   private var choices: [Choice]
 
   private struct Choice {
+    var isOpen = false
     var message = ChatMessage.assistant("")
     var callIDs: [String] = []
     var probabilities: [JSON] = []
@@ -35,9 +36,14 @@ struct ChatReply: Reply {
       ])
   }
 
-  func opening(choice: Int) -> [JSON] { [chunk(choice, ["role": .string("assistant"), "content": .string("")])] }
+  var includesUsage: Bool { head.includesUsage }
 
-  mutating func chunks(_ piece: Piece, choice: Int) -> [JSON] {
+  mutating func events(_ piece: Piece, choice: Int) -> [StreamEvent] {
+    var chunks: [JSON] = []
+    if !choices[choice].isOpen {
+      choices[choice].isOpen = true
+      chunks.append(chunk(choice, ["role": .string("assistant"), "content": .string("")]))
+    }
     var delta: JSONObject = [:]
     if !piece.reasoning.isEmpty { delta["reasoning_content"] = .string(piece.reasoning) }
     if !piece.text.isEmpty { delta["content"] = .string(piece.text) }
@@ -50,10 +56,9 @@ struct ChatReply: Reply {
         })
     }
     let probabilities = probabilities(of: piece)
-    var chunks: [JSON] = []
     if delta.count > 0 || !probabilities.isEmpty { chunks.append(chunk(choice, delta, probabilities)) }
     if let reason = piece.finishReason { chunks.append(chunk(choice, [:], [], reason)) }
-    return chunks
+    return chunks.map { StreamEvent($0) }
   }
 
   func closing(_ usage: AnswerUsage) -> JSON { head.closing("chat.completion.chunk", usage) }
