@@ -130,8 +130,7 @@ public final class Generation {
     let style = prompt?.parsing ?? AnswerParser.Style()
     parser = AnswerParser(style)
     do throws(GrammarError) {
-      let chat = tokenized.chat?.options ?? ChatOptions()
-      constraint = try ChatGrammar.grammar(options.grammar, style, chat).map { (grammar) throws(GrammarError) in
+      constraint = try tokenized.grammar(options.grammar).map { (grammar) throws(GrammarError) in
         guard let texts = model.text.tokenTexts(showingMarkers: prompt != nil) else { throw .noTokenFits }
         return try TokenConstraint(grammar, texts, endTokens: endTokens, afterText: afterText)
       }

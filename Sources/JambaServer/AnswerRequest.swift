@@ -17,11 +17,6 @@ package struct AnswerRequest: Sendable {
     }
   }
 
-  package enum CompletionPrompt: Sendable, Equatable {
-    case text(String)
-    case tokens([Int32])
-  }
-
   /// Options that constrain answers: grammars and schemas. Compiled where it is used: it is work.
   package enum Form: Sendable, Equatable {
     case free
@@ -42,32 +37,47 @@ package struct AnswerRequest: Sendable {
   package var topLogProbabilities: Int?
   /// Answers to each prompt.
   package var choiceCount: Int
+  /// Answers that are generated for them, of which the best are handed out; nil for as many.
+  package var bestOf: Int?
   /// Whether an answer begins with its prompt.
   package var echoes = false
+  /// Whether a stream tells how far the reading of its prompt is.
+  package var reportsProgress = false
   package var streams: Bool
   package var includesUsage: Bool
   /// Members that were passed over.
   package var passedOver: [String] = []
+
+  /// Answers that are generated for each prompt.
+  var candidateCount: Int { bestOf ?? choiceCount }
+  /// Whether the prompt's own tokens are told with their log-probabilities.
+  var scoresPrompts: Bool { echoes && topLogProbabilities != nil }
 
   /// The answer's parameters that both endpoints know; `source` and log-probabilities are the endpoint's.
   init(
     _ parameters: inout Parameters, source: Source, _ model: JambaModel, _ options: ServerOptions
   ) throws(Failure) {
     self.source = source
-    if let name = try parameters.string("model"), options.refusesOtherModelNames, name != options.modelName {
-      throw Failure(
-        .notFound, "there is no model \"\(name)\" here, only \"\(options.modelName)\"", code: "model_not_found",
-        parameter: "model")
-    }
+    try AnswerRequest.checkModel(&parameters, options)
     streams = try parameters.bool("stream") ?? false
     includesUsage = try AnswerRequest.includesUsage(&parameters)
     maxTokens = try AnswerRequest.maxTokens(&parameters)
     choiceCount = try parameters.integer("n", in: 1...Limits.choices) ?? 1
     stop = try AnswerRequest.stops(&parameters)
+    reportsProgress = try parameters.bool("return_progress") ?? false
     sampling = try Sampling(
       &parameters, vocabularyCount: model.configuration.vocabSize, endTokens: model.endTokens)
     try parameters.readNeutralMembers()
     try readForm(&parameters)
+  }
+
+  /// One model is served: which one a request names counts where that is asked for alone.
+  static func checkModel(_ parameters: inout Parameters, _ options: ServerOptions) throws(Failure) {
+    if let name = try parameters.string("model"), options.refusesOtherModelNames, name != options.modelName {
+      throw Failure(
+        .notFound, "there is no model \"\(name)\" here, only \"\(options.modelName)\"", code: "model_not_found",
+        parameter: "model")
+    }
   }
 
   private static func includesUsage(_ parameters: inout Parameters) throws(Failure) -> Bool {

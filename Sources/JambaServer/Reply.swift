@@ -10,13 +10,19 @@ import JambaText
   import Darwin
 #endif
 
-/// How an endpoint words an answer: as a whole, or as the events of a stream. Pieces of a choice come in order, and choices
-/// one after the other.
+/// How an endpoint words an answer: as a whole, or as the events of a stream. Pieces of a choice come in order; those of several
+/// choices come mixed.
 protocol Reply: Sendable {
   /// How the events of its streams are written.
   static var framing: StreamFraming { get }
   /// The first events, when the request has been accepted and its prompt is being read.
   mutating func begin(promptTokens: Int) -> [StreamEvent]
+  /// What is said once a second while there is nothing else to say; nil for the framing's own.
+  var ping: StreamEvent? { get }
+  /// The events of a prompt's reading.
+  mutating func events(_ progress: PromptProgress) -> [StreamEvent]
+  /// The events of a prompt that has been scored.
+  mutating func events(_ prompt: PromptScores, choice: Int) -> [StreamEvent]
   /// The events of a piece.
   mutating func events(_ piece: Piece, choice: Int) -> [StreamEvent]
   /// The last events.
@@ -25,7 +31,19 @@ protocol Reply: Sendable {
   mutating func fail(_ failure: Failure) -> [StreamEvent]
   /// Takes a piece for `whole`.
   mutating func add(_ piece: Piece, choice: Int)
+  /// Takes a scored prompt for `whole`.
+  mutating func add(_ prompt: PromptScores, choice: Int)
   mutating func whole(_ usage: AnswerUsage) -> JSON
+  /// The text of `whole`.
+  mutating func wholeText(_ usage: AnswerUsage) -> String
+}
+
+extension Reply {
+  var ping: StreamEvent? { nil }
+  func events(_ progress: PromptProgress) -> [StreamEvent] { [] }
+  func events(_ prompt: PromptScores, choice: Int) -> [StreamEvent] { [] }
+  func add(_ prompt: PromptScores, choice: Int) {}
+  mutating func wholeText(_ usage: AnswerUsage) -> String { whole(usage).text() }
 }
 
 /// Streams of OpenAI's first two APIs: chunks in events without names, and a mark at the end, which an error lacks.
@@ -80,6 +98,16 @@ struct ReplyHead: Sendable {
     .object(object(kind, choices))
   }
 
+  /// A chunk that says how far the prompt has been read, as llama-server words it.
+  func progress(_ kind: String, _ choice: JSON, _ progress: PromptProgress) -> JSON {
+    var object = object(kind, [choice])
+    object["prompt_progress"] = .object([
+      "total": .integer(progress.total), "cache": .integer(progress.cached), "processed": .integer(progress.processed),
+      "time_ms": .integer(Int(progress.seconds * 1000)),
+    ])
+    return .object(object)
+  }
+
   func closing(_ kind: String, _ usage: AnswerUsage) -> JSON {
     var object = object(kind, [])
     if includesUsage { object["usage"] = usage.json }
@@ -92,6 +120,15 @@ struct ReplyHead: Sendable {
     object["usage"] = usage.json
     object["timings"] = usage.timings
     return .object(object)
+  }
+
+  /// The text of `whole` with choices that are made one by one.
+  func wholeText(_ kind: String, choiceCount: Int, choice: (Int) -> JSON, _ usage: AnswerUsage) -> String {
+    let members = whole(kind, [], usage).object?.members.map { name, value in
+      guard name == "choices" else { return "\"\(name)\":" + value.text() }
+      return "\"choices\":[" + (0..<choiceCount).map { choice($0).text() }.joined(separator: ",") + "]"
+    }
+    return "{" + (members ?? []).joined(separator: ",") + "}"
   }
 }
 
@@ -120,6 +157,12 @@ extension FinishReason {
 
 /// The text of a token that stands alone.
 struct TokenText {
+  /// A token's text, or the name of one that stands for no text.
+  static func name(of token: Int32, _ tokenizer: Tokenizer?) -> String {
+    guard let tokenizer, tokenizer.isSpecial(token) else { return TokenText(token, tokenizer).text }
+    return tokenizer.piece(of: token) ?? ""
+  }
+
   let text: String
   let bytes: [UInt8]
 

@@ -7,22 +7,32 @@ import NIOCore
 extension Responder {
   /// Has an answer generated and hands it on, as a whole or as it comes.
   func answer(_ request: AnswerRequest, _ reply: some Reply, _ connection: Connection) async throws -> Response {
-    let job = Job(request)
+    let job = Job(request, streams: request.streams)
+    return try await work(job, connection) { events, promptTokens in
+      if request.streams { return stream(job, events, reply, promptTokens, connection) }
+      let response = try await whole(&events, reply, connection.record)
+      connections.end(on: connection)
+      return response
+    }
+  }
+
+  /// Puts a job into the line and hands over its events once it has been accepted: what is refused is refused with a status of
+  /// its own, so nothing is said before.
+  ///
+  /// - Parameter body: ends the job on the connection, or leaves that to the response that it makes.
+  func work<Result>(
+    _ job: Job, _ connection: Connection,
+    _ body: (inout AsyncStream<Job.Event>.Iterator, _ promptTokens: Int) async throws -> Result
+  ) async throws -> Result {
     connections.begin(job, on: connection)
     do {
       try answers.submit(job)
-      var iterator = job.events.makeAsyncIterator()
-      // What is refused is refused with a status of its own, so nothing is said before it is known.
-      let promptTokens: Int
-      switch await iterator.next() {
-      case .began(let count): promptTokens = count
+      var events = job.events.makeAsyncIterator()
+      switch await events.next() {
+      case .began(let promptTokens): return try await body(&events, promptTokens)
       case .failed(let failure): throw failure
       default: throw Failure.stopping
       }
-      if request.streams { return stream(job, iterator, reply, promptTokens, connection) }
-      let response = try await whole(&iterator, reply)
-      connections.end(on: connection)
-      return response
     } catch {
       connections.end(on: connection)
       throw error
@@ -30,21 +40,24 @@ extension Responder {
   }
 
   private func whole(
-    _ events: inout AsyncStream<Job.Event>.Iterator, _ reply: some Reply
+    _ events: inout AsyncStream<Job.Event>.Iterator, _ reply: some Reply, _ record: RequestRecord
   ) async throws -> Response {
     var reply = reply
     while let event = await events.next() {
       switch event {
-      case .began: break
+      case .began, .progress, .tick, .embedded, .done: break
+      case .scored(let prompt, let choice): reply.add(prompt, choice: choice)
       case .piece(let piece, let choice): reply.add(piece, choice: choice)
-      case .ended(let usage): return Responder.response(reply.whole(usage))
+      case .ended(let usage):
+        record.end(usage)
+        return Responder.response(text: reply.wholeText(usage))
       case .failed(let failure): throw failure
       }
     }
     throw Failure.stopping
   }
 
-  /// The events of an answer as they come.
+  /// The events of an answer as they come, and pings while there are none: before the prompt has been read, too.
   private func stream<Wording: Reply>(
     _ job: Job, _ events: AsyncStream<Job.Event>.Iterator, _ reply: Wording, _ promptTokens: Int,
     _ connection: Connection
@@ -53,21 +66,33 @@ extension Responder {
     let body = ResponseBody { [connections] writer in
       defer { connections.end(on: connection) }
       defer { start.end() }
+      let clock = connection.everySecond { job.tell(.tick) }
+      defer { clock.cancel() }
       var events = start.events
       var reply = reply
       var isEnded = false
+      var isSilent = false
       func send(_ events: [StreamEvent]) async throws {
-        guard !events.isEmpty else { return }
-        let text = events.map(Wording.framing.text).joined()
+        try await write(events.map(Wording.framing.text).joined())
+      }
+      func write(_ text: String) async throws {
+        guard !text.isEmpty else { return }
+        isSilent = false
         try await connection.closing(after: Limits.writeSeconds) { try await writer.write(ByteBuffer(string: text)) }
       }
       try await send(reply.begin(promptTokens: promptTokens))
       while let event = await events.next() {
         switch event {
-        case .began: break
+        case .began, .embedded, .done: break
+        case .tick:
+          if isSilent { try await write(reply.ping.map(Wording.framing.text) ?? Wording.framing.ping ?? "") }
+          isSilent = true
+        case .progress(let progress): try await send(reply.events(progress))
+        case .scored(let prompt, let choice): try await send(reply.events(prompt, choice: choice))
         case .piece(let piece, let choice): try await send(reply.events(piece, choice: choice))
         case .ended(let usage):
           isEnded = true
+          connection.record.end(usage)
           try await send(reply.end(usage))
         case .failed(let failure):
           isEnded = true

@@ -8,6 +8,7 @@ extension Responder {
   func facts(_ route: Route?, _ request: Request) throws(Failure) -> Response {
     switch route {
     case .page: return page.response()
+    case .document: return Responder.response(OpenAPI.document(version: options.version))
     case .health:
       let isStopping = answers.isStopping
       return Responder.response(
@@ -22,6 +23,9 @@ extension Responder {
         .notFound, "there is no such model here, only \"\(options.modelName)\"", code: "model_not_found")
     case .model: return Responder.response(description)
     case .properties: return Responder.response(properties)
+    case .slots:
+      return Responder.response(
+        answers.slots.json(context: model.textLimit ?? model.configuration.maxPositionEmbeddings))
     case .version, .ollamaVersion: return Responder.response(.object(["version": .string(options.version)]))
     case .ollamaTags: return Responder.response(.object(["models": .array([ollamaDescription])]))
     default: return Responder.response(.object(["object": .string("list"), "data": .array([description])]))

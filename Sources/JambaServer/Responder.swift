@@ -17,6 +17,8 @@ struct Responder: HTTPResponder {
   let admission: Admission
   let notices: Notices
   let page = Page()
+  /// Takes a line for each request; nil for no log.
+  let log: (@Sendable (RequestLine) -> Void)?
 
   func respond(to request: Request, context connection: Connection) async throws -> Response {
     let route = Route(path: request.uri.path)
@@ -32,11 +34,27 @@ struct Responder: HTTPResponder {
     if let origin {
       response.headers[.accessControlAllowOrigin] = origin
       response.headers[.vary] = "Origin"
+      response.headers[.accessControlExposeHeaders] = "retry-after"
     }
     response.headers[.xContentTypeOptions] = "nosniff"
     response.headers[Responder.referrerPolicy] = "no-referrer"
     metrics.countRequest(route?.rawValue ?? "other", status: response.status.code)
-    return request.method == .head ? response.createHeadResponse() : response
+    return logged(
+      request.method == .head ? response.createHeadResponse() : response, request, route, connection.record)
+  }
+
+  /// Has the request logged once its response has been sent, or could not be.
+  private func logged(
+    _ response: Response, _ request: Request, _ route: Route?, _ record: RequestRecord
+  ) -> Response {
+    guard let log else { return response }
+    let (body, status, method) = (response.body, response.status.code, request.method.rawValue)
+    var response = response
+    response.body = ResponseBody(contentLength: body.contentLength) { writer in
+      defer { log(record.line(method, route, status: status)) }
+      try await body.write(writer)
+    }
+    return response
   }
 
   private static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
@@ -75,13 +93,15 @@ struct Responder: HTTPResponder {
   ) async throws -> Response {
     guard let route, !isPreflight, request.method == .post else {
       try await bodies.drop(request, connection)
-      return isPreflight ? Responder.preflight(route?.methods ?? [.get]) : try facts(route, request)
+      return isPreflight ? Preflight.response(route?.methods ?? [.get], request) : try facts(route, request)
     }
-    let body = try await bodies.object(of: request, connection)
+    let body = try await bodies.object(of: request, connection, mayBeEmpty: route == .slot)
     switch route {
     case .tokenize: return try tokenize(body)
     case .detokenize: return try detokenize(body)
     case .applyTemplate: return try applyTemplate(body)
+    case .slot: return try await changeSlot(body, request, connection)
+    case .embeddings, .ollamaEmbed, .ollamaEmbeddings: return try await embed(body, route, connection)
     case .completions:
       let request = try AnswerRequest.completion(body, model, options)
       note(request.passedOver)
@@ -103,17 +123,13 @@ struct Responder: HTTPResponder {
   }
 
   static func response(_ body: JSON, status: HTTPResponse.Status = .ok) -> Response {
-    var response = Response(status: status, body: ResponseBody(byteBuffer: ByteBuffer(string: body.text() + "\n")))
-    response.headers[.contentType] = "application/json"
-    return response
+    response(text: body.text(), status: status)
   }
 
-  /// CORS preflight: a browser's question before a page of another origin may call.
-  private static func preflight(_ methods: [HTTPRequest.Method]) -> Response {
-    var response = Response(status: .noContent)
-    response.headers[.accessControlAllowMethods] = methods.map(\.rawValue).joined(separator: ", ")
-    response.headers[.accessControlAllowHeaders] = "Authorization, Content-Type"
-    response.headers[.accessControlMaxAge] = "600"
+  /// A response of JSON.
+  static func response(text: String, status: HTTPResponse.Status = .ok) -> Response {
+    var response = Response(status: status, body: ResponseBody(byteBuffer: ByteBuffer(string: text + "\n")))
+    response.headers[.contentType] = "application/json"
     return response
   }
 }

@@ -34,6 +34,14 @@ enum StreamFraming: Sendable {
     }
   }
 
+  /// What keeps a stream from being silent, where there is such a thing.
+  var ping: String? {
+    switch self {
+    case .events: ": ping\n\n"
+    case .lines: nil
+    }
+  }
+
   func text(_ event: StreamEvent) -> String {
     switch self {
     case .events: (event.name.map { "event: \($0)\n" } ?? "") + "data: \(event.data)\n\n"

@@ -2,6 +2,7 @@
 import json
 import pathlib
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -48,6 +49,15 @@ def prompt_tokens(text):
     return json.loads(jamba("tokenize", Options.model, marked))["ids"]
 
 
+def read_logits(path):
+    """The rows of a file that `jamba logits` has written."""
+    with open(path, "rb") as file:
+        content = file.read()
+    size = struct.unpack("<Q", content[:8])[0]
+    count, width = json.loads(content[8:8 + size])["logits"]["shape"]
+    return [struct.unpack_from(f"<{width}f", content, 8 + size + 4 * width * row) for row in range(count)]
+
+
 def client(server, **options):
     return openai.OpenAI(base_url=server.url + "/v1", api_key=options.pop("api_key", "none"), max_retries=0, timeout=60, **options)
 
@@ -84,6 +94,12 @@ def post(server, path, body, **headers):
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
+
+
+def get(server, path, **headers):
+    request = urllib.request.Request(server.url + path, headers=headers)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)
 
 
 def metrics(server):

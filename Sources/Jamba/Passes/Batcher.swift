@@ -95,6 +95,8 @@ final class Batcher: @unchecked Sendable {
     let seconds = monotonicSeconds() - start
     queue.withLock { queue in
       for (part, count) in batch {
+        // Before its thread goes on: what it views with may not outlive its call.
+        part.viewer = nil
         part.outcome =
           switch result {
           case .success(let isComplete): isComplete ? .computed(count) : .cancelled
@@ -210,8 +212,8 @@ final class BatchPart: BatchMember, @unchecked Sendable {
   let trace: PassTrace?
   /// Where the logits go, `[rows, vocab]`: with a trace those of every token, else of the last one if the pass gets so far.
   let logits: MutableRows?
-  /// Is shown the tokens by their places in `tokens`.
-  let viewer: TokenViewer?
+  /// Is shown the tokens by their places in `tokens`; nil once there is an outcome.
+  fileprivate(set) var viewer: TokenViewer?
   let isCancelled = Atomic(false)
   fileprivate(set) var outcome: Outcome?
   let thread = currentThread

@@ -61,6 +61,13 @@ struct ChatReply: ChunkedReply {
     return chunks.map { StreamEvent($0) }
   }
 
+  func events(_ progress: PromptProgress) -> [StreamEvent] {
+    let choice: JSON = .object([
+      "index": .integer(0), "delta": .object([:]), "logprobs": .null, "finish_reason": .null,
+    ])
+    return [StreamEvent(head.progress("chat.completion.chunk", choice, progress))]
+  }
+
   func closing(_ usage: AnswerUsage) -> JSON { head.closing("chat.completion.chunk", usage) }
 
   mutating func add(_ piece: Piece, choice: Int) {

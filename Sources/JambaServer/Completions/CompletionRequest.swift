@@ -10,20 +10,20 @@ extension AnswerRequest {
     guard let value = parameters.value("prompt") else {
       throw Failure(.badRequest, "\"prompt\" is missing", code: "missing_required_parameter", parameter: "prompt")
     }
-    let prompts = try prompts(value)
+    let prompts = try CompletionPrompt.list(value, "prompt")
     var request = try AnswerRequest(&parameters, source: .texts(prompts), model, options)
     // The endpoint's own default, which is OpenAI's, too.
     request.maxTokens = request.maxTokens ?? 16
-    guard prompts.count * request.choiceCount <= Limits.choices else {
+    if let count = try parameters.integer("best_of", in: 1...Limits.choices) {
+      request.bestOf = try bestOf(count, request)
+    }
+    guard prompts.count * request.candidateCount <= Limits.prompts else {
       throw .invalid(
-        "n", "\(prompts.count) prompts with \(request.choiceCount) answers each are more than \(Limits.choices)")
+        request.bestOf == nil ? "n" : "best_of",
+        "\(prompts.count) prompts with \(request.candidateCount) answers each are more than \(Limits.prompts)")
     }
     request.topLogProbabilities = try parameters.integer("logprobs", in: 0...LogProbabilities.limit)
     request.echoes = try parameters.bool("echo") ?? false
-    guard !request.echoes || request.topLogProbabilities == nil else {
-      throw .unsupported("echo", "\"echo\" together with \"logprobs\" is not supported")
-    }
-    try parameters.fixed("best_of", [.integer(1)])
     try parameters.fixed("suffix", [.string("")])
     try parameters.fixed("add_special_tokens", [.bool(true)])
     for name in ["tools", "messages", "documents"] { try parameters.fixed(name, [.array([])]) }
@@ -32,22 +32,15 @@ extension AnswerRequest {
     return request
   }
 
-  /// A text, a list of texts, tokens, or a list of lists of tokens.
-  private static func prompts(_ value: JSON) throws(Failure) -> [CompletionPrompt] {
-    func invalid() -> Failure {
-      .invalid(
-        "prompt", "\"prompt\" is not a text, a list of token ids, or a list of at most \(Limits.choices) of these")
+  /// - Returns: nil where all of them are handed out.
+  private static func bestOf(_ count: Int, _ request: AnswerRequest) throws(Failure) -> Int? {
+    guard count >= request.choiceCount else {
+      throw .invalid("best_of", "\"best_of\" is \(count), which is less than the \(request.choiceCount) of \"n\"")
     }
-    func prompt(_ value: JSON) -> CompletionPrompt? {
-      if let text = value.string { return .text(text) }
-      guard let ids = value.array else { return nil }
-      let tokens = ids.compactMap { $0.integer.flatMap { Int32(exactly: $0) } }
-      return tokens.count == ids.count && !tokens.isEmpty ? .tokens(tokens) : nil
+    guard count > request.choiceCount else { return nil }
+    guard !request.streams else {
+      throw .invalid("best_of", "the best of several answers are known at the end alone, which leaves nothing to stream")
     }
-    if let single = prompt(value) { return [single] }
-    guard let list = value.array, 1...Limits.choices ~= list.count else { throw invalid() }
-    let prompts = list.compactMap(prompt)
-    guard prompts.count == list.count else { throw invalid() }
-    return prompts
+    return count
   }
 }
