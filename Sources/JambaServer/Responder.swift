@@ -16,6 +16,8 @@ struct Responder: HTTPResponder {
   let bodies = RequestBodies()
   let admission: Admission
   let notices: Notices
+  let responseStore = ResponseStore()
+  let started = WallClock()
   let page = Page()
 
   func respond(to request: Request, context connection: Connection) async throws -> Response {
@@ -82,6 +84,13 @@ struct Responder: HTTPResponder {
     case .tokenize: return try tokenize(body)
     case .detokenize: return try detokenize(body)
     case .applyTemplate: return try applyTemplate(body)
+    case .messages: return try await messages(body, connection)
+    case .messagesTokens: return try countMessagesTokens(body)
+    case .responses: return try await responses(body, connection)
+    case .responsesTokens: return try countResponsesTokens(body)
+    case .ollamaChat: return try await ollama(body, isChat: true, connection)
+    case .ollamaGenerate: return try await ollama(body, isChat: false, connection)
+    case .ollamaShow: return try showOllamaModel(body)
     case .completions:
       let request = try AnswerRequest.completion(body, model, options)
       note(request.passedOver)

@@ -15,7 +15,17 @@ enum Route: String {
   case properties = "/props"
   case version = "/version"
   case ollamaVersion = "/api/version"
+  case messages = "/v1/messages"
+  case messagesTokens = "/v1/messages/count_tokens"
+  case responses = "/v1/responses"
+  case responsesTokens = "/v1/responses/input_tokens"
+  case response = "/v1/responses/{id}"
+  case responseInput = "/v1/responses/{id}/input_items"
   case ollamaTags = "/api/tags"
+  case ollamaProcesses = "/api/ps"
+  case ollamaShow = "/api/show"
+  case ollamaChat = "/api/chat"
+  case ollamaGenerate = "/api/generate"
 
   /// Every path is known with `/v1` and without, as clients differ in what they take for the base of the URL, and with a
   /// slash at its end.
@@ -25,8 +35,12 @@ enum Route: String {
     if path.hasPrefix(Route.version1) { path = path.dropFirst(Route.version1.count - 1) }
     if path.hasPrefix(Route.modelPrefix) {
       self = .model
-    } else if let route = Route(rawValue: String(path)) ?? Route(rawValue: "/v1" + path), route != .model {
+    } else if !path.contains("{"), let route = Route(rawValue: String(path)) ?? Route(rawValue: "/v1" + path) {
       self = route
+    } else if path.hasPrefix(Route.responsePrefix) {
+      let rest = path.dropFirst(Route.responsePrefix.count).split(separator: "/", omittingEmptySubsequences: false)
+      guard rest.count == 1 || rest.count == 2 && rest[1] == Route.inputSuffix else { return nil }
+      self = rest.count == 1 ? .response : .responseInput
     } else {
       return nil
     }
@@ -34,18 +48,31 @@ enum Route: String {
 
   private static let version1 = "/v1/"
   private static let modelPrefix = "/models/"
+  private static let responsePrefix = "/responses/"
+  private static let inputSuffix = "input_items"
 
   /// The model's name in a path of `model`.
-  static func modelName(in path: String) -> Substring {
-    let rest = path.hasPrefix(version1) ? path.dropFirst(version1.count - 1) : path[...]
-    return rest.dropFirst(modelPrefix.count)
+  static func modelName(in path: String) -> Substring { withoutVersion(path).dropFirst(modelPrefix.count) }
+
+  /// The response's id in a path of `response` or one below it.
+  static func responseID(in path: String) -> String {
+    String(withoutVersion(path).dropFirst(responsePrefix.count).prefix { $0 != "/" })
+  }
+
+  private static func withoutVersion(_ path: String) -> Substring {
+    path.hasPrefix(version1) ? path.dropFirst(version1.count - 1) : path[...]
   }
 
   /// Where GET is taken, HEAD is, too.
   var methods: [HTTPRequest.Method] {
     switch self {
-    case .page, .health, .metrics, .models, .model, .properties, .version, .ollamaVersion, .ollamaTags: [.get]
-    case .chat, .completions, .tokenize, .detokenize, .applyTemplate: [.post]
+    case .page, .health, .metrics, .models, .model, .properties, .version, .ollamaVersion, .ollamaTags,
+      .ollamaProcesses, .responseInput:
+      [.get]
+    case .response: [.get, .delete]
+    case .chat, .completions, .tokenize, .detokenize, .applyTemplate, .messages, .messagesTokens, .responses,
+      .responsesTokens, .ollamaShow, .ollamaChat, .ollamaGenerate:
+      [.post]
     }
   }
 

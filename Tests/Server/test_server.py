@@ -1,8 +1,8 @@
-"""Tests `jamba serve` with OpenAI's Python package and with raw sockets.
+"""Tests `jamba serve` with OpenAI's, Anthropic's and Ollama's Python packages and with raw sockets.
 
     python Tests/Server/test_server.py PROGRAM MODEL [unittest's arguments]
 
-MODEL is the demo model. Needs `pip install openai`. What the server answers is compared with what the other commands of
+MODEL is the demo model. Needs `pip install openai anthropic ollama`. What the server answers is compared with what the other commands of
 the program compute.
 """
 import sys
@@ -11,11 +11,18 @@ import unittest
 from answer_tests import Answers
 from connection_tests import Crowd, Disconnects, Stopping
 from harness import Options
+from messages_tests import Messages, MessagesThoughts, MessagesTools
+from ollama_tests import Ollama, OllamaThoughts, OllamaTools, StrictOllama
 from refusal_tests import Keys, Refusals
+from responses_tests import Responses, ResponsesThoughts, ResponsesTools
 from tolerance_tests import Places, Strict, Tolerance
 from tool_tests import Thoughts, Tools
 
-__all__ = ["Answers", "Crowd", "Disconnects", "Keys", "Places", "Refusals", "Stopping", "Strict", "Thoughts", "Tolerance", "Tools"]
+__all__ = [
+    "Answers", "Crowd", "Disconnects", "Keys", "Messages", "MessagesThoughts", "MessagesTools", "Ollama", "OllamaThoughts",
+    "OllamaTools", "Places", "Refusals", "Responses", "ResponsesThoughts",
+    "ResponsesTools", "Stopping", "Strict", "StrictOllama", "Thoughts", "Tolerance", "Tools",
+]
 
 if __name__ == "__main__":
     Options.program, Options.model = sys.argv[1:3]
