@@ -1,7 +1,7 @@
 import Jamba
 import JambaSystem
 
-/// A request for an answer: both endpoints' common form.
+/// A request for an answer: the common form of all endpoints that give one.
 package struct AnswerRequest: Sendable {
   /// The prompt.
   package enum Source: Sendable {
@@ -53,12 +53,12 @@ package struct AnswerRequest: Sendable {
   /// Whether the prompt's own tokens are told with their log-probabilities.
   var scoresPrompts: Bool { echoes && topLogProbabilities != nil }
 
-  /// The answer's parameters that both endpoints know; `source` and log-probabilities are the endpoint's.
+  /// The answer's parameters that all endpoints know; `source` and log-probabilities are the endpoint's.
   init(
     _ parameters: inout Parameters, source: Source, _ model: JambaModel, _ options: ServerOptions
   ) throws(Failure) {
     self.source = source
-    try AnswerRequest.checkModel(&parameters, options)
+    if let name = try parameters.string("model") { try AnswerRequest.checkModel(name, options) }
     streams = try parameters.bool("stream") ?? false
     includesUsage = try AnswerRequest.includesUsage(&parameters)
     maxTokens = try AnswerRequest.maxTokens(&parameters)
@@ -72,12 +72,11 @@ package struct AnswerRequest: Sendable {
   }
 
   /// One model is served: which one a request names counts where that is asked for alone.
-  static func checkModel(_ parameters: inout Parameters, _ options: ServerOptions) throws(Failure) {
-    if let name = try parameters.string("model"), options.refusesOtherModelNames, name != options.modelName {
-      throw Failure(
-        .notFound, "there is no model \"\(name)\" here, only \"\(options.modelName)\"", code: "model_not_found",
-        parameter: "model")
-    }
+  static func checkModel(_ name: String, _ options: ServerOptions) throws(Failure) {
+    guard options.refusesOtherModelNames, name != options.modelName else { return }
+    throw Failure(
+      .notFound, "there is no model \"\(name)\" here, only \"\(options.modelName)\"", code: "model_not_found",
+      parameter: "model")
   }
 
   private static func includesUsage(_ parameters: inout Parameters) throws(Failure) -> Bool {

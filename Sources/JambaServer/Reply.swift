@@ -1,14 +1,5 @@
 import Jamba
 import JambaSystem
-import JambaText
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// How an endpoint words an answer: as a whole, or as the events of a stream. Pieces of a choice come in order; those of several
 /// choices come mixed.
@@ -68,7 +59,7 @@ extension ChunkedReply {
 /// The members that every object of an answer begins with.
 struct ReplyHead: Sendable {
   let id: String
-  let createdSeconds = Int(time(nil))
+  let createdSeconds = WallClock().seconds
   let modelName: String
   /// Whether the last chunk has a member `usage`. The others lack it, and do not have it null as OpenAI's: there are clients
   /// that take the first chunk with such a member for the last.
@@ -153,35 +144,4 @@ extension AnswerUsage {
 
 extension FinishReason {
   var json: JSON { .string(rawValue) }
-}
-
-/// The text of a token that stands alone.
-struct TokenText {
-  /// A token's text, or the name of one that stands for no text.
-  static func name(of token: Int32, _ tokenizer: Tokenizer?) -> String {
-    guard let tokenizer, tokenizer.isSpecial(token) else { return TokenText(token, tokenizer).text }
-    return tokenizer.piece(of: token) ?? ""
-  }
-
-  let text: String
-  let bytes: [UInt8]
-
-  init(_ token: Int32, _ tokenizer: Tokenizer?) {
-    guard let tokenizer else {
-      (text, bytes) = ("token:\(token)", [])
-      return
-    }
-    var detokenizer = StreamingDetokenizer(tokenizer: tokenizer, afterText: true)
-    let text = detokenizer.push(token) + detokenizer.finish()
-    self.text = text
-    // A byte that is no character by itself.
-    let piece = tokenizer.piece(of: token) ?? ""
-    if text == "\u{FFFD}", piece.utf8.count == 6, piece.hasPrefix("<0x"),
-      let byte = UInt8(piece.dropFirst(3).prefix(2), radix: 16)
-    {
-      bytes = [byte]
-    } else {
-      bytes = Array(text.utf8)
-    }
-  }
 }

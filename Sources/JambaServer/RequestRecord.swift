@@ -1,14 +1,6 @@
 import JambaSystem
 import Synchronization
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// How requests are logged: one line each, once its response has been sent, without any of its content.
 public enum RequestLogFormat: String, Sendable, CaseIterable {
   case text, json
@@ -58,21 +50,15 @@ package struct RequestLine: Sendable {
     }
   }
 
-  /// In UTC, as RFC 3339 has it.
-  private var time: String {
-    var (parts, seconds) = (tm(), time_t(unixSeconds))
-    _ = unsafe gmtime_r(&seconds, &parts)
-    func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
-    return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T"
-      + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))Z"
-  }
+  /// In UTC, as RFC 3339 has it, to the second.
+  private var time: String { WallClock(seconds: unixSeconds).text.prefix { $0 != "." } + "Z" }
 }
 
 /// What is known of a request while it is answered.
 final class RequestRecord: Sendable {
   private let usage = Mutex<AnswerUsage?>(nil)
   private let startSeconds = monotonicSeconds()
-  private let unixSeconds = Int(time(nil))
+  private let unixSeconds = WallClock().seconds
 
   /// The request's work has come to its end.
   func end(_ usage: AnswerUsage) { self.usage.withLock { $0 = usage } }

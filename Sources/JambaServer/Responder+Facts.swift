@@ -3,7 +3,7 @@ import Jamba
 import JambaSystem
 import NIOCore
 
-/// Requests without a body: what the server and its model are.
+/// Requests without a body: what the server and its model are, and what is stored.
 extension Responder {
   func facts(_ route: Route?, _ request: Request) throws(Failure) -> Response {
     switch route {
@@ -27,7 +27,10 @@ extension Responder {
       return Responder.response(
         answers.slots.json(context: model.textLimit ?? model.configuration.maxPositionEmbeddings))
     case .version, .ollamaVersion: return Responder.response(.object(["version": .string(options.version)]))
-    case .ollamaTags: return Responder.response(.object(["models": .array([ollamaDescription])]))
+    case .ollamaTags: return Responder.ollamaList(ollamaModel.listed)
+    case .ollamaProcesses: return Responder.ollamaList(ollamaModel.running)
+    case .response: return request.method == .delete ? try deleteResponse(request) : try storedResponse(request)
+    case .responseInput: return try inputItems(request)
     default: return Responder.response(.object(["object": .string("list"), "data": .array([description])]))
     }
   }
@@ -62,17 +65,6 @@ extension Responder {
       "bos_token": piece(model.configuration.bosTokenID), "eos_token": piece(model.configuration.eosTokenIDs.first),
       "modalities": .object(["vision": .bool(false), "audio": .bool(false)]),
       "build_info": .string("jamba-edge \(options.version)"),
-    ])
-  }
-
-  /// As Ollama words it; its members of times and digests are left out.
-  private var ollamaDescription: JSON {
-    .object([
-      "name": .string(options.modelName), "model": .string(options.modelName),
-      "size": .integer(model.file.byteCount),
-      "details": .object([
-        "format": .string("jamba"), "family": .string("jamba"), "families": .array([.string("jamba")]),
-      ]),
     ])
   }
 }

@@ -16,6 +16,8 @@ struct Responder: HTTPResponder {
   let bodies = RequestBodies()
   let admission: Admission
   let notices: Notices
+  let responseStore = ResponseStore()
+  let started = WallClock()
   let page = Page()
   /// Takes a line for each request; nil for no log.
   let log: (@Sendable (RequestLine) -> Void)?
@@ -102,6 +104,13 @@ struct Responder: HTTPResponder {
     case .applyTemplate: return try applyTemplate(body)
     case .slot: return try await changeSlot(body, request, connection)
     case .embeddings, .ollamaEmbed, .ollamaEmbeddings: return try await embed(body, route, connection)
+    case .messages: return try await messages(body, connection)
+    case .messagesTokens: return try countMessagesTokens(body)
+    case .responses: return try await responses(body, connection)
+    case .responsesTokens: return try countResponsesTokens(body)
+    case .ollamaChat: return try await ollama(body, isChat: true, connection)
+    case .ollamaGenerate: return try await ollama(body, isChat: false, connection)
+    case .ollamaShow: return try showOllamaModel(body)
     case .completions:
       let request = try AnswerRequest.completion(body, model, options)
       note(request.passedOver)

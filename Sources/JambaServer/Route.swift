@@ -19,9 +19,19 @@ enum Route: String, CaseIterable {
   case slot = "/slots/{id}"
   case version = "/version"
   case ollamaVersion = "/api/version"
+  case messages = "/v1/messages"
+  case messagesTokens = "/v1/messages/count_tokens"
+  case responses = "/v1/responses"
+  case responsesTokens = "/v1/responses/input_tokens"
+  case response = "/v1/responses/{id}"
+  case responseInput = "/v1/responses/{id}/input_items"
   case ollamaTags = "/api/tags"
   case ollamaEmbed = "/api/embed"
   case ollamaEmbeddings = "/api/embeddings"
+  case ollamaProcesses = "/api/ps"
+  case ollamaShow = "/api/show"
+  case ollamaChat = "/api/chat"
+  case ollamaGenerate = "/api/generate"
 
   /// Every path is known with `/v1` and without, as clients differ in what they take for the base of the URL, and with a
   /// slash at its end.
@@ -33,8 +43,12 @@ enum Route: String, CaseIterable {
       self = .model
     } else if path.hasPrefix(Route.slotPrefix) {
       self = .slot
-    } else if let route = Route(rawValue: String(path)) ?? Route(rawValue: "/v1" + path), route != .model, route != .slot {
+    } else if !path.contains("{"), let route = Route(rawValue: String(path)) ?? Route(rawValue: "/v1" + path) {
       self = route
+    } else if path.hasPrefix(Route.responsePrefix) {
+      let rest = path.dropFirst(Route.responsePrefix.count).split(separator: "/", omittingEmptySubsequences: false)
+      guard rest.count == 1 || rest.count == 2 && rest[1] == Route.inputSuffix else { return nil }
+      self = rest.count == 1 ? .response : .responseInput
     } else {
       return nil
     }
@@ -43,26 +57,36 @@ enum Route: String, CaseIterable {
   private static let version1 = "/v1/"
   private static let modelPrefix = "/models/"
   private static let slotPrefix = "/slots/"
-
-  /// The slot's number in a path of `slot`.
-  static func slotNumber(in path: String) -> Substring {
-    var rest = path.hasPrefix(version1) ? path.dropFirst(version1.count - 1) : path[...]
-    if rest.hasSuffix("/") { rest.removeLast() }
-    return rest.dropFirst(slotPrefix.count)
-  }
+  private static let responsePrefix = "/responses/"
+  private static let inputSuffix = "input_items"
 
   /// The model's name in a path of `model`.
-  static func modelName(in path: String) -> Substring {
-    let rest = path.hasPrefix(version1) ? path.dropFirst(version1.count - 1) : path[...]
-    return rest.dropFirst(modelPrefix.count)
+  static func modelName(in path: String) -> Substring { withoutVersion(path).dropFirst(modelPrefix.count) }
+
+  /// The response's id in a path of `response` or one below it.
+  static func responseID(in path: String) -> String {
+    String(withoutVersion(path).dropFirst(responsePrefix.count).prefix { $0 != "/" })
+  }
+
+  /// The slot's number in a path of `slot`.
+  static func slotNumber(in path: String) -> String {
+    String(withoutVersion(path).dropFirst(slotPrefix.count).prefix { $0 != "/" })
+  }
+
+  private static func withoutVersion(_ path: String) -> Substring {
+    path.hasPrefix(version1) ? path.dropFirst(version1.count - 1) : path[...]
   }
 
   /// Where GET is taken, HEAD is, too.
   var methods: [HTTPRequest.Method] {
     switch self {
-    case .page, .document, .health, .metrics, .models, .model, .properties, .slots, .version, .ollamaVersion, .ollamaTags: [.get]
-    case .chat, .completions, .embeddings, .tokenize, .detokenize, .applyTemplate, .slot, .ollamaEmbed,
-      .ollamaEmbeddings: [.post]
+    case .page, .document, .health, .metrics, .models, .model, .properties, .slots, .version, .ollamaVersion, .ollamaTags,
+      .ollamaProcesses, .responseInput:
+      [.get]
+    case .response: [.get, .delete]
+    case .chat, .completions, .embeddings, .tokenize, .detokenize, .applyTemplate, .slot, .messages, .messagesTokens,
+      .responses, .responsesTokens, .ollamaShow, .ollamaChat, .ollamaGenerate, .ollamaEmbed, .ollamaEmbeddings:
+      [.post]
     }
   }
 

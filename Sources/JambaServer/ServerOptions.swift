@@ -35,7 +35,7 @@ public struct ServerOptions: Sendable {
 }
 
 /// Limits on what a client can make the server hold or wait for.
-enum Limits {
+package enum Limits {
   static let bodyBytes = 8 << 20
   /// Of all bodies that are being read or parsed.
   static let bodyBytesInAll = 64 << 20
@@ -66,4 +66,6 @@ enum Limits {
   static let stops = 16
   static let stopBytes = 1000
   static let biases = 1024
+  package static let storedResponses = 1000
+  package static let storedResponseBytes = 64 << 20
 }

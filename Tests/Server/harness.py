@@ -5,6 +5,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 import urllib.error
@@ -141,3 +142,22 @@ class WithServer(unittest.TestCase):
         self.assertEqual(caught.exception.code, code, caught.exception)
         if parameter:
             self.assertEqual(caught.exception.param, parameter, caught.exception)
+
+
+class WithTemplate(WithServer):
+    """A server whose model has another chat template."""
+
+    template = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.file = tempfile.NamedTemporaryFile("w")
+        cls.file.write(cls.template)
+        cls.file.flush()
+        cls.arguments = ("--chat-template", cls.file.name, *cls.arguments)
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.file.close()

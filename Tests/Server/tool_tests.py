@@ -1,10 +1,9 @@
 """Calls of tools and thoughts, which are parted from an answer's text."""
 import json
-import tempfile
 
 import openai
 
-from harness import QUESTION, REPOSITORY, WEATHER, WithServer, post
+from harness import QUESTION, REPOSITORY, WEATHER, WithServer, WithTemplate, post
 
 THINKING = str(REPOSITORY / "Tests/JambaTemplateTests/Fixtures/chatml_think.jinja")
 # The demo's template, with calls.
@@ -18,19 +17,9 @@ CLOCK = {
 }
 
 
-class Tools(WithServer):
-    @classmethod
-    def setUpClass(cls):
-        cls.file = tempfile.NamedTemporaryFile("w")
-        cls.file.write(CALLING)
-        cls.file.flush()
-        cls.arguments = ("--chat-template", cls.file.name, "--sessions", "2")
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.file.close()
+class Tools(WithTemplate):
+    template = CALLING
+    arguments = ("--sessions", "2")
 
     def call(self, **options):
         return self.chat(tools=[WEATHER, CLOCK], max_tokens=400, temperature=1, seed=4, **options)

@@ -37,6 +37,25 @@ package enum OpenAPI {
     .version: Place(summary: "The program's version.", response: "Version"),
     .ollamaVersion: Place(summary: "The program's version, for Ollama's clients.", response: "Version"),
     .ollamaTags: Place(summary: "The one model, for Ollama's clients.", response: "OllamaTags"),
+    .messages: Place(
+      summary: "Answers messages, in Anthropic's words.", request: "MessagesRequest", response: "Message", streams: true),
+    .messagesTokens: Place(
+      summary: "The tokens of such a request.", request: "MessagesRequest", response: "InputTokens"),
+    .responses: Place(
+      summary: "Answers items, as OpenAI's newer API has it.", request: "ResponsesRequest", response: "Response",
+      streams: true),
+    .responsesTokens: Place(
+      summary: "The tokens of such a request.", request: "ResponsesRequest", response: "InputTokens"),
+    .response: Place(summary: "A stored response, to be shown or deleted.", response: "Stored"),
+    .responseInput: Place(summary: "What a stored response is an answer to.", response: "Stored"),
+    .ollamaProcesses: Place(summary: "The one model, which is loaded, for Ollama's clients.", response: "OllamaTags"),
+    .ollamaShow: Place(summary: "Facts about the model, for Ollama's clients.", request: "OllamaRequest", response: "Stored"),
+    .ollamaChat: Place(
+      summary: "Answers messages, in Ollama's words.", request: "OllamaChatRequest", response: "OllamaAnswer",
+      streams: true),
+    .ollamaGenerate: Place(
+      summary: "Answers a prompt, in Ollama's words.", request: "OllamaGenerateRequest", response: "OllamaAnswer",
+      streams: true),
     .ollamaEmbed: Place(
       summary: "Embeddings, for Ollama's clients.", request: "OllamaEmbedRequest", response: "OllamaEmbed"),
     .ollamaEmbeddings: Place(
@@ -74,15 +93,24 @@ package enum OpenAPI {
 
   private static func operation(_ route: Route, _ place: Place, _ method: HTTPRequest.Method) -> JSON {
     var content: JSONObject = [place.contentType: .object(["schema": reference(place.response)])]
-    if place.streams { content["text/event-stream"] = .object(["schema": .object(["type": .string("string")])]) }
-    let error = reference(Dialect(route, route.rawValue) == .ollama ? "OllamaError" : "Error")
+    let dialect = Dialect(route, route.rawValue)
+    if place.streams {
+      let kind = dialect == .ollama ? StreamFraming.lines : .events
+      content[kind.contentType] = .object(["schema": .object(["type": .string("string")])])
+    }
+    let error =
+      switch dialect {
+      case .openAI: reference("Error")
+      case .anthropic: reference("AnthropicError")
+      case .ollama: reference("OllamaError")
+      }
     var errors: JSONObject = ["application/json": .object(["schema": error])]
     if route == .health { errors = ["application/json": .object(["schema": reference("Health")])] }
     func response(_ description: String, _ content: JSONObject) -> JSON {
       .object(["description": .string(description), "content": .object(content)])
     }
     var operation: JSONObject = [
-      "summary": .string(place.summary), "operationId": .string("\(route)"),
+      "summary": .string(place.summary), "operationId": .string("\(route)-\(method.rawValue.lowercased())"),
       "responses": .object([
         "200": response("The answer.", content), "4XX": response("The request is refused.", errors),
         "5XX": response("It cannot be answered now.", errors),
@@ -99,7 +127,7 @@ package enum OpenAPI {
       parameter("id", in: "path", ["type": .string("integer"), "minimum": .integer(0)])
       parameter("action", in: "query", ["enum": .array(["save", "restore", "erase"].map { .string($0) })])
     }
-    if route == .model { parameter("id", in: "path", ["type": .string("string")]) }
+    if [.model, .response, .responseInput].contains(route) { parameter("id", in: "path", ["type": .string("string")]) }
     if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
     if method == .post, let request = place.request {
       operation["requestBody"] = .object([

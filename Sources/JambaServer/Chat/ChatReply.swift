@@ -55,7 +55,7 @@ struct ChatReply: ChunkedReply {
           return ChatReply.json(call, id: id, index: choices[choice].callIDs.count)
         })
     }
-    let probabilities = probabilities(of: piece)
+    let probabilities = TokenText.probabilities(of: piece, tokenizer)
     if delta.count > 0 || !probabilities.isEmpty { chunks.append(chunk(choice, delta, probabilities)) }
     if let reason = piece.finishReason { chunks.append(chunk(choice, [:], [], reason)) }
     return chunks.map { StreamEvent($0) }
@@ -76,7 +76,7 @@ struct ChatReply: ChunkedReply {
       choices[choice].message.reasoning = (choices[choice].message.reasoning ?? "") + piece.reasoning
     }
     choices[choice].message.toolCalls += piece.toolCalls
-    choices[choice].probabilities += probabilities(of: piece)
+    choices[choice].probabilities += TokenText.probabilities(of: piece, tokenizer)
     choices[choice].finishReason = piece.finishReason ?? choices[choice].finishReason
   }
 
@@ -107,23 +107,4 @@ struct ChatReply: ChunkedReply {
     for (name, value) in call.messageMembers.members { object[name] = value }
     return .object(object)
   }
-
-  private func probabilities(of piece: Piece) -> [JSON] {
-    guard let found = piece.logProbabilities else { return [] }
-    func entry(_ entry: LogProbabilities.Entry) -> JSONObject {
-      let text = TokenText(entry.token, tokenizer)
-      return [
-        "token": .string(text.text), "logprob": .number(ReplyNumbers.finite(entry.value)),
-        "bytes": .array(text.bytes.map { .integer(Int($0)) }),
-      ]
-    }
-    var object = entry(found.chosen)
-    object["top_logprobs"] = .array(found.top.map { .object(entry($0)) })
-    return [.object(object)]
-  }
-}
-
-enum ReplyNumbers {
-  /// JSON has no infinities: what is impossible is as good as e to the power of -9999, as in OpenAI's answers.
-  static func finite(_ value: Float) -> Double { max(Double(value), -9999) }
 }

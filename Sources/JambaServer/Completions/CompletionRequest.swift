@@ -7,6 +7,13 @@ extension AnswerRequest {
     _ body: JSONObject, _ model: JambaModel, _ options: ServerOptions
   ) throws(Failure) -> AnswerRequest {
     var parameters = Parameters(body, UnknownMembers(areRefused: options.refusesUnknownMembers))
+    return try completion(&parameters, model, options)
+  }
+
+  /// Reads a request to go on with texts, which may have come in the words of another API.
+  static func completion(
+    _ parameters: inout Parameters, _ model: JambaModel, _ options: ServerOptions
+  ) throws(Failure) -> AnswerRequest {
     guard let value = parameters.value("prompt") else {
       throw Failure(.badRequest, "\"prompt\" is missing", code: "missing_required_parameter", parameter: "prompt")
     }

@@ -57,7 +57,7 @@ struct EmbeddingRequest: Work {
     guard let value = parameters.value(name) else {
       throw Failure(.badRequest, "\"\(name)\" is missing", code: "missing_required_parameter", parameter: name)
     }
-    try AnswerRequest.checkModel(&parameters, options)
+    if let name = try parameters.string("model") { try AnswerRequest.checkModel(name, options) }
     let inputs = try AnswerRequest.CompletionPrompt.list(value, name)
     let size = model.configuration.hiddenSize
     if let dimensions = try parameters.integer("dimensions", in: 1...Int.max), dimensions != size {

@@ -5,7 +5,7 @@ extension Responder {
   /// Saves, restores or erases a slot, as soon as a thread is free for it.
   func changeSlot(_ body: JSONObject, _ request: Request, _ connection: Connection) async throws -> Response {
     let work = try SlotRequest(
-      String(Route.slotNumber(in: request.uri.path)), action: request.uri.queryParameters["action"].map(String.init),
+      Route.slotNumber(in: request.uri.path), action: request.uri.queryParameters["action"].map(String.init),
       body, options)
     return try await self.work(Job(work), connection) { events, _ in
       var answer: JSON = .null
