@@ -70,7 +70,8 @@ enum Route: String, CaseIterable {
 
   /// The slot's number in a path of `slot`.
   static func slotNumber(in path: String) -> String {
-    String(withoutVersion(path).dropFirst(slotPrefix.count).prefix { $0 != "/" })
+    let rest = withoutVersion(path).dropFirst(slotPrefix.count)
+    return String(rest.hasSuffix("/") ? rest.dropLast() : rest)
   }
 
   private static func withoutVersion(_ path: String) -> Substring {

@@ -7,10 +7,7 @@ from harness import QUESTION, REPOSITORY, WEATHER, WithServer, WithTemplate, pos
 
 THINKING = str(REPOSITORY / "Tests/JambaTemplateTests/Fixtures/chatml_think.jinja")
 # The demo's template, with calls.
-CALLING = """{{- bos_token }}{%- if tools %}{{- '<|bom|><|system|>' + tools | tojson + '<|eom|>' }}{%- endif %}
-{%- for message in messages %}{{- '<|bom|><|' + message.role + '|>' + message.content }}
-{%- for call in message.tool_calls or [] %}{{- '<tool_call>' + call.function | tojson + '</tool_call>' }}{%- endfor %}
-{{- '<|eom|>' }}{%- endfor %}{%- if add_generation_prompt %}{{- '<|bom|><|assistant|>' }}{%- endif %}"""
+CALLING = (REPOSITORY / "Tests/Server/calling.jinja").read_text()
 CLOCK = {
     "type": "function",
     "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}, "additionalProperties": False}},

@@ -49,19 +49,11 @@ struct SlotRequest: Work, PreparedWork {
       throw Failure(
         .badRequest, "\"filename\" is missing", code: "missing_required_parameter", parameter: "filename")
     }
-    guard isFileName(name) else {
+    guard SlotFile.isName(name) else {
       throw .invalid(
         "filename", "\"filename\" is not 1 to 100 letters, digits and marks (\"-\", \"_\", \".\"), of which the first is no dot")
     }
     return name
-  }
-
-  static func isFileName(_ name: String) -> Bool {
-    1...100 ~= name.utf8.count && !name.hasPrefix(".")
-      && name.utf8.allSatisfy { byte in
-        UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
-          || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || [UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: ".")].contains(byte)
-      }
   }
 
   func prepare(
