@@ -2,6 +2,7 @@
 import importlib.util
 import subprocess
 import sys
+import tempfile
 import unittest
 
 from harness import Options, Server
@@ -10,7 +11,8 @@ from harness import Options, Server
 @unittest.skipUnless(importlib.util.find_spec("schemathesis"), "schemathesis is not installed")
 class Conformance(unittest.TestCase):
     def test_made_up_requests(self):
-        with Server(Options.program, Options.model, "-n", "2", "--context", "256") as server:
+        with tempfile.TemporaryDirectory() as folder, Server(
+                Options.program, Options.model, "-n", "2", "--context", "256", "--slot-save-path", folder) as server:
             run = subprocess.run(
                 [sys.executable, "-m", "schemathesis.cli", "run", server.url + "/openapi.json", "--checks",
                  "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance", "--phases",
