@@ -4,7 +4,10 @@ import JambaSystem
 
 /// How to convert.
 public struct ConversionOptions: Sendable {
-  public var recipe: Recipe
+  /// Nil: one that keeps what the checkpoint still has. 8 bits stay int8, 4 to 7 become int6, and anything else is `balanced`.
+  public var recipe: Recipe?
+  /// What comes before the recipe's own rules.
+  public var rules: [Recipe.Rule]
   public var packing: JambaFileWriter.Packing
   public var threads: Int
   /// What `jamba calibrate` wrote about the model's inputs; errors count by it, and weights make up for each other's.
@@ -15,10 +18,11 @@ public struct ConversionOptions: Sendable {
   public var resumes: Bool
 
   public init(
-    recipe: Recipe = .balanced, packing: JambaFileWriter.Packing = .automatic, threads: Int = 1,
+    recipe: Recipe? = nil, rules: [Recipe.Rule] = [], packing: JambaFileWriter.Packing = .automatic, threads: Int = 1,
     importance: String? = nil, tokenizer: String? = nil, resumes: Bool = false
   ) {
     self.recipe = recipe
+    self.rules = rules
     self.packing = packing
     self.threads = threads
     self.importance = importance
@@ -45,17 +49,16 @@ package func convert(
   progress: (_ done: Int, _ total: Int) -> Bool
 ) throws(ConversionError) -> ConversionSummary {
   let tensors = ModelTensors(checkpoint.configuration)
-  var options = options
-  options.recipe = options.recipe.resolved(for: tensors.all)
-  if let rule = options.recipe.uselessRule(among: tensors.all) {
+  let recipe = (options.recipe ?? .keeping(checkpoint)).preceded(by: options.rules).resolved(for: tensors.all)
+  if let rule = recipe.uselessRule(among: tensors.all) {
     throw .unusable(path: checkpoint.path, reason: "none of its matrices fits \(rule.pattern)")
   }
   let sources = try SourceTensors(checkpoint)
-  let plan = ConversionPlan(checkpoint.configuration, options.recipe) { sources[$0.id] }
+  let plan = ConversionPlan(checkpoint.configuration, recipe) { sources[$0.id] }
   let pool = try WorkerPool(threads: options.threads)
   let importance = try options.importance.map { (path) throws(ConversionError) in try Importance(path: path) }
   let documents = try documents(checkpoint, tokenizer: options.tokenizer)
-  let provenance = provenance(checkpoint, documents, options, importance, tool)
+  let provenance = provenance(checkpoint, documents, recipe, options.packing, importance, tool)
   let writer: JambaFileWriter
   do {
     writer = try JambaFileWriter(
@@ -123,20 +126,20 @@ private func identity(_ provenance: JSON, _ checkpoint: any Checkpoint) -> Strin
 
 /// What the file was made from: also what an interrupted conversion must agree with to be continued.
 private func provenance(
-  _ checkpoint: any Checkpoint, _ documents: [CheckpointDocument], _ options: ConversionOptions, _ importance: Importance?,
-  _ tool: String
+  _ checkpoint: any Checkpoint, _ documents: [CheckpointDocument], _ recipe: Recipe,
+  _ packing: JambaFileWriter.Packing, _ importance: Importance?, _ tool: String
 ) -> JSON {
   let packing =
-    switch options.packing {
+    switch packing {
     case .raw: "raw"
     case .zstd: "zstd"
     case .automatic: "auto"
     }
   return .object([
     "tool": .string(tool),
-    "recipe": .string(options.recipe.name),
+    "recipe": .string(recipe.name),
     "rules": .array(
-      options.recipe.rules.map { rule in
+      recipe.rules.map { rule in
         .object([
           "tensors": .string(rule.pattern), "type": .string(rule.type.name), "step": .number(Double(rule.step)),
         ])

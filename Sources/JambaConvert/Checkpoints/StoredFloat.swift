@@ -50,6 +50,18 @@ enum StoredFloat: String {
     default: return Float(bitPattern: sign | (exponent + 112) << 23 | fraction << 13)
     }
   }
+
+  /// float32 to the nearest float16, of two the even one.
+  static func half(_ value: Float) -> UInt16 {
+    let sign = UInt16(value.bitPattern >> 16 & 0x8000)
+    let magnitude = value.magnitude
+    if magnitude.isNaN { return sign | 0x7E00 }
+    // Halfway between the largest and what would be the next, which is even.
+    if magnitude >= 65520 { return sign | 0x7C00 }
+    if magnitude < 0x1p-14 { return sign | UInt16((magnitude * 0x1p24).rounded(.toNearestOrEven)) }
+    let bits = magnitude.bitPattern - 112 << 23
+    return sign | UInt16((bits &+ 0xFFF &+ (bits >> 13 & 1)) >> 13)
+  }
 }
 
 /// Whether there is neither an infinity nor a not-a-number.

@@ -1,0 +1,37 @@
+import JambaFormat
+
+extension Recipe {
+  /// The recipe that throws away little of what a checkpoint still has, for when none is asked for.
+  ///
+  /// Weights in 16 bits or more are the model as it was trained, and `balanced` is what a quantization of it is worth. A checkpoint
+  /// that is quantized has paid already, and pays again: how much, docs/CHECKPOINTS.md says, measured. So 8 bits stay int8, and 4
+  /// to 7 become int6; of what has less than 4, `balanced` keeps nearly all.
+  static func keeping(_ checkpoint: any Checkpoint) -> Recipe {
+    switch SourcePrecision(checkpoint).bitsPerWeight {
+    case 4..<7: uniform(.int6)
+    case 7..<10: uniform(.int8)
+    default: balanced
+    }
+  }
+}
+
+/// How finely a checkpoint has most of its weights.
+struct SourcePrecision {
+  /// In the checkpoint's words, such as "Q4_K".
+  let typeName: String
+  /// Of a weight, scales included.
+  let bitsPerWeight: Double
+
+  var isQuantized: Bool { bitsPerWeight < 10 }
+
+  init(_ checkpoint: any Checkpoint) {
+    var counts: [String: (values: Int, bytes: Int)] = [:]
+    for tensor in checkpoint.tensors {
+      counts[tensor.type, default: (0, 0)].values += tensor.shape.reduce(1, *)
+      counts[tensor.type]!.bytes += tensor.byteCount
+    }
+    let most = counts.max { ($0.value.values, $1.key) < ($1.value.values, $0.key) }
+    typeName = most?.key ?? ""
+    bitsPerWeight = most.map { 8 * Double($0.value.bytes) / Double(max($0.value.values, 1)) } ?? 0
+  }
+}
