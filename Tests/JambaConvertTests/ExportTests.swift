@@ -56,19 +56,22 @@ import Testing
     let again = try convert(first.path, "b.jamba")
     let second = try export(again, "b.gguf", type)
     #expect(try tensors(first.path) == tensors(second.path))
-    #expect(
-      try JambaFile(path: again).configuration().get().eosTokenIDs.first
-        == JambaFile(path: folder.file("a.jamba")).configuration().get().eosTokenIDs.first)
+    // Without a tokenizer GGUF has no tokens that could end a text.
+    guard source == "demo" else { return }
+    let (before, after) = (try JambaFile(path: folder.file("a.jamba")), try JambaFile(path: again))
+    #expect(try before.configuration().get().eosTokenIDs == after.configuration().get().eosTokenIDs)
   }
 
   @Test func textsHaveTheSameTokens() throws {
     let model = try convert(Fixtures.checkpoint("demo"), "a.jamba")
     let again = try convert(export(model, "a.gguf", .q8_0).path, "b.jamba")
     let (a, b) = (try JambaFile(path: model), try JambaFile(path: again))
+    let vocabulary = try #require(try a.json(DocumentName.tokenizer))
+    let pieces = try #require(try b.document(DocumentName.sentencePiece))
     let before = try Tokenizer(
-      json: try #require(a.json(DocumentName.tokenizer)), configuration: a.json(DocumentName.tokenizerConfiguration))
+      json: vocabulary, configuration: a.json(DocumentName.tokenizerConfiguration))
     let after = try Tokenizer(
-      sentencePiece: SentencePieceModel(try #require(b.document(DocumentName.sentencePiece))),
+      sentencePiece: SentencePieceModel(pieces),
       configuration: b.json(DocumentName.tokenizerConfiguration))
     for text in [
       "", " ", "A red ball.", "  two  spaces\n\tand a tab", "naïve 你好 🙂 don't 123.45", "<|im_start|>user\nHi<|im_end|>",
@@ -100,12 +103,10 @@ import Testing
     }
   }
 
-  /// The types that are chosen unasked: what the source still has is kept.
-  @Test(arguments: [("moe-Q8_0.gguf", StorageType.int8), ("dense-BF16.gguf", .int4)])
-  func theTypeFollowsTheSource(name: String, type: StorageType) throws {
-    let path = try convert(Fixtures.gguf(name), "m.jamba", recipe: nil)
-    let entry = try #require(try JambaFile(path: path).entry(named: "model.layers.1.feed_forward.experts.0.up_proj.weight")
-      ?? JambaFile(path: path).entry(named: "model.embed_tokens.weight"))
-    #expect(entry.type == type)
+  /// What is chosen unasked: what the source still has is kept.
+  @Test(arguments: [("moe-Q8_0.gguf", "int8"), ("dense-BF16.gguf", "balanced")])
+  func theRecipeFollowsTheSource(name: String, recipe: String) throws {
+    let file = try JambaFile(path: convert(Fixtures.gguf(name), "m.jamba", recipe: nil))
+    #expect(try file.json(DocumentName.provenance)?["recipe"]?.string == recipe)
   }
 }
