@@ -80,6 +80,8 @@ struct Convert: ParsableCommand {
       valueName: "path"))
   var tokenizer: String?
 
+  @OptionGroup var adapterOptions: AdapterOptions
+
   @Flag(help: "Keep progress when interrupted, and continue from what an interrupted conversion kept.")
   var resume = false
 
@@ -106,9 +108,10 @@ struct Convert: ParsableCommand {
 
   func run() throws {
     Interrupt.catchSignals()
+    let adapters = adapterOptions.sources
     let base: Recipe =
-      if let bits { try .meeting(bits: bits, checkpoint: source) } else if let bitsOnDisk {
-        try .meeting(bitsOnDisk: bitsOnDisk, checkpoint: source)
+      if let bits { try .meeting(bits: bits, checkpoint: source, adapters: adapters) } else if let bitsOnDisk {
+        try .meeting(bitsOnDisk: bitsOnDisk, checkpoint: source, adapters: adapters)
       } else if type.storage == .int4 {
         self.recipe == .small ? .small : .balanced
       } else { .uniform(type.storage) }
@@ -126,7 +129,7 @@ struct Convert: ParsableCommand {
       checkpoint: source, to: output,
       options: ConversionOptions(
         recipe: recipe, packing: packing, threads: threadOption.threads ?? Processors.available, importance: importance,
-        tokenizer: tokenizer, resumes: resume),
+        tokenizer: tokenizer, adapters: adapters, resumes: resume),
       tool: "jamba-edge \(toolVersion)"
     ) { done, total in
       bar.update(done, of: total)
