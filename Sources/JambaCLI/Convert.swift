@@ -78,6 +78,8 @@ struct Convert: ParsableCommand {
       valueName: "path"))
   var tokenizer: String?
 
+  @OptionGroup var adapterOptions: AdapterOptions
+
   @Flag(help: "Keep progress when interrupted, and continue from what an interrupted conversion kept.")
   var resume = false
 
@@ -105,9 +107,10 @@ struct Convert: ParsableCommand {
 
   func run() throws {
     Interrupt.catchSignals()
+    let adapters = adapterOptions.sources
     let recipe: Recipe? =
-      if let bits { try .meeting(bits: bits, checkpoint: source) } else if let bitsOnDisk {
-        try .meeting(bitsOnDisk: bitsOnDisk, checkpoint: source)
+      if let bits { try .meeting(bits: bits, checkpoint: source, adapters: adapters) } else if let bitsOnDisk {
+        try .meeting(bitsOnDisk: bitsOnDisk, checkpoint: source, adapters: adapters)
       } else if let recipe = self.recipe {
         recipe == .small ? .small : .balanced
       } else if let type {
@@ -125,8 +128,9 @@ struct Convert: ParsableCommand {
     let summary = try convert(
       checkpoint: source, to: output,
       options: ConversionOptions(
-        recipe: recipe, rules: rule.map(\.rule), packing: packing, threads: threadOption.threads ?? Processors.available, importance: importance,
-        tokenizer: tokenizer, resumes: resume),
+        recipe: recipe, rules: rule.map(\.rule), packing: packing,
+        threads: threadOption.threads ?? Processors.available, importance: importance, tokenizer: tokenizer,
+        adapters: adapters, resumes: resume),
       tool: "jamba-edge \(toolVersion)"
     ) { done, total in
       bar.update(done, of: total)

@@ -14,13 +14,16 @@ public struct ConversionOptions: Sendable {
   public var importance: String?
   /// Where the tokenizer comes from instead of the checkpoint: a folder with tokenizer.json, or such a file.
   public var tokenizer: String?
+  /// What is merged into the checkpoint's weights, in this order.
+  public var adapters: [AdapterSource]
   /// Keep progress when interrupted, and continue where an interrupted conversion of the same kind stopped.
   public var resumes: Bool
 
   public init(
     recipe: Recipe? = nil, rules: [Recipe.Rule] = [], packing: JambaFileWriter.Packing = .automatic, threads: Int = 1,
-    importance: String? = nil, tokenizer: String? = nil, resumes: Bool = false
+    importance: String? = nil, tokenizer: String? = nil, adapters: [AdapterSource] = [], resumes: Bool = false
   ) {
+    self.adapters = adapters
     self.recipe = recipe
     self.rules = rules
     self.packing = packing
@@ -40,7 +43,7 @@ public func convert(
   checkpoint path: String, to output: String, options: ConversionOptions, tool: String,
   progress: (_ done: Int, _ total: Int) -> Bool
 ) throws(ConversionError) -> ConversionSummary {
-  try convert(try openCheckpoint(path), to: output, options: options, tool: tool, progress: progress)
+  try convert(try openCheckpoint(path, adapters: options.adapters), to: output, options: options, tool: tool, progress: progress)
 }
 
 /// As `convert(checkpoint:)`, for a checkpoint that is open.
@@ -135,7 +138,7 @@ private func provenance(
     case .zstd: "zstd"
     case .automatic: "auto"
     }
-  return .object([
+  var provenance: JSONObject = [
     "tool": .string(tool),
     "recipe": .string(recipe.name),
     "rules": .array(
@@ -161,5 +164,17 @@ private func provenance(
           "file": .string(document.name), "crc32c": .integer(Int(checksum(of: document.bytes))),
         ])
       }),
-  ])
+  ]
+  let adapters = checkpoint.origin.adapters
+  if !adapters.isEmpty {
+    provenance["adapters"] = .array(
+      adapters.map { adapter in
+        .object([
+          "adapter": .string(adapter.name), "kind": .string(adapter.kind), "scale": .number(adapter.scale),
+          "bytes": .integer(adapter.byteCount), "crc32c": .integer(Int(adapter.checksum)),
+          "settings_crc32c": adapter.settingsChecksum.map { .integer(Int($0)) } ?? .null,
+        ])
+      })
+  }
+  return .object(provenance)
 }

@@ -25,9 +25,12 @@ public struct VerificationReport: Sendable {
 /// - Throws: `format` for a damaged or incomplete file; `unusable` when a tensor differs from the checkpoint by more than
 ///   its type can explain.
 public func verify(
-  _ path: String, against checkpointPath: String?, threads: Int, progress: (_ done: Int, _ total: Int) -> Bool
+  _ path: String, against checkpointPath: String?, adapters: [AdapterSource] = [], threads: Int,
+  progress: (_ done: Int, _ total: Int) -> Bool
 ) throws(ConversionError) -> VerificationReport {
-  let checkpoint = try checkpointPath.map { (path) throws(ConversionError) in try openCheckpoint(path) }
+  let checkpoint = try checkpointPath.map { (path) throws(ConversionError) in
+    try openCheckpoint(path, adapters: adapters)
+  }
   return try verify(path, with: checkpoint, threads: threads, progress: progress)
 }
 

@@ -18,6 +18,8 @@ package enum Fixtures {
 
   package static func gguf(_ name: String) -> String { repository + "/Tests/Fixtures/gguf/" + name }
 
+  package static func adapter(_ name: String) -> String { repository + "/Tests/Fixtures/adapters/" + name }
+
   /// What other implementations make of logits.
   package static let sampling = repository + "/Tests/Fixtures/sampling.json"
 

@@ -96,13 +96,7 @@ struct HuggingFaceFolder: Sendable {
   func untied() -> HuggingFaceFolder {
     var folder = self
     folder.configuration.tieWordEmbeddings = false
-    folder.documents = documents.map { document in
-      guard document.name == DocumentName.configuration, let json = try? JSON.parse(python: document.bytes),
-        var config = json.object
-      else { return document }
-      config["tie_word_embeddings"] = .bool(false)
-      return CheckpointDocument(name: document.name, bytes: Array(JSON.object(config).text(.indented(2)).utf8))
-    }
+    folder.documents = documents.map(\.untied)
     return folder
   }
 
@@ -160,6 +154,10 @@ struct HuggingFaceFolder: Sendable {
 
   /// Where checkpoints with these names have a tensor: alone, or among all experts of its layer.
   func places(of tensor: TensorSpecification) -> [TensorPlace] {
+    HuggingFaceFolder.places(of: tensor, in: configuration)
+  }
+
+  static func places(of tensor: TensorSpecification, in configuration: ModelConfiguration) -> [TensorPlace] {
     let (id, traits) = (tensor.id, tensor.id.role.traits)
     let shape = traits.sourceShape(in: configuration)
     let content: TensorPlace.Content =
@@ -191,5 +189,15 @@ struct HuggingFaceFolder: Sendable {
       }
     }
     return places
+  }
+}
+
+extension CheckpointDocument {
+  /// The same, where config.json says that the head is not the embedding.
+  var untied: CheckpointDocument {
+    guard name == DocumentName.configuration, let json = try? JSON.parse(python: bytes), var config = json.object
+    else { return self }
+    config["tie_word_embeddings"] = .bool(false)
+    return CheckpointDocument(name: name, bytes: Array(JSON.object(config).text(.indented(2)).utf8))
   }
 }
