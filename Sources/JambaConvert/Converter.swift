@@ -43,7 +43,8 @@ public func convert(
   checkpoint path: String, to output: String, options: ConversionOptions, tool: String,
   progress: (_ done: Int, _ total: Int) -> Bool
 ) throws(ConversionError) -> ConversionSummary {
-  try convert(try openCheckpoint(path, adapters: options.adapters), to: output, options: options, tool: tool, progress: progress)
+  let checkpoint = try openCheckpoint(path, adapters: options.adapters)
+  return try convert(checkpoint, to: output, options: options, tool: tool, progress: progress)
 }
 
 /// As `convert(checkpoint:)`, for a checkpoint that is open.
@@ -70,7 +71,7 @@ package func convert(
   } catch { throw .format(error) }
 
   let encoder = try TensorEncoder(writer, pool)
-  var summary = ConversionSummary(checkpoint, documents)
+  var summary = ConversionSummary(checkpoint, documents, mostly: plan.mostFrequentType)
   let total = plan.sourceByteCount
   var done = 0
   for segment in plan.segments {
