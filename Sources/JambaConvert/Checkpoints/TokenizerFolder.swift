@@ -53,7 +53,7 @@ struct TokenizerFolder {
     if FileSystem.isDirectory(path) {
       let folder = try TokenizerFolder(path)
       guard folder.name != nil else {
-        throw .noTokenizer(path: path, reason: "it has neither tokenizer.json nor tokenizer.model")
+        throw .noTokenizer(path: path, reason: "it has no tokenizer.json and no tokenizer.model")
       }
       return folder.documents
     }
