@@ -43,7 +43,8 @@ let package = Package(
     .target(name: "JambaText", dependencies: ["JambaSystem"], swiftSettings: library),
     .target(name: "JambaGrammar", dependencies: ["JambaSystem", "JambaText"], swiftSettings: library),
     .target(
-      name: "JambaConvert", dependencies: ["JambaSystem", "JambaFormat", "JambaText", "CKernels", "CQuantizers"],
+      name: "JambaConvert",
+      dependencies: ["JambaSystem", "JambaFormat", "JambaTemplate", "JambaText", "CKernels", "CQuantizers"],
       swiftSettings: library),
     .target(
       name: "Jamba",

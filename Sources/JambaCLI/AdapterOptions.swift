@@ -9,7 +9,9 @@ struct AdapterOptions: ParsableArguments {
       valueName: "path"))
   var adapter: [String] = []
 
+  // A negative number is no option.
   @Option(
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "What an adapter's changes are multiplied by, besides its own scale; 1 when not given. The first belongs to the first --adapter, and so on: either none is given, or one for each.",
       valueName: "number"))

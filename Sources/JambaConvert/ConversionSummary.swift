@@ -57,7 +57,7 @@ public struct ConversionSummary: Sendable {
     notes =
       checkpoint.notes + [SecondQuantization.note(SourcePrecision(checkpoint), storedAs: type)].compactMap { $0 }
       + (documents.contains { tokenizers.contains($0.name) }
-        ? [] : ["there is no tokenizer in the file, so that it works with token ids only; --tokenizer FOLDER gives it one"])
+        ? ChatTemplateFiles(documents).notes : ["there is no tokenizer in the file, so that it works with token ids only; --tokenizer FOLDER gives it one"])
   }
 
   mutating func add(_ tensor: ConversionPlan<SourceTensor>.Tensor, error: Double, power: Double) {

@@ -114,7 +114,7 @@ private func documents(
   _ checkpoint: any Checkpoint, tokenizer path: String?
 ) throws(ConversionError) -> [CheckpointDocument] {
   guard let path else { return checkpoint.documents }
-  let others = try HuggingFaceFolder.tokenizer(at: path)
+  let others = try TokenizerFolder.documents(at: path)
   // Whichever kind the checkpoint's own is of.
   let replaced = Set(others.map(\.name)).union([
     DocumentName.tokenizer, DocumentName.sentencePiece, DocumentName.tokenizerConfiguration,

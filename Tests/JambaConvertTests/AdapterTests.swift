@@ -202,6 +202,9 @@ import Testing
     #expect(try tensors() == found)
     #expect(try message(Fixtures.adapter("lora"), []).contains("give the base, and this folder with --adapter"))
     #expect(try message(Fixtures.adapter("lora.gguf"), []).contains("with --adapter"))
+    try FileManager.default.copyItem(
+      atPath: Fixtures.checkpoint("moe") + "/config.json", toPath: folder.file("adapter/config.json"))
+    #expect(try message(path, []).contains("it holds an adapter: give its base"))
   }
 
   @Test func aTokenizerBesideItIsTold() throws {
@@ -209,6 +212,11 @@ import Testing
     #expect(try !convert(Fixtures.checkpoint("moe"), [AdapterSource(path: path)]).notes.contains { $0.contains("not taken") })
     try write(Array("{}".utf8), to: path + "/chat_template.jinja")
     #expect(try convert(Fixtures.checkpoint("moe"), [AdapterSource(path: path)]).notes.contains { $0.contains("not taken") })
+    // Not where it is the checkpoint's.
+    let base = folder.file("base")
+    try FileManager.default.copyItem(atPath: Fixtures.checkpoint("moe"), toPath: base)
+    try write(Array("{}".utf8), to: base + "/chat_template.jinja")
+    #expect(try !convert(base, [AdapterSource(path: path)]).notes.contains { $0.contains("not taken") })
   }
 
   // MARK: - What is refused

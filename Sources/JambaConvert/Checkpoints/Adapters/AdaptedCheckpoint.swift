@@ -12,6 +12,8 @@ struct AdaptedCheckpoint: Checkpoint {
   /// Where whole tensors of the adapter are, by what they stand for.
   private let wholePlaces: [TensorID: TensorPlace]
   private let wholes: [ExactString: AdapterTensor]
+  /// A file beside the adapter that makes another tokenizer, or other prompts, than the checkpoint's.
+  private let otherTokenizer: String?
   /// What is added to a tensor, by its name in the checkpoint.
   private let parts: [ExactString: [Part]]
 
@@ -33,6 +35,8 @@ struct AdaptedCheckpoint: Checkpoint {
     self.adapter = adapter
     scale = source.scale
     configuration = resolution.configuration
+    otherTokenizer =
+      adapter.path == base.path ? nil : AdapterFolder.otherTokenizer(in: adapter.path, than: base.documents)
 
     var wholes: [ExactString: AdapterTensor] = [:]
     var wholePlaces: [TensorID: TensorPlace] = [:]
@@ -99,6 +103,10 @@ struct AdaptedCheckpoint: Checkpoint {
     }
     if configuration.tieWordEmbeddings != base.configuration.tieWordEmbeddings {
       notes.append("the head is not the embedding any more, as \(adapter.path) has one of them alone")
+    }
+    if let otherTokenizer {
+      notes.append(
+        "\(adapter.path) has a \(otherTokenizer) of its own, which is not taken; --tokenizer \(adapter.path) takes it")
     }
     return base.notes + notes + adapter.notes
   }

@@ -75,6 +75,9 @@ struct Adapter: Sendable {
 /// - Throws: `adapter` for what is none, or cannot be merged, with the reason.
 func openAdapter(_ path: String, for configuration: ModelConfiguration) throws(ConversionError) -> Adapter {
   if GGUFCheckpoint.isOne(path) { return try .gguf(path, configuration) }
+  if let cached = CheckpointLocation.cached(path, holding: AdapterFolder.configurationName) {
+    return try AdapterFolder(cached).open(configuration)
+  }
   var folder = path
   var name: String?
   if !FileSystem.isDirectory(path) {

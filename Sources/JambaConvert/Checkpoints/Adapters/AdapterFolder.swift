@@ -84,12 +84,8 @@ struct AdapterFolder {
     let weights = try SafetensorsFile(path: path + "/" + name)
     guard !weights.tensors.isEmpty else { throw .adapter(path: path, reason: "\(name) holds no tensors") }
     let names = TensorNames(configuration) { HuggingFaceFolder.places(of: $0, in: $1) }
-    var adapter =
-      if let settings { try Adapter.peft(path, settings, weights, names, try origin(weights, settings.kind)) } else {
-        try Adapter.mlx(path, config, weights, names, try origin(weights, MLXAdapter.kind(config)))
-      }
-    if let note = tokenizerNote { adapter.notes.append(note) }
-    return adapter
+    if let settings { return try Adapter.peft(path, settings, weights, names, try origin(weights, settings.kind)) }
+    return try Adapter.mlx(path, config, weights, names, try origin(weights, MLXAdapter.kind(config)))
   }
 
   /// What turns a file that is not read into one that is: a sentence. Pickled files are programs, which are never run.
@@ -115,11 +111,12 @@ struct AdapterFolder {
       checksum: try weights.checksumOfAll(), settingsChecksum: checksum(of: Array(config.text().utf8)))
   }
 
-  /// Adapters are often saved together with the tokenizer that they were trained with.
-  private var tokenizerNote: String? {
-    guard !FileSystem.exists(path + "/" + DocumentName.configuration) else { return nil }
-    let names = [DocumentName.tokenizer, DocumentName.sentencePiece, DocumentName.chatTemplate]
-    guard let name = names.first(where: { FileSystem.exists(path + "/" + $0) }) else { return nil }
-    return "\(path) has a \(name) of its own, which is not taken; --tokenizer \(path) takes it"
+  /// The file in a folder that makes another tokenizer, or other prompts, than a checkpoint's documents: adapters are often saved
+  /// together with what they were trained with.
+  static func otherTokenizer(in path: String, than documents: [CheckpointDocument]) -> String? {
+    [DocumentName.tokenizer, DocumentName.sentencePiece, DocumentName.chatTemplate].first { name in
+      guard let bytes = try? HuggingFaceFolder.contents(of: path + "/" + name) else { return false }
+      return bytes != documents.first { $0.name == name }?.bytes
+    }
   }
 }
