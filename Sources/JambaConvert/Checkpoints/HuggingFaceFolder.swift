@@ -8,7 +8,7 @@ struct HuggingFaceFolder: Sendable {
   private(set) var configuration: ModelConfiguration
   private(set) var documents: [CheckpointDocument]
   /// What config.json says of quantized weights.
-  let quantization: String?
+  let quantization: QuantizationSettings?
   let notes: [String]
 
   private static let documentLimit = 256 << 20
@@ -43,7 +43,7 @@ struct HuggingFaceFolder: Sendable {
     do { configuration = try ModelConfiguration(config, generation: generation) } catch {
       throw .configuration(path: path, error)
     }
-    quantization = HuggingFaceFolder.quantization(in: config)
+    quantization = QuantizationSettings(config: config)
     let settings = try json(DocumentName.tokenizerConfiguration)
     notes += try HuggingFaceFolder.checkTokenizer(
       json(DocumentName.tokenizer), bytes(DocumentName.sentencePiece), settings, path: path)
@@ -52,18 +52,6 @@ struct HuggingFaceFolder: Sendable {
     }
     self.documents = documents
     self.notes = notes
-  }
-
-  /// What the weights are quantized by, in the words of config.json; nil for those that are not.
-  private static func quantization(in config: JSON) -> String? {
-    if let settings = config["quantization_config"], !settings.isNull {
-      let names = ["quant_method", "format"].compactMap { settings[$0]?.string }
-      return names.isEmpty ? "quantization_config" : names.joined(separator: ", ")
-    }
-    if let settings = config["quantization"], !settings.isNull {
-      return "MLX" + (settings["bits"]?.integer.map { ", \($0) bits" } ?? "")
-    }
-    return nil
   }
 
   /// Makes sure that the model could be talked to: a file whose tokenizer cannot be used opens for nothing.
