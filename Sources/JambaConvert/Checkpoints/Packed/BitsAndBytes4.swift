@@ -65,6 +65,8 @@ struct BlockwiseFloats: PackedLayout {
   private let blockSize: Int
   private let nested: Nested?
 
+  private static let blockSizes = [32, 64, 128, 256, 512, 1024, 2048, 4096]
+
   /// Scales as codes: table[code] x scale of its block + offset.
   struct Nested {
     let scales, map: StoredTensor
@@ -74,7 +76,8 @@ struct BlockwiseFloats: PackedLayout {
   }
 
   init?(codes: StoredTensor, absmax: StoredTensor, table: [Float], state: JSON, nested: Nested?) {
-    guard let kind = state["quant_type"]?.string, let size = state["blocksize"]?.integer, size > 0, size <= 1 << 20,
+    guard let kind = state["quant_type"]?.string, let size = state["blocksize"]?.integer,
+      BlockwiseFloats.blockSizes.contains(size),
       let extents = state["shape"]?.array?.map(\.integer), extents.count == 2, let rows = extents[0], let columns = extents[1],
       rows > 0, columns > 0, codes.byteCount > 0
     else { return nil }

@@ -27,7 +27,8 @@ struct GroupedWeights: PackedLayout {
       let tensor: StoredTensor
       let type: StoredFloat
       let divides: Bool
-      var factor: Float = 1
+      /// What it is itself divided by.
+      var divisor: Float = 1
     }
 
     /// - Parameter bytes: what bytes stand for.
@@ -41,7 +42,7 @@ struct GroupedWeights: PackedLayout {
       var values = try tensor.floats(type, numbers)
       if let common {
         let place = common.tensor.count == 1 ? 0 : matrix
-        let value = try common.tensor.floats(common.type, place..<place + 1)[0] * common.factor
+        let value = try common.tensor.floats(common.type, place..<place + 1)[0] / common.divisor
         for index in values.indices { values[index] = common.divides ? values[index] / value : values[index] * value }
       }
       return values

@@ -57,7 +57,7 @@ struct MLXWeights: PackedFamily {
         throw PackedFamilies.misfit(codes, commonScale)
       }
       // The largest number of the tensor: that of the largest scale and the largest code.
-      read.common = .init(tensor: commonScale, type: type, divides: false, factor: 1 / (448 * 6))
+      read.common = .init(tensor: commonScale, type: type, divides: false, divisor: 448 * 6)
     }
     return GroupedWeights(
       shape: shape, type: mode.name.uppercased(), codes: codes, bits: bits, table: kind.table, grid: grid, scales: read)

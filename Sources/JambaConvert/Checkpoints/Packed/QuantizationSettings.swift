@@ -8,7 +8,7 @@ struct QuantizationSettings: Sendable {
   /// - Returns: nil where it says nothing of any.
   init?(config: JSON) {
     func settings(_ name: String) -> JSON? { config[name].flatMap { $0.isNull ? nil : $0 } }
-    if let json = settings("quantization_config"), json["quant_method"] != nil || settings("quantization") == nil {
+    if let json = settings("quantization_config") ?? settings("compression_config"), json["quant_method"] != nil || settings("quantization") == nil {
       self.json = json
       // mlx-lm writes the same under both names.
       isMLX = json["quant_method"] == nil && json["group_size"] != nil && json["bits"] != nil
