@@ -75,13 +75,6 @@ func openBase(_ path: String) throws(ConversionError) -> any Checkpoint {
   if GGUFCheckpoint.isOne(path) { return try GGUFCheckpoint(path) }
   let location = try CheckpointLocation(path)
   let folder = try HuggingFaceFolder(location)
-  if let quantization = folder.quantization {
-    throw .unusable(
-      path: folder.path,
-      reason:
-        "the checkpoint is quantized already (\(quantization)), which is not read; convert the original in bf16, f16 or f32"
-    )
-  }
   return try SafetensorsCheckpoint(folder)
 }
 

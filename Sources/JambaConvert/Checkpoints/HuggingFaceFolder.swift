@@ -8,7 +8,7 @@ struct HuggingFaceFolder: Sendable {
   private(set) var configuration: ModelConfiguration
   private(set) var documents: [CheckpointDocument]
   /// What config.json says of quantized weights.
-  let quantization: String?
+  let quantization: QuantizationSettings?
   let notes: [String]
 
   private static let documentLimit = 256 << 20
@@ -35,22 +35,10 @@ struct HuggingFaceFolder: Sendable {
     do { configuration = try ModelConfiguration(config, generation: generation) } catch {
       throw .configuration(path: path, error)
     }
-    quantization = HuggingFaceFolder.quantization(in: config)
+    quantization = QuantizationSettings(config: config)
     let tokenizer = try HuggingFaceFolder.tokenizer(in: path)
     self.documents = documents + tokenizer.documents
     notes = location.notes + tokenizer.notes
-  }
-
-  /// What the weights are quantized by, in the words of config.json; nil for those that are not.
-  private static func quantization(in config: JSON) -> String? {
-    if let settings = config["quantization_config"], !settings.isNull {
-      let names = ["quant_method", "format"].compactMap { settings[$0]?.string }
-      return names.isEmpty ? "quantization_config" : names.joined(separator: ", ")
-    }
-    if let settings = config["quantization"], !settings.isNull {
-      return "MLX" + (settings["bits"]?.integer.map { ", \($0) bits" } ?? "")
-    }
-    return nil
   }
 
   /// The folder's tokenizer. A file whose tokenizer cannot be used would open for nothing.
