@@ -99,7 +99,8 @@ struct AdapterResolution {
     guard let (target, contents) = known.first(where: { fits(pair, $0.1[0]) }) else {
       let shapes = known.map { "\($0.1[0].place.shape)" }.joined(separator: " or ")
       faults.append(
-        "\(pair.module) has factors \(pair.left.tensor.shape) and \(pair.right.tensor.shape), which do not fit \(shapes)")
+        "\(pair.module) has factors \(pair.left.tensor.shape) and \(pair.right.tensor.shape), which do not fit \(shapes)"
+      )
       return
     }
     for (id, place) in contents {
@@ -108,7 +109,8 @@ struct AdapterResolution {
         guard pair.isForBothParts else {
           throw .adapter(
             path: adapter.path,
-            reason: "it changes \(pair.module), but embedding and head of the model are one matrix: to merge it would change "
+            reason:
+              "it changes \(pair.module), but embedding and head of the model are one matrix: to merge it would change "
               + "both, which is not what was trained; give the model a head of its own first (lm_head.weight, and "
               + "tie_word_embeddings false)")
         }
@@ -152,7 +154,8 @@ struct AdapterResolution {
     // PEFT keeps the factors of all experts in two matrices: those of the first as rows of one, and as every n-th column of the other.
     let rank = isStacked ? left.columnCount : left.columnCount / experts
     guard rank <= AdapterResolution.rankLimit else {
-      throw .adapter(path: adapter.path, reason: "the rank of \(pair.module) is \(rank), more than \(AdapterResolution.rankLimit)")
+      throw .adapter(
+        path: adapter.path, reason: "the rank of \(pair.module) is \(rank), more than \(AdapterResolution.rankLimit)")
     }
     let leftSlice: LowRankUpdate.Slice
     if left.isTransposed {
@@ -176,7 +179,9 @@ struct AdapterResolution {
         columnCount: right.tensor.columns, isTransposed: false)
     }
     let factor = try scale * pair.scale(target, rank)
-    guard factor.isFinite else { throw .adapter(path: adapter.path, reason: "the scale of \(pair.module) is not finite") }
+    guard factor.isFinite else {
+      throw .adapter(path: adapter.path, reason: "the scale of \(pair.module) is not finite")
+    }
     return LowRankUpdate(left: leftSlice, right: rightSlice, scale: factor, magnitude: pair.magnitude)
   }
 }

@@ -31,7 +31,8 @@ extension Adapter {
       pairs.append(try group.pair(of: key.text, settings, names, path))
     }
     return Adapter(
-      path: path, kind: settings.kind, pairs: pairs, wholes: wholes, names: names, origin: origin, notes: settings.notes)
+      path: path, kind: settings.kind, pairs: pairs, wholes: wholes, names: names, origin: origin, notes: settings.notes
+    )
   }
 }
 
