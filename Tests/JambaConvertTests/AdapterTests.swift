@@ -242,7 +242,8 @@ import Testing
     ("kasa_config", #"{"a": 1}"#), ("init_lora_weights", #""pissa_niter_16""#), ("init_lora_weights", #""loftq""#),
     ("bias", #""some""#), ("rank_pattern", #"{"a(?=b)": 1}"#), ("rank_pattern", #"{"q_proj": "x"}"#),
     ("alpha_pattern", #"{"(": 1}"#), ("alpha_pattern", "[1]"), ("r", "0"), ("lora_alpha", #""x""#),
-    ("use_magic", "true"), ("magic_config", #"{"x": 1}"#), ("trainable_token_indices", "[1, 2]"),
+    ("use_magic", "true"), ("magic_config", #"{"x": 1}"#), ("trainable_token_indices", "[1, 1]"),
+    ("trainable_token_indices", #"{"embed_tokens": 3}"#),
   ])
   func settings(key: String, value: String) throws {
     let value = try JSON.parse(value)
@@ -296,6 +297,14 @@ import Testing
     // The rank is what the settings say.
     let path = try copy("lora") { $0["r"] = .integer(4) }
     #expect(try message(base, [path]).contains("has rank 3 where adapter_config.json says 4"))
+    for (indices, words) in [
+      (#"{"embed_tokens": [3, 4]}"#, "does not name"), (#"{"embed_tokens": [3], "lm_head": [1, 2]}"#, "not rows of 1"),
+      (#"{"embed_tokens": [3, 256], "lm_head": [1, 2]}"#, "not rows of 2"),
+    ] {
+      let value = try JSON.parse(indices)
+      let path = try copy("tokens") { $0["trainable_token_indices"] = value }
+      #expect(try message(Fixtures.checkpoint("long"), [path]).contains(words))
+    }
     let doubled = try copy("dora", tensors: { $0 = $0.filter { !$0.key.contains("q_proj.lora_magnitude") } })
     #expect(try message(Fixtures.checkpoint("long"), [doubled]).contains("lora_magnitude_vector of"))
   }

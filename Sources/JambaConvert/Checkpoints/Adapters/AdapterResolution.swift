@@ -12,6 +12,7 @@ struct AdapterResolution {
   private(set) var configuration: ModelConfiguration
   private(set) var wholes: [TensorID: Whole] = [:]
   private(set) var updates: [TensorID: LowRankUpdate] = [:]
+  private(set) var rows: [TensorID: Adapter.TokenRows] = [:]
 
   private let adapter: Adapter
   private let scale: Double
@@ -28,6 +29,7 @@ struct AdapterResolution {
     for whole in adapter.wholes { try add(whole) }
     try untie(base)
     for pair in adapter.pairs { try add(pair) }
+    for rows in adapter.tokenRows { add(rows) }
     guard faults.isEmpty else {
       let more = faults.count > 8 ? "; and \(faults.count - 8) more" : ""
       throw .adapter(
@@ -121,6 +123,26 @@ struct AdapterResolution {
         faults.append("\(pair.module) changes a tensor that another part of the adapter does")
         return
       }
+    }
+  }
+
+  private mutating func add(_ rows: Adapter.TokenRows) {
+    let name = rows.tensor.name
+    guard let known = adapter.names.known(rows.target), let content = adapter.names[known]?.first,
+      content.id.role == .embedding || content.id.role == .head
+    else {
+      faults.append("\(name) is of no embedding of the model")
+      return
+    }
+    let shape = content.place.shape
+    guard rows.tensor.shape == [rows.tokens.count, shape[1]], rows.tokens.allSatisfy({ 0..<shape[0] ~= $0 }) else {
+      faults.append("\(name) has shape \(rows.tensor.shape), which are not rows of \(rows.tokens.count) of the model's tokens")
+      return
+    }
+    // PEFT keeps both parts of a tied matrix the same.
+    let id = configuration.tieWordEmbeddings ? TensorID(.embedding) : content.id
+    if self.rows.updateValue(rows, forKey: id) != nil || updates[id] != nil {
+      faults.append("\(name) changes a tensor that another part of the adapter does")
     }
   }
 
