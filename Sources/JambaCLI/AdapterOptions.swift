@@ -26,7 +26,8 @@ struct AdapterOptions: ParsableArguments {
   func validate() throws {
     guard adapterScale.isEmpty || adapterScale.count == adapter.count else {
       throw ValidationError(
-        "There are \(adapter.count) --adapter and \(adapterScale.count) --adapter-scale; give one scale for each adapter, or none.")
+        "There are \(adapter.count) --adapter and \(adapterScale.count) --adapter-scale; give one scale for each adapter, or none."
+      )
     }
     guard adapterScale.allSatisfy(\.isFinite) else { throw ValidationError("--adapter-scale takes a finite number.") }
   }

@@ -31,7 +31,9 @@ import Testing
         let to = Int.random(in: 0..<max(1, header - length), using: &generator)
         bytes.replaceSubrange(to..<to + length, with: sound[from..<from + length])
       default:
-        if Int.random(in: 0..<4, using: &generator) == 0 { bytes.removeSubrange(Int.random(in: 0..<bytes.count, using: &generator)...) }
+        if Int.random(in: 0..<4, using: &generator) == 0 {
+          bytes.removeSubrange(Int.random(in: 0..<bytes.count, using: &generator)...)
+        }
       }
       if bytes.count < header { break }
     }

@@ -83,7 +83,9 @@ import Testing
       }
     }
     // An adapter of an adapted checkpoint is added to it.
-    try convert(base, [AdapterSource(path: lora, scale: 0.5), AdapterSource(path: lora + "/adapter_model.safetensors", scale: 0.5)])
+    try convert(
+      base,
+      [AdapterSource(path: lora, scale: 0.5), AdapterSource(path: lora + "/adapter_model.safetensors", scale: 0.5)])
     #expect(try distance(tensors(), once) < 1e-6)
     let error = try #require(
       #expect(throws: ConversionError.self) { try convert(base, [AdapterSource(path: lora, scale: .nan)]) })
@@ -120,13 +122,16 @@ import Testing
   }
 
   @Test func onePartOfATiedMatrixIsNotChanged() throws {
-    #expect(try message(Fixtures.checkpoint("odd"), [Fixtures.adapter("tied")]).contains("embedding and head of the model are one matrix"))
+    #expect(
+      try message(Fixtures.checkpoint("odd"), [Fixtures.adapter("tied")]).contains(
+        "embedding and head of the model are one matrix"))
   }
 
   @Test func provenanceNamesThem() throws {
     let base = Fixtures.checkpoint("moe")
     let adapters = [
-      AdapterSource(path: Fixtures.adapter("lora"), scale: 0.75), AdapterSource(path: Fixtures.adapter("lora-experts.gguf")),
+      AdapterSource(path: Fixtures.adapter("lora"), scale: 0.75),
+      AdapterSource(path: Fixtures.adapter("lora-experts.gguf")),
     ]
     try convert(base, adapters)
     let path = folder.file("out.jamba")
@@ -209,9 +214,11 @@ import Testing
 
   @Test func aTokenizerBesideItIsTold() throws {
     let path = try copy("lora")
-    #expect(try !convert(Fixtures.checkpoint("moe"), [AdapterSource(path: path)]).notes.contains { $0.contains("not taken") })
+    #expect(
+      try !convert(Fixtures.checkpoint("moe"), [AdapterSource(path: path)]).notes.contains { $0.contains("not taken") })
     try write(Array("{}".utf8), to: path + "/chat_template.jinja")
-    #expect(try convert(Fixtures.checkpoint("moe"), [AdapterSource(path: path)]).notes.contains { $0.contains("not taken") })
+    #expect(
+      try convert(Fixtures.checkpoint("moe"), [AdapterSource(path: path)]).notes.contains { $0.contains("not taken") })
     // Not where it is the checkpoint's.
     let base = folder.file("base")
     try FileManager.default.copyItem(atPath: Fixtures.checkpoint("moe"), toPath: base)
@@ -221,18 +228,22 @@ import Testing
 
   // MARK: - What is refused
 
-  @Test(arguments: ["LOHA", "LOKR", "IA3", "VERA", "ADALORA", "PROMPT_TUNING", "PREFIX_TUNING", "OFT", "XLORA", "TRAINABLE_TOKENS"])
+  @Test(arguments: [
+    "LOHA", "LOKR", "IA3", "VERA", "ADALORA", "PROMPT_TUNING", "PREFIX_TUNING", "OFT", "XLORA", "TRAINABLE_TOKENS",
+  ])
   func otherMethods(method: String) throws {
     let path = try copy("lora") { $0["peft_type"] = .string(method) }
     #expect(try message(Fixtures.checkpoint("moe"), [path]).contains("method is \(method)"))
   }
 
   @Test(arguments: [
-    ("layer_replication", "[[0, 4]]"), ("use_qalora", "true"), ("alora_invocation_tokens", "[1]"), ("lora_bias", "true"),
+    ("layer_replication", "[[0, 4]]"), ("use_qalora", "true"), ("alora_invocation_tokens", "[1]"),
+    ("lora_bias", "true"),
     ("kasa_config", #"{"a": 1}"#), ("init_lora_weights", #""pissa_niter_16""#), ("init_lora_weights", #""loftq""#),
     ("bias", #""some""#), ("rank_pattern", #"{"a(?=b)": 1}"#), ("rank_pattern", #"{"q_proj": "x"}"#),
     ("alpha_pattern", #"{"(": 1}"#), ("alpha_pattern", "[1]"), ("r", "0"), ("lora_alpha", #""x""#),
-    ("use_magic", "true"), ("magic_config", #"{"x": 1}"#), ("trainable_token_indices", "[1, 2]"),
+    ("use_magic", "true"), ("magic_config", #"{"x": 1}"#), ("trainable_token_indices", "[1, 1]"),
+    ("trainable_token_indices", #"{"embed_tokens": 3}"#),
   ])
   func settings(key: String, value: String) throws {
     let value = try JSON.parse(value)
@@ -246,7 +257,10 @@ import Testing
       $0["trainer_name"] = .string("x")
       $0["use_later"] = .bool(false)
     }
-    #expect(try convert(Fixtures.checkpoint("moe"), [AdapterSource(path: path)]).notes.contains { $0.contains("sets trainer_name") })
+    #expect(
+      try convert(Fixtures.checkpoint("moe"), [AdapterSource(path: path)]).notes.contains {
+        $0.contains("sets trainer_name")
+      })
   }
 
   @Test func tensorsThatDoNotFit() throws {
@@ -256,7 +270,9 @@ import Testing
       try message(base, [copy("lora", tensors: change)])
     }
     #expect(try message(Fixtures.checkpoint("dense"), [Fixtures.adapter("lora")]).contains("does not fit the model"))
-    #expect(try refused { $0["base_model.model.score.weight"] = $0[q + "lora_A.weight"] }.contains("score.weight is no tensor"))
+    #expect(
+      try refused { $0["base_model.model.score.weight"] = $0[q + "lora_A.weight"] }.contains(
+        "score.weight is no tensor"))
     #expect(try refused { $0[q + "lora_B.bias"] = $0[q + "lora_A.weight"] }.contains("lora_B.bias is no tensor"))
     #expect(try refused { $0[q + "lora_A.weight"] = nil }.contains("lora_A of \(q.dropLast()) is missing"))
     #expect(try refused { $0[q + "lora_magnitude_vector"] = $0[q + "lora_A.weight"] }.contains("use_dora is not set"))
@@ -281,6 +297,14 @@ import Testing
     // The rank is what the settings say.
     let path = try copy("lora") { $0["r"] = .integer(4) }
     #expect(try message(base, [path]).contains("has rank 3 where adapter_config.json says 4"))
+    for (indices, words) in [
+      (#"{"embed_tokens": [3, 4]}"#, "does not name"), (#"{"embed_tokens": [3], "lm_head": [1, 2]}"#, "not rows of 1"),
+      (#"{"embed_tokens": [3, 256], "lm_head": [1, 2]}"#, "not rows of 2"),
+    ] {
+      let value = try JSON.parse(indices)
+      let path = try copy("tokens") { $0["trainable_token_indices"] = value }
+      #expect(try message(Fixtures.checkpoint("long"), [path]).contains(words))
+    }
     let doubled = try copy("dora", tensors: { $0 = $0.filter { !$0.key.contains("q_proj.lora_magnitude") } })
     #expect(try message(Fixtures.checkpoint("long"), [doubled]).contains("lora_magnitude_vector of"))
   }
@@ -294,9 +318,11 @@ import Testing
       ("base_model.model.", ""), ("base_model.model.model.", "base_model.model."), (".weight", ".default.weight"),
       ("base_model.model.", "base_model.model.module."),
     ] {
-      let path = try copy("lora", tensors: { tensors in
-        tensors = Dictionary(uniqueKeysWithValues: tensors.map { ($0.replacing(old, with: new), $1) })
-      })
+      let path = try copy(
+        "lora",
+        tensors: { tensors in
+          tensors = Dictionary(uniqueKeysWithValues: tensors.map { ($0.replacing(old, with: new), $1) })
+        })
       try convert(base, [AdapterSource(path: path)])
       #expect(try tensors() == expected, "\(old) as \(new)")
     }

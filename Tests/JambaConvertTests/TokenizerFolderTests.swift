@@ -35,7 +35,8 @@ import Testing
     let output = folder.file("out.jamba")
     let summary = try JambaConvert.convert(
       checkpoint: path, to: output,
-      options: ConversionOptions(recipe: .uniform(.bf16), packing: .raw, threads: 2, tokenizer: tokenizer), tool: "test",
+      options: ConversionOptions(recipe: .uniform(.bf16), packing: .raw, threads: 2, tokenizer: tokenizer),
+      tool: "test",
       progress: { _, _ in true })
     return (try JambaFile(path: output), summary)
   }
@@ -72,10 +73,12 @@ import Testing
 
   /// Files that nothing is added to stay as they are.
   @Test func settingsAreKeptByteForByte() throws {
-    let tokenizer = String(decoding: try bytes(of: TokenizerFolderTests.tokenizers + "metaspace.tokenizer.json"), as: UTF8.self)
+    let tokenizer = String(
+      decoding: try bytes(of: TokenizerFolderTests.tokenizers + "metaspace.tokenizer.json"), as: UTF8.self)
     let settings = "{ \"eos_token\":  \"<|eom|>\", \"added_tokens_decoder\": {}, \"chat_template\": \"a\" }"
     let path = try prepare([
-      ("tokenizer.json", tokenizer), ("tokenizer_config.json", settings), ("special_tokens_map.json", "{\"bos_token\": \"x\"}"),
+      ("tokenizer.json", tokenizer), ("tokenizer_config.json", settings),
+      ("special_tokens_map.json", "{\"bos_token\": \"x\"}"),
     ])
     let file = try convert(path).file
     #expect(try file.document(DocumentName.tokenizerConfiguration) == Array(settings.utf8))
@@ -86,13 +89,16 @@ import Testing
 
   /// A SentencePiece model has no settings of its own: those beside it count.
   @Test func aSentencePieceModelTakesTheFilesBesideIt() throws {
-    let path = try prepare([("special_tokens_map.json", #"{"eos_token": "<|eom|>", "bos_token": {"content": "<|startoftext|>"}}"#)])
+    let path = try prepare([
+      ("special_tokens_map.json", #"{"eos_token": "<|eom|>", "bos_token": {"content": "<|startoftext|>"}}"#)
+    ])
     let model = TokenizerFolderTests.tokenizers + "jamba.tokenizer.model"
     try FileManager.default.copyItem(atPath: model, toPath: path + "/tokenizer.model")
     let (file, _) = try convert(path)
     let settings = try #require(try file.json(DocumentName.tokenizerConfiguration))
     let tokenizer = try Tokenizer(
-      sentencePiece: SentencePieceModel(try #require(try file.document(DocumentName.sentencePiece))), configuration: settings)
+      sentencePiece: SentencePieceModel(try #require(try file.document(DocumentName.sentencePiece))),
+      configuration: settings)
     let end = try #require(tokenizer.encode("<|eom|>", parseSpecialTokens: true).last)
     #expect(tokenizer.decode([end], skipSpecialTokens: true).isEmpty && settings["eos_token"]?.string == "<|eom|>")
   }
@@ -102,13 +108,16 @@ import Testing
     for path in [Fixtures.checkpoint("odd"), Fixtures.gguf("dense-BF16.gguf")] {
       let (file, summary) = try convert(path, tokenizer: model)
       #expect(try file.document(DocumentName.sentencePiece) == bytes(of: model))
-      #expect(try file.document(DocumentName.tokenizer) == nil && file.document(DocumentName.tokenizerConfiguration) == nil)
+      #expect(
+        try file.document(DocumentName.tokenizer) == nil && file.document(DocumentName.tokenizerConfiguration) == nil)
       #expect(!summary.notes.contains { $0.contains("no tokenizer") })
     }
     let folder = self.folder.file("tokenizer")
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     try FileManager.default.copyItem(atPath: model, toPath: folder + "/tokenizer.model")
-    #expect(try convert(Fixtures.checkpoint("odd"), tokenizer: folder).file.document(DocumentName.sentencePiece) == bytes(of: model))
+    #expect(
+      try convert(Fixtures.checkpoint("odd"), tokenizer: folder).file.document(DocumentName.sentencePiece)
+        == bytes(of: model))
     try write(Array(try bytes(of: model)[..<5000]), to: folder + "/tokenizer.model")
     let error = try #require(
       #expect(throws: ConversionError.self) { try convert(Fixtures.checkpoint("odd"), tokenizer: folder) })
@@ -127,11 +136,17 @@ import Testing
     #expect(try notes("{{ messages }}").isEmpty)
     #expect(try notes("{% if %}").contains { $0.hasPrefix("the chat template cannot be used") })
     #expect(
-      try notes(nil, settings: #"{"chat_template": [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "{{"}]}"#)
-        .contains { $0.hasPrefix("the chat template for tools cannot be used") })
+      try notes(
+        nil,
+        settings: #"{"chat_template": [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "{{"}]}"#
+      )
+      .contains { $0.hasPrefix("the chat template for tools cannot be used") })
     #expect(
       try notes(nil, settings: #"{"chat_template": [{"name": "rag", "template": "a"}]}"#)
-        == ["of the chat templates, rag is not used; --chat-template FILE takes one", "none of the chat templates is the default one"])
+        == [
+          "of the chat templates, rag is not used; --chat-template FILE takes one",
+          "none of the chat templates is the default one",
+        ])
     // A tokenizer from elsewhere as well.
     let folder = self.folder.file("other")
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

@@ -11,9 +11,12 @@ import Testing
   static let cases: [(adapter: String, base: String, expected: String?)] = [
     ("lora", "moe", nil), ("lora-experts", "moe", nil), ("lora-former", "moe", nil), ("lora-embedding", "long", nil),
     ("lora-layers", "dense", nil), ("dora", "long", nil), ("dora-odd", "odd", nil), ("saved", "moe", nil),
-    ("saved-biases", "odd", nil), ("saved-head", "dense", nil), ("saved-embedding", "odd", nil), ("saved-tied", "odd", nil),
+    ("saved-biases", "odd", nil), ("saved-head", "dense", nil), ("saved-embedding", "odd", nil),
+    ("saved-tied", "odd", nil),
+    ("tokens", "long", nil), ("tokens-tied", "odd", nil),
     ("mlx-lora", "moe", nil), ("mlx-dora", "moe", nil), ("mlx-full", "moe", nil),
-    ("lora.gguf", "moe", "lora"), ("lora-experts.gguf", "moe", "lora-former"), ("lora-embedding.gguf", "long", "lora-embedding"),
+    ("lora.gguf", "moe", "lora"), ("lora-experts.gguf", "moe", "lora-former"),
+    ("lora-embedding.gguf", "long", "lora-embedding"),
     // Other formats have other names, and experts in one tensor.
     ("lora", "moe-F32-00001-of-00003.gguf", nil), ("lora-experts", "moe-F32-00001-of-00003.gguf", nil),
     ("lora-former", "moe-F32-00001-of-00003.gguf", nil), ("saved", "moe-F32-00001-of-00003.gguf", nil),

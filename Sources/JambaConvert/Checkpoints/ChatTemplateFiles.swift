@@ -50,7 +50,8 @@ struct ChatTemplateFiles {
     let names = parts[key + "s"]?.texts ?? []
     self.init(
       standard: parts[key]?.text ?? source(ChatTemplateFiles.standardName),
-      named: names.filter { $0 != ChatTemplateFiles.standardName }.compactMap { name in source(name).map { (name, $0) } })
+      named: names.filter { $0 != ChatTemplateFiles.standardName }.compactMap { name in source(name).map { (name, $0) }
+      })
   }
 
   /// Those that a file holds.
@@ -94,7 +95,8 @@ struct ChatTemplateFiles {
     let others = named.map(\.name).filter { $0 != ChatTemplateFiles.forTools }
     if !others.isEmpty {
       notes.append(
-        "of the chat templates, \(others.joined(separator: ", ")) \(others.count == 1 ? "is" : "are") not used; --chat-template FILE takes one")
+        "of the chat templates, \(others.joined(separator: ", ")) \(others.count == 1 ? "is" : "are") not used; --chat-template FILE takes one"
+      )
     }
     if standard == nil, !named.isEmpty { notes.append("none of the chat templates is the default one") }
     return notes

@@ -1,6 +1,5 @@
 import JambaFormat
 import JambaSystem
-import JambaText
 
 /// A folder in Hugging Face layout, but for the weights: configuration, tokenizer and templates.
 struct HuggingFaceFolder: Sendable {

@@ -42,7 +42,8 @@ struct TokenizerFolder {
         _ = try Tokenizer(sentencePiece: model, configuration: settings)
         if model.hasDamagedScores {
           notes.append(
-            "the scores of all pieces in \(DocumentName.sentencePiece) are equal; the order of the pieces stands in for them")
+            "the scores of all pieces in \(DocumentName.sentencePiece) are equal; the order of the pieces stands in for them"
+          )
         }
       }
     } catch { throw .noTokenizer(path: path, reason: "\(error)") }
@@ -69,7 +70,9 @@ struct TokenizerFolder {
       do { json = try JSON.parse(bytes) } catch {
         throw TokenizerError.invalid(field: "file", reason: "is neither a SentencePiece model nor JSON (\(error))")
       }
-      guard json["model"]?["vocab"] != nil else { throw TokenizerError.invalid(field: "file", reason: "has no vocabulary") }
+      guard json["model"]?["vocab"] != nil else {
+        throw TokenizerError.invalid(field: "file", reason: "has no vocabulary")
+      }
       _ = try Tokenizer(json: json, configuration: nil)
       return [CheckpointDocument(name: DocumentName.tokenizer, bytes: bytes)]
     } catch { throw .noTokenizer(path: path, reason: "\(error)") }

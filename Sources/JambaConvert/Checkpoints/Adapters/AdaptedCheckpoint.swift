@@ -16,11 +16,18 @@ struct AdaptedCheckpoint: Checkpoint {
   private let otherTokenizer: String?
   /// What is added to a tensor, by its name in the checkpoint.
   private let parts: [ExactString: [Part]]
+  private let tokenParts: [ExactString: TokenPart]
 
   /// An update of some rows of a tensor in the checkpoint.
   private struct Part: Sendable {
     let rows: Range<Int>
     let update: LowRankUpdate
+  }
+
+  /// Rows of a tensor in the checkpoint that are taken from the adapter, and the numbers that they have there.
+  private struct TokenPart: Sendable {
+    let rows: [Int: Int]
+    let tensor: AdapterTensor
   }
 
   /// - Parameter number: of the adapter among those of the checkpoint.
@@ -58,12 +65,18 @@ struct AdaptedCheckpoint: Checkpoint {
     // Tensors of the checkpoint that nothing but replaced ones came from are gone.
     var (kept, dropped): (Set<ExactString>, Set<ExactString>) = ([], [])
     var parts: [ExactString: [Part]] = [:]
+    var tokenParts: [ExactString: TokenPart] = [:]
     for specification in ModelTensors(configuration).all {
       let stored = AdaptedCheckpoint.places(of: specification, in: base)
         .first { held[ExactString($0.name)] != nil }
       if let stored, wholePlaces[specification.id] != nil { dropped.insert(ExactString(stored.name)) }
       guard let place = wholePlaces[specification.id] ?? stored else { continue }
       kept.insert(ExactString(place.name))
+      if let rows = resolution.rows[specification.id] {
+        let numbers = rows.tokens.enumerated().map { (place.rows.lowerBound + $1, $0) }
+        tokenParts[ExactString(place.name)] = TokenPart(
+          rows: Dictionary(uniqueKeysWithValues: numbers), tensor: rows.tensor)
+      }
       guard let update = resolution.updates[specification.id] else { continue }
       guard place.content == .same else {
         throw .adapter(path: adapter.path, reason: "\(specification.name) is kept in another form in \(base.path)")
@@ -72,6 +85,7 @@ struct AdaptedCheckpoint: Checkpoint {
     }
     dropped.subtract(kept)
     self.parts = parts
+    self.tokenParts = tokenParts
     tensors = base.tensors.filter { !dropped.contains(ExactString($0.name)) } + added
   }
 
@@ -91,15 +105,18 @@ struct AdaptedCheckpoint: Checkpoint {
   }
 
   var notes: [String] {
-    let counts = [("changes of low rank", adapter.pairs.count), ("whole tensors", adapter.wholes.count)]
+    let counts = [
+      ("changes of low rank", adapter.pairs.count), ("whole tensors", adapter.wholes.count),
+      ("rows of tokens", adapter.tokenRows.reduce(0) { $0 + $1.tokens.count }),
+    ]
       .filter { $0.1 > 0 }.map { "\($0.0): \($0.1)" }.joined(separator: ", ")
     let scaleText = Int(exactly: scale).map { "\($0)" } ?? "\(scale)"
     var notes = ["\(adapter.path) is merged (\(adapter.kind)), \(counts), scale: \(scaleText)"]
     if adapter.path == base.path {
       notes.append("this adapter lies beside the weights, where transformers applies it as well")
     }
-    if scale != 1, !adapter.wholes.isEmpty {
-      notes.append("the whole tensors of \(adapter.path) are taken as they are, whatever the scale")
+    if scale != 1, !adapter.wholes.isEmpty || !adapter.tokenRows.isEmpty {
+      notes.append("the whole tensors and rows of \(adapter.path) are taken as they are, whatever the scale")
     }
     if configuration.tieWordEmbeddings != base.configuration.tieWordEmbeddings {
       notes.append("the head is not the embedding any more, as \(adapter.path) has one of them alone")
@@ -139,6 +156,13 @@ struct AdaptedCheckpoint: Checkpoint {
       unsafe part.update.apply(
         to: UnsafeMutableBufferPointer(rebasing: values[start..<start + common.count * columns]),
         rows: common.lowerBound - first..<common.upperBound - first, factors)
+    }
+    if let part = tokenParts[ExactString(tensor.name)] {
+      for (index, row) in rows.enumerated() {
+        guard let number = part.rows[row] else { continue }
+        let target = index * columns..<(index + 1) * columns
+        try unsafe part.tensor.read(number..<number + 1, into: UnsafeMutableBufferPointer(rebasing: values[target]))
+      }
     }
   }
 

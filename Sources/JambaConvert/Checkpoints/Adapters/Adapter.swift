@@ -21,6 +21,7 @@ struct Adapter: Sendable {
   let kind: String
   let pairs: [LowRankPair]
   let wholes: [WholeTensor]
+  var tokenRows: [TokenRows] = []
   /// The names by which it knows the model's tensors.
   let names: TensorNames
   let origin: CheckpointOrigin.Adapter
@@ -59,6 +60,14 @@ struct Adapter: Sendable {
   struct Magnitude: Sendable {
     let tensor: AdapterTensor
     let axis: LowRankUpdate.Axis
+  }
+
+  /// Rows of single tokens that take the place of an embedding's.
+  struct TokenRows: Sendable {
+    let target: String
+    let tokens: [Int]
+    /// `[tokens, width]`
+    let tensor: AdapterTensor
   }
 
   /// A tensor that takes the place of the model's.

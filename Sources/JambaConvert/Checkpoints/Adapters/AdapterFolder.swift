@@ -46,7 +46,9 @@ struct AdapterFolder {
   /// The adapter that lies in a checkpoint's folder, which transformers applies to the weights beside it.
   ///
   /// - Parameter others: those that are given. Who gives this one decides on its scale.
-  static func own(of checkpoint: any Checkpoint, besides others: [AdapterSource]) throws(ConversionError) -> AdapterSource? {
+  static func own(of checkpoint: any Checkpoint, besides others: [AdapterSource]) throws(ConversionError)
+    -> AdapterSource?
+  {
     func trimmed(_ path: String) -> Substring {
       var path = path[...]
       while path.count > 1, path.hasSuffix("/") { path.removeLast() }
@@ -59,7 +61,8 @@ struct AdapterFolder {
     guard try AdapterFolder(checkpoint.path).config["peft_type"] != nil else {
       throw .unusable(
         path: checkpoint.path,
-        reason: "\(configurationName) lies beside the weights, but not as transformers has it; move it away, or give the folder "
+        reason:
+          "\(configurationName) lies beside the weights, but not as transformers has it; move it away, or give the folder "
           + "with --adapter as well")
     }
     return AdapterSource(path: checkpoint.path)
@@ -93,7 +96,8 @@ struct AdapterFolder {
     let name = path.split(separator: "/").last.map(String.init) ?? path
     let (load, end): (String, String)
     if name.hasSuffix(".bin") || name.hasSuffix(".pt") || name.hasSuffix(".pth") {
-      load = "import torch; from safetensors.torch import save_file; "
+      load =
+        "import torch; from safetensors.torch import save_file; "
         + "save_file(torch.load('\(name)', map_location='cpu', weights_only=True), "
       end = peftFile
     } else if name.hasSuffix(".npz") {

@@ -12,6 +12,7 @@ struct AdapterResolution {
   private(set) var configuration: ModelConfiguration
   private(set) var wholes: [TensorID: Whole] = [:]
   private(set) var updates: [TensorID: LowRankUpdate] = [:]
+  private(set) var rows: [TensorID: Adapter.TokenRows] = [:]
 
   private let adapter: Adapter
   private let scale: Double
@@ -28,6 +29,7 @@ struct AdapterResolution {
     for whole in adapter.wholes { try add(whole) }
     try untie(base)
     for pair in adapter.pairs { try add(pair) }
+    for rows in adapter.tokenRows { add(rows) }
     guard faults.isEmpty else {
       let more = faults.count > 8 ? "; and \(faults.count - 8) more" : ""
       throw .adapter(
@@ -99,7 +101,8 @@ struct AdapterResolution {
     guard let (target, contents) = known.first(where: { fits(pair, $0.1[0]) }) else {
       let shapes = known.map { "\($0.1[0].place.shape)" }.joined(separator: " or ")
       faults.append(
-        "\(pair.module) has factors \(pair.left.tensor.shape) and \(pair.right.tensor.shape), which do not fit \(shapes)")
+        "\(pair.module) has factors \(pair.left.tensor.shape) and \(pair.right.tensor.shape), which do not fit \(shapes)"
+      )
       return
     }
     for (id, place) in contents {
@@ -108,7 +111,8 @@ struct AdapterResolution {
         guard pair.isForBothParts else {
           throw .adapter(
             path: adapter.path,
-            reason: "it changes \(pair.module), but embedding and head of the model are one matrix: to merge it would change "
+            reason:
+              "it changes \(pair.module), but embedding and head of the model are one matrix: to merge it would change "
               + "both, which is not what was trained; give the model a head of its own first (lm_head.weight, and "
               + "tie_word_embeddings false)")
         }
@@ -119,6 +123,26 @@ struct AdapterResolution {
         faults.append("\(pair.module) changes a tensor that another part of the adapter does")
         return
       }
+    }
+  }
+
+  private mutating func add(_ rows: Adapter.TokenRows) {
+    let name = rows.tensor.name
+    guard let known = adapter.names.known(rows.target), let content = adapter.names[known]?.first,
+      content.id.role == .embedding || content.id.role == .head
+    else {
+      faults.append("\(name) is of no embedding of the model")
+      return
+    }
+    let shape = content.place.shape
+    guard rows.tensor.shape == [rows.tokens.count, shape[1]], rows.tokens.allSatisfy({ 0..<shape[0] ~= $0 }) else {
+      faults.append("\(name) has shape \(rows.tensor.shape), which are not rows of \(rows.tokens.count) of the model's tokens")
+      return
+    }
+    // PEFT keeps both parts of a tied matrix the same.
+    let id = configuration.tieWordEmbeddings ? TensorID(.embedding) : content.id
+    if self.rows.updateValue(rows, forKey: id) != nil || updates[id] != nil {
+      faults.append("\(name) changes a tensor that another part of the adapter does")
     }
   }
 
@@ -152,7 +176,8 @@ struct AdapterResolution {
     // PEFT keeps the factors of all experts in two matrices: those of the first as rows of one, and as every n-th column of the other.
     let rank = isStacked ? left.columnCount : left.columnCount / experts
     guard rank <= AdapterResolution.rankLimit else {
-      throw .adapter(path: adapter.path, reason: "the rank of \(pair.module) is \(rank), more than \(AdapterResolution.rankLimit)")
+      throw .adapter(
+        path: adapter.path, reason: "the rank of \(pair.module) is \(rank), more than \(AdapterResolution.rankLimit)")
     }
     let leftSlice: LowRankUpdate.Slice
     if left.isTransposed {
@@ -176,7 +201,9 @@ struct AdapterResolution {
         columnCount: right.tensor.columns, isTransposed: false)
     }
     let factor = try scale * pair.scale(target, rank)
-    guard factor.isFinite else { throw .adapter(path: adapter.path, reason: "the scale of \(pair.module) is not finite") }
+    guard factor.isFinite else {
+      throw .adapter(path: adapter.path, reason: "the scale of \(pair.module) is not finite")
+    }
     return LowRankUpdate(left: leftSlice, right: rightSlice, scale: factor, magnitude: pair.magnitude)
   }
 }

@@ -61,7 +61,8 @@ final class LowRankUpdate: Sendable {
     try state.withLock { (state) throws(ConversionError) -> Factors in
       if let state { return state }
       var factors = Factors(
-        left: try left.values(), right: try right.values(), rank: left.isTransposed ? left.rows.count : left.columnCount,
+        left: try left.values(), right: try right.values(),
+        rank: left.isTransposed ? left.rows.count : left.columnCount,
         columns: right.isTransposed ? right.rows.count : right.columnCount)
       switch magnitude?.axis {
       case nil: break

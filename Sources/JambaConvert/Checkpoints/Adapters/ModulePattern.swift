@@ -161,7 +161,11 @@ package struct ModulePattern: Sendable {
 
     private mutating func quantified(_ node: Node) throws(Fault) -> Node {
       var (least, most): (Int, Int?) = (1, 1)
-      if take("*") { (least, most) = (0, nil) } else if take("+") { (least, most) = (1, nil) } else if take("?") {
+      if take("*") {
+        (least, most) = (0, nil)
+      } else if take("+") {
+        (least, most) = (1, nil)
+      } else if take("?") {
         (least, most) = (0, 1)
       } else if let bounds = bounds() {
         (least, most) = bounds

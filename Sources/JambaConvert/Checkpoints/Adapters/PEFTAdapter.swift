@@ -10,11 +10,19 @@ extension Adapter {
     var groups: [ExactString: PEFTGroup] = [:]
     var order: [ExactString] = []
     var wholes: [WholeTensor] = []
+    var rows: [TokenRows] = []
     for entry in weights.tensors {
       let name = PEFTName(entry.name)
       let tensor = try AdapterTensor(entry, in: weights)
       // What a saved module stood beside while it was trained.
       if name.isOriginal { continue }
+      if let module = name.tokenModule {
+        guard let tokens = settings.tokens(of: module) else {
+          throw .adapter(path: path, reason: "\(entry.name) is of tokens that trainable_token_indices does not name")
+        }
+        rows.append(TokenRows(target: module + ".weight", tokens: tokens, tensor: tensor))
+        continue
+      }
       guard let part = name.part else {
         wholes.append(WholeTensor(target: name.path, tensor: tensor, isBase: name.isBase))
         continue
@@ -31,7 +39,8 @@ extension Adapter {
       pairs.append(try group.pair(of: key.text, settings, names, path))
     }
     return Adapter(
-      path: path, kind: settings.kind, pairs: pairs, wholes: wholes, names: names, origin: origin, notes: settings.notes)
+      path: path, kind: settings.kind, pairs: pairs, wholes: wholes, tokenRows: rows, names: names, origin: origin, notes: settings.notes
+    )
   }
 }
 
@@ -53,9 +62,13 @@ private struct PEFTName {
   let isBase: Bool
   /// Whether a whole tensor is what another one has taken the place of.
   let isOriginal: Bool
+  /// The module whose rows of single tokens it is; nil for everything else.
+  let tokenModule: String?
 
   init(_ name: String) {
     let words = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    let tokenEnd = words.lastIndex(of: "trainable_tokens_delta")
+    tokenModule = tokenEnd.map { words[..<$0].filter { $0 != "token_adapter" }.joined(separator: ".") }
     if let index = words.lastIndex(where: { Part(rawValue: $0) != nil }) {
       let end = words[(index + 1)...]
       // The name that an adapter has in memory may stand before the end. A bias is none of the factors.

@@ -17,6 +17,8 @@ struct PEFTConfiguration: Sendable {
   private let rankPatterns: [(pattern: ModulePattern, value: Double)]
   private let alphaPatterns: [(pattern: ModulePattern, value: Double)]
   private let targetParameters: [String]
+  /// Tokens that have rows of their own, by the end of a module's name.
+  private let tokens: [(module: String, tokens: [Int])]
 
   /// - Throws: `adapter` for another method, and for what changes more than the tensors that the file holds.
   init(_ json: JSON, path: String) throws(ConversionError) {
@@ -39,6 +41,29 @@ struct PEFTConfiguration: Sendable {
     rankPatterns = try PEFTConfiguration.patterns("rank_pattern", json, path)
     alphaPatterns = try PEFTConfiguration.patterns("alpha_pattern", json, path)
     targetParameters = (json["target_parameters"]?.array ?? []).compactMap(\.string)
+    tokens = try PEFTConfiguration.tokens(json["trainable_token_indices"], path)
+  }
+
+  /// The tokens whose rows a module's tensor holds; nil for one that the settings do not name.
+  func tokens(of module: String) -> [Int]? {
+    tokens.first { module == $0.module || module.hasSuffix("." + $0.module) }?.tokens
+  }
+
+  /// A list is of the embedding.
+  private static func tokens(
+    _ value: JSON?, _ path: String
+  ) throws(ConversionError) -> [(module: String, tokens: [Int])] {
+    guard let value, !value.isNull else { return [] }
+    let members = value.object?.members.map { ($0.key, $0.value) } ?? [("embed_tokens", value)]
+    var result: [(module: String, tokens: [Int])] = []
+    for (module, list) in members {
+      let tokens = list.array?.compactMap(\.integer) ?? []
+      guard !tokens.isEmpty, tokens.count == list.array?.count, Set(tokens).count == tokens.count else {
+        throw .adapter(path: path, reason: "its trainable_token_indices are no list of different tokens")
+      }
+      result.append((module, tokens))
+    }
+    return result
   }
 
   /// The scale of a module's product.
@@ -130,7 +155,6 @@ struct PEFTConfiguration: Sendable {
     ("kasa_config", "its product has a third factor"),
     ("lora_bias", "biases of products are not merged"),
     ("megatron_config", "its layers are those of another model"),
-    ("trainable_token_indices", "rows of single tokens are not merged; merge it with peft"),
   ]
 
   /// Settings that are read, or that the merged weights do not depend on.
@@ -139,6 +163,6 @@ struct PEFTConfiguration: Sendable {
     "eva_config", "exclude_modules", "fan_in_fan_out", "inference_mode", "init_lora_weights", "layers_pattern",
     "layers_to_transform", "loftq_config", "lora_alpha", "lora_dropout", "lora_ga_config", "megatron_core",
     "modules_to_save", "peft_type", "peft_version", "qalora_group_size", "r", "rank_pattern", "revision",
-    "runtime_config", "target_modules", "target_parameters", "task_type", "use_dora", "use_rslora", "velora_config",
+    "runtime_config", "target_modules", "target_parameters", "task_type", "trainable_token_indices", "use_dora", "use_rslora", "velora_config",
   ]
 }
