@@ -16,11 +16,13 @@ import sys
 import unittest
 
 from answer_tests import AnswerTests
+from branch_tests import BranchTests
 from conversation_tests import ConversationTests, ErrorTests, SettingsTests
 from harness import Options
+from transfer_tests import FileTests, TransferTests
 from use_tests import UseTests
 
-CASES = (ConversationTests, SettingsTests, ErrorTests, AnswerTests, UseTests)
+CASES = (ConversationTests, SettingsTests, ErrorTests, BranchTests, AnswerTests, FileTests, TransferTests, UseTests)
 MISSING = 77
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

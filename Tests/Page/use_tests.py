@@ -3,6 +3,7 @@ import html.parser
 
 import accessibility
 from harness import PageTest
+from mock_server import KATEX, KATEX_ADDRESS
 
 
 class Tags(html.parser.HTMLParser):
@@ -41,7 +42,7 @@ class UseTests(PageTest):
                 return [e.id || e.textContent.trim() || e.ariaLabel, e === document.body || s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2]; }""")
             self.assertTrue(stop[1], f"no visible focus on {stop[0]}")
             seen.append(stop[0])
-        for name in ("open-settings", "theme", "new-chat", "export-json", "Copy", "Edit", "Retry", "send", "message"):
+        for name in ("open-settings", "theme", "new-chat", "search", "export-json", "export-all", "import", "attach", "Copy", "Edit", "Retry", "send", "message"):
             self.assertIn(name, seen)
         while focus() != "Retry":
             press("Tab")
@@ -98,12 +99,18 @@ class UseTests(PageTest):
             self.assertEqual(accessibility.complaints(page), [], scheme)
             self.ask("markdown" if self.server else "Tell me a story", page)
             if self.server:
+                self.ask("formulas", page)
+                self.ask("code", page)
+                self.ask("dice", page)
+                page.get_by_role("button", name="Retry").click()
+                self.answered(8, page)
                 self.ask("think", page)
                 page.locator("summary").click()
                 self.ask("503", page)
             self.assertEqual(accessibility.complaints(page), [], scheme)
             self.picture(f"conversation-{scheme}", page)
             page.click("#open-settings")
+            page.click("#more summary")
             self.assertEqual(accessibility.complaints(page), [], scheme)
             self.picture(f"settings-{scheme}", page)
             page.context.close()
@@ -143,8 +150,13 @@ class UseTests(PageTest):
         policy = dict(part.strip().split(" ", 1) for part in response.headers["content-security-policy"].split(";"))
         self.assertEqual(policy["default-src"], "'none'")
         self.assertEqual(policy["connect-src"], "'self'")
-        self.assertRegex(policy["script-src"], r"^'(sha256|nonce)-[^ ]+'$")
-        self.assertLess(len(response.body()), 60_000)
+        self.assertRegex(policy["script-src"], r"^'nonce-[^ ]+'$")
+        self.assertRegex(policy["style-src"], r"^'nonce-[^ ]+'$")
+        self.assertLess(len(response.body()), 120_000)
+        library = self.page.request.get(self.url + KATEX_ADDRESS)
+        self.assertEqual((library.status, library.body()), (200, KATEX.read_bytes()))
+        self.assertIn("immutable", library.headers["cache-control"])
+        self.assertTrue(library.headers["content-type"].startswith("text/javascript"))
         tags = Tags()
         tags.feed(response.text())
         self.assertEqual([tag for tag, _ in tags.found if tag in ("script", "style")], ["style", "script"])

@@ -33,7 +33,7 @@ function showMessages() {
     log.append(root);
   }
   current.messages.forEach(showMessage);
-  document.title = current.messages.length ? `${title(current)} – Jamba` : "Jamba";
+  showTitle();
   showComposer();
   toEnd();
 }
@@ -45,7 +45,12 @@ function showMessage(message) {
   if (message.role === "user") {
     view.body.textContent = message.content;
     view.body.dir = "auto";
-    view.root.replaceChildren(view.body, actions(button("Copy", event => copy(message.content, event.currentTarget)),
+    if (message.content.length > 3000) {  // with files, say: what scrolls by itself is to be reached by keyboards
+      view.body.tabIndex = 0;
+      view.body.role = "group";
+      view.body.ariaLabel = "Your message, which scrolls";
+    }
+    view.root.replaceChildren(view.body, actions(...versionSwitch(message), button("Copy", event => copy(message.content, event.currentTarget)),
       button("Edit", () => edit(message, view))));
     return;
   }
@@ -69,7 +74,9 @@ function showMessage(message) {
     view.root.append(block);
   }
   if (isRunning) {
+    const words = pace(running.get(current.id));
     if (!message.content && !message.reasoning) view.root.append(make("p", { className: "waiting" }, "Reading"));
+    else if (words) view.root.append(actions(make("span", { className: "pace" }, words)));
   } else {
     if (message.error) view.root.append(make("p", { className: "problem" }, message.error));
     view.root.append(answerActions(message));
@@ -80,9 +87,12 @@ function showMessage(message) {
 const actions = (...children) => make("div", { className: "actions" }, ...children);
 
 function answerActions(message) {
-  const row = actions();
+  const row = actions(...versionSwitch(message));
   if (message.content) row.append(button("Copy", event => copy(message.content, event.currentTarget)));
-  if (message === current.messages.at(-1)) row.append(button("Retry", () => answerFrom(current.messages.indexOf(message))));
+  if (message === current.messages.at(-1)) {
+    row.append(button("Retry", () => answerFrom(current.messages.indexOf(message))));
+    if (canGoOn(message)) row.append(button("Continue", goOn));
+  }
   const notes = [];
   if (message.stopped) notes.push("Stopped");
   if (!message.finish && !message.stopped && !message.error) notes.push("Interrupted");
@@ -96,11 +106,33 @@ function answerActions(message) {
   return row;
 }
 
+/// Which of several versions a message is, and the way to the others.
+function versionSwitch(message) {
+  const all = versions(current, message), at = all.indexOf(message);
+  if (all.length < 2) return [];
+  const to = (label, icon, index) => {
+    const arrow = iconButton(icon, label, () => {
+      if (running.has(current.id)) { notify("Stop the answer first."); return; }
+      showBranch(current, all[index]);
+      follows = false;
+      saveChat(current);
+      showMessages();
+      showList();
+      const arrows = views.get(all[index]).root.querySelectorAll(".actions .icon:not(:disabled)");
+      ([...arrows].find(other => other.ariaLabel === label) ?? arrows[0]).focus();
+      announce(`Version ${index + 1} of ${all.length}`);
+    });
+    arrow.disabled = !all[index];
+    return arrow;
+  };
+  return [to("Version before", "before", at - 1), make("span", { className: "version" }, `${at + 1}/${all.length}`), to("Version after", "after", at + 1)];
+}
+
 function edit(message, view) {
   view.editing = true;
   const area = make("textarea", { value: message.content, rows: Math.min(12, message.content.split("\n").length + 1), dir: "auto" });
   area.setAttribute("aria-label", "Edit your message");
-  const cancel = () => { view.editing = false; showMessage(message); view.root.querySelectorAll("button")[1].focus(); };
+  const cancel = () => { view.editing = false; showMessage(message); [...view.root.querySelectorAll("button")].at(-1).focus(); };
   const form = make("form", {}, area, make("div", { className: "actions" },
     make("button", { type: "submit", className: "outlined" }, "Send"), button("Cancel", cancel)));
   const finish = () => {

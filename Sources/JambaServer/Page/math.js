@@ -1,0 +1,116 @@
+// --- Formulas ---
+// LaTeX becomes MathML, which browsers set by themselves: KaTeX makes its nodes, without fonts, style sheets or markup. It is
+// fetched with the first formula; until it is there, and where it finds no formula, the source is shown.
+
+const katexAddress = "/katex-0.16.22.min.js";
+const ownNonce = document.currentScript.nonce;  // what lets the page's script run lets the library run, too
+const formulaLimits = {
+  length: 5000,      // characters of the source
+  defined: 500,      // and of one that defines commands, which multiply what they stand for
+  expansions: 1000,  // of commands, KaTeX's own ones among them
+  size: 50,          // em, of what a formula asks for
+  depth: 150, elements: 10_000,
+  time: 1000,        // ms for new formulas each time that a text is shown
+};
+let formulaTime = 0;
+
+/// The formula at `start` of a text: {tex, display, end}; null if there is none; "unknown" if that is still to come.
+function formulaAt(text, start, open) {
+  const opening = text.startsWith("$$", start) ? "$$" : text[start] === "$" ? "$" : text.slice(start, start + 2);
+  const closing = { "\\(": "\\)", "\\[": "\\]" }[opening] ?? opening;
+  const from = start + opening.length, longest = from + formulaLimits.length;
+  const unknown = open && text.length - start < 300 ? "unknown" : null;
+  if (opening === "$") {
+    // A price is no formula: nothing but the formula is next to its marks inside of it, and no letter or digit after it.
+    if (from === text.length) return unknown;
+    if (/\s/.test(text[from])) return null;
+    for (let end = from; end < text.length && end < longest; end += 1) {
+      if (text[end] === "\\") end += 1;
+      else if (text[end] === "`" || text[end] === "\n" && text[end + 1] === "\n") return null;
+      else if (text[end] === "$") {
+        if (/\s/.test(text[end - 1]) || /[\p{L}\p{N}$]/u.test(text[end + 1] ?? "")) return null;
+        return open && end + 1 === text.length ? "unknown" : { tex: text.slice(from, end), display: false, end: end + 1 };
+      }
+    }
+    return unknown;
+  }
+  const end = text.slice(from, longest).indexOf(closing);
+  if (end < 0) return unknown;
+  const tex = text.slice(from, from + end);
+  return tex.trim() ? { tex, display: opening !== "\\(", end: from + end + closing.length } : null;
+}
+
+const formulas = new Map();  // kind and source: its element, or null where there is none
+
+/// The element of a formula; `source` is what was written, its marks included.
+function formula(tex, display, source) {
+  const holder = make("span", { className: display ? "math display" : "math" });
+  if (tex.length <= formulaLimits.length) {
+    if (window.katex) {
+      const math = formulaElement(tex.trim(), display);
+      if (math) { holder.append(math.cloneNode(true)); return holder; }
+    } else fetchKaTeX();
+  }
+  holder.classList.add("source");
+  holder.append(source.trim());
+  return holder;
+}
+
+function formulaElement(tex, display) {
+  const key = `${display} ${tex}`;
+  const known = formulas.get(key);
+  if (known !== undefined) return known;
+  if (formulaTime > formulaLimits.time) return null;
+  const start = performance.now();
+  let math = null;
+  const defines = /\\(?:[egx]?def|let|futurelet|global|long|(?:re)?newcommand|providecommand)(?![a-zA-Z])/.test(tex);
+  if (!defines || tex.length <= formulaLimits.defined) {
+    try {
+      const holder = make("span");
+      katex.render(tex, holder, {
+        displayMode: display, output: "mathml", throwOnError: true, trust: false, strict: false, maxSize: formulaLimits.size,
+        maxExpand: defines ? 50 : formulaLimits.expansions,
+      });
+      math = holder.querySelector("math");
+      if (math && !isModest(math)) math = null;
+    } catch { /* No formula, or too deep a one. */ }
+  }
+  formulaTime += performance.now() - start;
+  if (formulas.size >= 2000) formulas.clear();
+  formulas.set(key, math);
+  return math;
+}
+
+/// Whether laying it out is not too much to ask of a browser, and it is made of nothing but MathML. Attributes of style are
+/// taken out: the page's policy lets none in.
+function isModest(math) {
+  let elements = 0, depth = 0;
+  const walker = document.createTreeWalker(math, NodeFilter.SHOW_ELEMENT);
+  for (let node = math; node;) {
+    elements += 1;
+    if (elements > formulaLimits.elements || depth > formulaLimits.depth || node.namespaceURI !== math.namespaceURI) return false;
+    for (const name of ["style", "href", "class", "id"]) node.removeAttribute(name);
+    if (walker.firstChild()) { depth += 1; node = walker.currentNode; continue; }
+    while (!(node = walker.nextSibling())) {
+      if (!walker.parentNode()) return true;
+      depth -= 1;
+    }
+  }
+  return true;
+}
+
+let katexIsAskedFor = false;
+function fetchKaTeX() {
+  if (katexIsAskedFor) return;
+  katexIsAskedFor = true;
+  const script = make("script", { src: katexAddress, nonce: ownNonce });
+  script.addEventListener("load", () => {
+    for (const [message, view] of views) {
+      if (!view.body.querySelector(".math")) continue;
+      view.body.blocks = [];
+      showMessage(message);
+    }
+  });
+  script.addEventListener("error", () => notify("Formulas are shown as they are written: the server did not send what sets them."));
+  document.head.append(script);
+}
