@@ -215,7 +215,7 @@ class SettingsTests(PageTest):
     def test_presets(self):
         self.page.click("#open-settings")
         temperature = self.page.locator("[name=temperature]")
-        self.page.get_by_label("Preset", exact=True).select_option("Balanced")
+        self.page.locator("#preset").select_option("Balanced")
         self.assertEqual((temperature.input_value(), self.page.locator("[name=min_p]").input_value()), ("0.7", "0.02"))
         self.assertTrue(self.page.locator("#delete-preset").is_disabled())
         temperature.fill("0.25")
@@ -229,7 +229,7 @@ class SettingsTests(PageTest):
         self.page.reload()
         self.page.click("#open-settings")
         self.assertEqual(temperature.input_value(), "")
-        self.page.get_by_label("Preset", exact=True).select_option("Mine")
+        self.page.locator("#preset").select_option("Mine")
         self.page.get_by_role("button", name="Save").click()
         self.ask("Hello again")
         if self.server:
@@ -237,7 +237,7 @@ class SettingsTests(PageTest):
             self.assertEqual({name: self.server.requests[1].get(name) for name in ("temperature", "min_p", "stop")},
                              {"temperature": 0.25, "min_p": 0.02, "stop": ["END"]})
         self.page.click("#open-settings")
-        self.page.get_by_label("Preset", exact=True).select_option("Mine")
+        self.page.locator("#preset").select_option("Mine")
         self.page.get_by_role("button", name="Delete preset").click()
         self.assertEqual(self.page.locator("#preset option", has_text="Mine").count(), 0)
         self.assertEqual(self.page.evaluate("JSON.parse(localStorage['jamba.settings']).presets"), {})

@@ -27,11 +27,7 @@ document.addEventListener("keydown", event => {
 });
 
 // Only the reader's own moves end or begin following: what is added below does not make a scroll event.
-$("log").addEventListener("scroll", () => {
-  const log = $("log");
-  follows = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  $("latest").hidden = follows;
-});
+$("log").addEventListener("scroll", noticeEnd);
 new ResizeObserver(toEnd).observe($("log"));
 $("latest").addEventListener("click", () => { follows = true; toEnd(); $("message").focus(); });
 $("log").addEventListener("click", event => {

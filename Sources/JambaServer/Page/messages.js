@@ -117,6 +117,7 @@ function versionSwitch(message) {
       follows = false;
       saveChat(current);
       showMessages();
+      noticeEnd();
       showList();
       const arrows = views.get(all[index]).root.querySelectorAll(".actions .icon:not(:disabled)");
       ([...arrows].find(other => other.ariaLabel === label) ?? arrows[0]).focus();
@@ -150,6 +151,13 @@ function edit(message, view) {
 
 /// Enter sends; not while an input method composes a word.
 const isSend = event => event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229;
+
+/// Whether the end is in sight, and is to be kept there.
+function noticeEnd() {
+  const log = $("log");
+  follows = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  $("latest").hidden = follows;
+}
 
 function toEnd() {
   const log = $("log");

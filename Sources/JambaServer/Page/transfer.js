@@ -90,7 +90,7 @@ async function importFile(file) {
   try { body = JSON.parse(await file.text()); } catch { throw new Problem("It is not JSON."); }
   if (!body || typeof body !== "object") throw new Problem("There is no conversation in it.");
   const isMessage = entry => typeof entry?.role === "string";
-  const entries = Array.isArray(body.conversations) ? body.conversations : Array.isArray(body) ? (body.every(isMessage) ? [{ messages: body }] : body) : [body];
+  const entries = Array.isArray(body.conversations) ? body.conversations : Array.isArray(body) ? (body.length && body.every(isMessage) ? [{ messages: body }] : body) : [body];
   if (entries.length === 0) throw new Problem("There is no conversation in it.");
   if (entries.length > importLimits.conversations) throw new Problem(`It has more than ${number(importLimits.conversations)} conversations.`);
   const chats = entries.map(importedChat);
