@@ -3,6 +3,9 @@
 
 #pragma clang diagnostic ignored "-Wc23-extensions"
 static const unsigned char script[] = {
+    '/', '*', '!', '\n',
+#embed "LICENSE"
+    , '*', '/', '\n',
 #embed "katex.min.js"
 };
 

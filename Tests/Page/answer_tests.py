@@ -111,9 +111,9 @@ class AnswerTests(PageTest):
         self.picture("formulas")
         sources = body.locator("annotation").all_text_contents()
         self.assertEqual([source for source in sources if "\n" not in source], [
-            "ax^2 + bx + c = 0", r"x = \frac{-b \pm \sqrt{b^2 - 4ac}}{2a}", r"e^{i\pi} + 1 = 0", "p_1 * p_2 * p_3", "x_1",
+            "ax^2 + bx + c = 0", r"x = \frac{-b \pm \sqrt{b^2 - 4ac}}{2a}", r"e^{i\pi} + 1 = 0", "p_1 * p_2 * p_3", "x_1", r"\mathbb{R}",
             r"\sum_{k=1}^{n} k^2 = \frac{n(n+1)(2n+1)}{6}", r"\alpha \le \beta", r"\int_0^\infty e^{-x^2}\,dx = \frac{\sqrt{\pi}}{2}"])
-        self.assertEqual(len(sources), 9)
+        self.assertEqual(len(sources), 10)
         self.assertEqual(body.locator("math[display=block]").count(), 4)
         self.assertEqual(body.locator("mtable").count(), 2)
         self.assertEqual(body.locator("strong math, li math").count(), 3)
@@ -122,6 +122,9 @@ class AnswerTests(PageTest):
             self.assertIn(plain, text)
         self.assertEqual(body.locator("code").all_inner_texts(), ["$code$"])
         self.assertEqual(body.locator("[style], [href]").count(), 0)
+        right = body.locator("mtd.right > *").evaluate_all("cells => cells.map(cell => Math.round(cell.getBoundingClientRect().right))")
+        self.assertEqual(len(set(right)), 1, right)
+        self.assertEqual(body.locator("mi", has_text="ℝ").count(), 1)
         self.page.reload()
         self.page.wait_for_selector("math")
 

@@ -3,7 +3,7 @@ import html.parser
 
 import accessibility
 from harness import PageTest
-from mock_server import KATEX, KATEX_ADDRESS
+from mock_server import KATEX_ADDRESS, katex
 
 
 class Tags(html.parser.HTMLParser):
@@ -105,7 +105,7 @@ class UseTests(PageTest):
                 page.get_by_role("button", name="Retry").click()
                 self.answered(8, page)
                 self.ask("think", page)
-                page.locator("summary").click()
+                page.locator(".thoughts summary").click()
                 self.ask("503", page)
             self.assertEqual(accessibility.complaints(page), [], scheme)
             self.picture(f"conversation-{scheme}", page)
@@ -154,7 +154,7 @@ class UseTests(PageTest):
         self.assertRegex(policy["style-src"], r"^'nonce-[^ ]+'$")
         self.assertLess(len(response.body()), 120_000)
         library = self.page.request.get(self.url + KATEX_ADDRESS)
-        self.assertEqual((library.status, library.body()), (200, KATEX.read_bytes()))
+        self.assertEqual((library.status, library.body()), (200, katex()))
         self.assertIn("immutable", library.headers["cache-control"])
         self.assertTrue(library.headers["content-type"].startswith("text/javascript"))
         tags = Tags()

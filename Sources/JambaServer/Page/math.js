@@ -72,7 +72,10 @@ function formulaElement(tex, display) {
         maxExpand: defines ? 50 : formulaLimits.expansions,
       });
       math = holder.querySelector("math");
+      // Room beside equations that style sheets of KaTeX would give a width to, and numbers that they would count.
+      for (const cell of math?.querySelectorAll(".mtr-glue, .mml-eqn-num:empty") ?? []) cell.remove();
       if (math && !isModest(math)) math = null;
+      if (math) { arrangeTables(math); spellVariants(math); }
     } catch { /* No formula, or too deep a one. */ }
   }
   formulaTime += performance.now() - start;
@@ -97,6 +100,45 @@ function isModest(math) {
     }
   }
   return true;
+}
+
+/// Says by classes how the columns of tables stand, as browsers do not read it in the tables' attributes.
+function arrangeTables(math) {
+  for (const table of math.querySelectorAll("mtable")) {
+    const list = name => table.getAttribute(name)?.split(" ") ?? [];
+    const alignments = list("columnalign"), columnLines = list("columnlines"), rowLines = list("rowlines");
+    if (table.getAttribute("columnspacing")?.startsWith("0em")) table.classList.add("tight");
+    [...table.children].forEach((row, rowIndex) => [...row.children].forEach((cell, index) => {
+      const kinds = [alignments[index], index > 0 && /solid|dashed/.test(columnLines[index - 1]) && "ruled-before", rowIndex > 0 && /solid|dashed/.test(rowLines[rowIndex - 1]) && "ruled-above"];
+      cell.classList.add(...kinds.filter(kind => kind && kind !== "center"));
+    }));
+  }
+}
+
+// Where letters of other alphabets begin in Unicode: A, a and 0; and those that were there before.
+const alphabets = {
+  "bold": [0x1d400, 0x1d41a, 0x1d7ce], "italic": [0x1d434, 0x1d44e], "bold-italic": [0x1d468, 0x1d482], "script": [0x1d49c, 0x1d4b6],
+  "bold-script": [0x1d4d0, 0x1d4ea], "fraktur": [0x1d504, 0x1d51e], "double-struck": [0x1d538, 0x1d552, 0x1d7d8], "bold-fraktur": [0x1d56c, 0x1d586],
+  "sans-serif": [0x1d5a0, 0x1d5ba, 0x1d7e2], "bold-sans-serif": [0x1d5d4, 0x1d5ee, 0x1d7ec], "sans-serif-italic": [0x1d608, 0x1d622],
+  "sans-serif-bold-italic": [0x1d63c, 0x1d656], "monospace": [0x1d670, 0x1d68a, 0x1d7f6],
+};
+const olderLetters = {
+  "italic": { h: "ℎ" }, "script": { B: "ℬ", E: "ℰ", F: "ℱ", H: "ℋ", I: "ℐ", L: "ℒ", M: "ℳ", R: "ℛ", e: "ℯ", g: "ℊ", o: "ℴ" },
+  "fraktur": { C: "ℭ", H: "ℌ", I: "ℑ", R: "ℜ", Z: "ℨ" }, "double-struck": { C: "ℂ", H: "ℍ", N: "ℕ", P: "ℙ", Q: "ℚ", R: "ℝ", Z: "ℤ" },
+};
+
+/// Writes letters of other alphabets as such, as browsers do not read it in the attribute. Greek ones are made bold by the style sheet.
+function spellVariants(math) {
+  for (const element of math.querySelectorAll("[mathvariant]")) {
+    const variant = element.getAttribute("mathvariant"), starts = alphabets[variant];
+    if (!starts || element.firstElementChild) continue;
+    const text = element.textContent;
+    element.textContent = text.replace(/[A-Za-z0-9]/g, letter => {
+      const [start, first] = letter >= "a" ? [starts[1], "a"] : letter >= "A" ? [starts[0], "A"] : [starts[2], "0"];
+      return olderLetters[variant]?.[letter] ?? (start ? String.fromCodePoint(start + letter.charCodeAt() - first.charCodeAt()) : letter);
+    });
+    if (/^[\x20-\x7e]*$/.test(text)) element.removeAttribute("mathvariant");
+  }
 }
 
 let katexIsAskedFor = false;
