@@ -2,7 +2,7 @@
 import json
 
 from harness import PageTest, scripted
-from mock_server import CODE, FORMULAS, INJECTION, MARKDOWN
+from scripted_answers import CODE, FORMULAS, INJECTION, MARKDOWN
 
 
 class AnswerTests(PageTest):

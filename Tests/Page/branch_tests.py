@@ -1,6 +1,6 @@
 """Branches of a conversation: other answers, other wordings, and answers that are gone on with."""
 from harness import PageTest, scripted
-from mock_server import CUT
+from scripted_answers import CUT
 
 
 class BranchTests(PageTest):

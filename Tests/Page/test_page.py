@@ -17,8 +17,9 @@ import unittest
 
 from answer_tests import AnswerTests
 from branch_tests import BranchTests
-from conversation_tests import ConversationTests, ErrorTests, SettingsTests
+from conversation_tests import ConversationTests, ErrorTests
 from harness import Options
+from settings_tests import SettingsTests
 from transfer_tests import FileTests, TransferTests
 from use_tests import UseTests
 

@@ -152,7 +152,7 @@ class UseTests(PageTest):
         self.assertEqual(policy["connect-src"], "'self'")
         self.assertRegex(policy["script-src"], r"^'nonce-[^ ]+'$")
         self.assertRegex(policy["style-src"], r"^'nonce-[^ ]+'$")
-        self.assertLess(len(response.body()), 120_000)
+        self.assertLess(len(response.body()), 125_000)
         library = self.page.request.get(self.url + KATEX_ADDRESS)
         self.assertEqual((library.status, library.body()), (200, katex()))
         self.assertIn("immutable", library.headers["cache-control"])

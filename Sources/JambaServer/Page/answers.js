@@ -61,10 +61,10 @@ function take(message, chunk, before) {
 async function answer(chat, goesOn = false) {
   const controller = Object.assign(new AbortController(), { pieces: 0, pace: "" });
   const message = goesOn ? chat.messages.at(-1) : { role: "assistant", content: "", reasoning: "", calls: [] };
-  const before = message.figures?.answer ?? 0;
+  const before = goesOn ? message.figures?.answer ?? NaN : 0;  // not known of a part that was stopped
   running.set(chat.id, controller);
   const body = JSON.stringify(requestBody(chat, goesOn));
-  for (const name of ["finish", "stopped", "error", "wantsKey"]) delete message[name];
+  for (const name of ["finish", "stopped", "error", "wantsKey", "figures"]) delete message[name];
   if (!goesOn) append(chat, message);
   chat.updated = Date.now();
   saveChat(chat);

@@ -150,8 +150,9 @@ function fetchKaTeX() {
     for (const [message, view] of views) {
       if (!view.body.querySelector(".math")) continue;
       view.body.blocks = [];
-      showMessage(message);
+      bringUpToDate(message);
     }
+    toEnd();
   });
   script.addEventListener("error", () => notify("Formulas are shown as they are written: the server did not send what sets them."));
   document.head.append(script);

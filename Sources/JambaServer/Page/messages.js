@@ -8,7 +8,7 @@ let frame = 0;
 
 function showSoon(message) {
   unseen.add(message);
-  frame ||= requestAnimationFrame(() => { frame = 0; unseen.forEach(showMessage); unseen.clear(); });
+  frame ||= requestAnimationFrame(() => { frame = 0; unseen.forEach(bringUpToDate); unseen.clear(); toEnd(); });
 }
 
 function showMessages() {
@@ -32,14 +32,19 @@ function showMessages() {
     views.set(message, { root, body: make("div", { className: "body" }) });
     log.append(root);
   }
-  current.messages.forEach(showMessage);
+  current.messages.forEach(bringUpToDate);
   showTitle();
   showComposer();
   toEnd();
 }
 
-/// Brings the elements of a message up to date, if it is shown.
 function showMessage(message) {
+  bringUpToDate(message);
+  toEnd();
+}
+
+/// Brings the elements of a message up to date, if it is shown.
+function bringUpToDate(message) {
   const view = views.get(message);
   if (!view || view.editing) return;
   if (message.role === "user") {
@@ -81,7 +86,6 @@ function showMessage(message) {
     if (message.error) view.root.append(make("p", { className: "problem" }, message.error));
     view.root.append(answerActions(message));
   }
-  toEnd();
 }
 
 const actions = (...children) => make("div", { className: "actions" }, ...children);
@@ -97,11 +101,11 @@ function answerActions(message) {
   if (message.stopped) notes.push("Stopped");
   if (!message.finish && !message.stopped && !message.error) notes.push("Interrupted");
   if (message.finish === "length") notes.push("Cut off at the maximum of tokens");
-  const f = message.figures;
-  if (f) {
-    notes.push(`${f.answerSpeed ? `${number(f.answerSpeed, 1)} tokens/s · ` : ""}${number(f.answer)} tokens`);
-    notes.push(`prompt ${number(f.prompt)} tokens${f.cached ? `, ${number(f.cached)} cached` : ""}${f.promptSpeed ? `, ${number(f.promptSpeed, 1)} tokens/s` : ""}`);
-  }
+  const { answer, answerSpeed, prompt, promptSpeed, cached } = message.figures ?? {};
+  const words = (value, unit, digits = 0) => Number.isFinite(value) ? [`${number(value, digits)} ${unit}`] : [];
+  const figures = [...words(answerSpeed, "tokens/s", 1), ...words(answer, "tokens")].join(" · ");
+  if (figures) notes.push(figures);
+  if (prompt) notes.push(["prompt " + words(prompt, "tokens")[0], ...(cached ? words(cached, "cached") : []), ...words(promptSpeed, "tokens/s", 1)].join(", "));
   row.append(...notes.map(note => make("span", {}, note)));
   return row;
 }

@@ -52,7 +52,8 @@ function saveSettings() {
   const isNewKey = form.key.value !== store.apiKey;
   store.apiKey = form.key.value;
   if (isNewKey) readModels();
-  if (isNewKey && current.messages.at(-1)?.wantsKey) answerFrom(current.messages.length - 1);
+  const last = current.messages.at(-1);
+  if (isNewKey && last?.wantsKey) isEmpty(last) ? answerFrom(current.messages.length - 1) : goOn();
 }
 
 function askForKey(words) {
