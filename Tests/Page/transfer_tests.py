@@ -2,6 +2,7 @@
 import json
 import pathlib
 
+import accessibility
 from harness import PageTest, scripted
 
 BOM_UTF16 = b"\xff\xfe"
@@ -13,6 +14,7 @@ class FileTests(PageTest):
         self.put(("hello.py", b'print("hi")\n'), ("ticks.md", b"````\nx\n````"), ("old`.txt", BOM_UTF16 + "grüß".encode("utf-16le")))
         entries = self.page.locator("#attached li")
         entries.nth(2).wait_for()
+        self.assertEqual(accessibility.complaints(self.page), [])
         self.picture("files")
         self.page.get_by_role("button", name="Remove “ticks.md”").click()
         self.assertEqual(self.page.evaluate("document.activeElement.id"), "message")
@@ -151,6 +153,7 @@ class TransferTests(PageTest):
         self.page.fill("#search", "said: third")
         self.assertEqual(entries.locator("span").all_inner_texts(), ["Third"])
         self.assertEqual(entries.locator("small").inner_text(), "You said: Third")
+        self.assertEqual(accessibility.complaints(self.page), [])
         self.picture("search")
         self.page.fill("#search", "nowhere")
         self.assertTrue(self.page.get_by_text("None found.").is_visible())
@@ -162,6 +165,7 @@ class TransferTests(PageTest):
         self.ask("Hello")
         self.page.get_by_role("button", name="Rename “Hello”").click()
         field = self.page.get_by_label("Name of “Hello”")
+        self.assertEqual(accessibility.complaints(self.page), [])
         self.picture("renaming")
         field.fill("  Greetings ")
         field.press("Enter")

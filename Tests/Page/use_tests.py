@@ -78,6 +78,13 @@ class UseTests(PageTest):
         self.ask("markdown" if self.server else "Tell me a story", page)
         self.assertEqual(accessibility.complaints(page), [])
         self.picture("phone", page)
+        if self.server:
+            self.ask("formulas", page)
+            page.wait_for_selector("math")
+            page.set_input_files("#attach-file", [{"name": f"{'long' * 20}-{index}.txt", "mimeType": "", "buffer": b"x"} for index in range(3)])
+            page.locator("#attached li").nth(2).wait_for()
+            self.assertEqual(accessibility.complaints(page), [])
+            self.picture("phone-files", page)
         self.assertFalse(page.locator("nav").is_visible())
         page.get_by_role("button", name="Conversations").tap()
         page.wait_for_function("() => document.querySelector('nav').getBoundingClientRect().left === 0")
