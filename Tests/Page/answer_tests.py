@@ -159,6 +159,11 @@ class AnswerTests(PageTest):
                 self.assertEqual(set(result["tags"]), {"p", "span"})
                 self.assertTrue(result["text"])
         self.assertIsNone(self.page.evaluate("window.broken ?? null"))
+        self.assertEqual(self.page.evaluate("""texts => texts.map(text => {
+            const body = document.createElement("div");
+            renderMarkdown(body, text, true);
+            return body.textContent;
+        })""", ["It costs $5", "It costs $5 and comes with a spoon", "Let $x"]), ["It costs ", "It costs $5 and comes with a spoon", "Let "])
         many = " ".join(f"$x_{{{index}}}$" for index in range(20_000))
         self.assertLess(self.page.evaluate("text => { const start = performance.now(); renderMarkdown(document.createElement('div'), text, false); return performance.now() - start; }", many), 20_000)
 

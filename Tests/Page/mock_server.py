@@ -165,7 +165,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for word in "First I think about <b>it</b>. ".split(" "):
                 self.piece(reasoning_content=word + " ")
                 time.sleep(self.server.pause)
-        answer = ANSWERS.get(said) or ("word " * 400 if said == "slow" else f"You said: {said}")
+        answer = ANSWERS.get(said) or ("word " * 400 if said == "slow" else f"You said: {said[:300]}")
         if said in self.server.variants:  # another answer each time
             answer = f"{answer} ({next(self.server.variants[said])})"
         pieces = re.findall(r"\s*\S{1,3}", answer)

@@ -164,6 +164,8 @@ class UseTests(PageTest):
         self.assertEqual((library.status, library.body()), (200, katex()))
         self.assertIn("immutable", library.headers["cache-control"])
         self.assertTrue(library.headers["content-type"].startswith("text/javascript"))
+        self.page.evaluate("renderMarkdown(document.createElement('div'), '$x$', false)")
+        self.page.wait_for_function("() => window.katex?.version === '0.16.22'")
         tags = Tags()
         tags.feed(response.text())
         self.assertEqual([tag for tag, _ in tags.found if tag in ("script", "style")], ["style", "script"])

@@ -17,7 +17,7 @@ const patterns = {
 };
 
 function renderMarkdown(body, text, open) {
-  formulaTime = 0;
+  formulaTime = open ? formulaLimits.openTime : formulaLimits.time;
   const blocks = text.length > longestMarkdown ? [{ kind: "text", lines: [text] }] : split(open ? settle(text) : text, open);
   const known = body.blocks ?? [];
   let shown = body.firstElementChild;

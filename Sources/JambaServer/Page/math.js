@@ -10,16 +10,20 @@ const formulaLimits = {
   expansions: 1000,  // of commands, KaTeX's own ones among them
   size: 50,          // em, of what a formula asks for
   depth: 150, elements: 10_000,
-  time: 1000,        // ms for new formulas each time that a text is shown
+  kept: 5000,        // formulas that are remembered
+  time: 1000,        // ms for new formulas each time that a text is shown,
+  openTime: 100,     // and while it still comes
 };
-let formulaTime = 0;
+let formulaTime = 0;  // that is left
 
 /// The formula at `start` of a text: {tex, display, end}; null if there is none; "unknown" if that is still to come.
 function formulaAt(text, start, open) {
   const opening = text.startsWith("$$", start) ? "$$" : text[start] === "$" ? "$" : text.slice(start, start + 2);
   const closing = { "\\(": "\\)", "\\[": "\\]" }[opening] ?? opening;
   const from = start + opening.length, longest = from + formulaLimits.length;
-  const unknown = open && text.length - start < 300 ? "unknown" : null;
+  // A text that comes is held back for so long only; the mark of a price is no reason to wait for the end of a paragraph.
+  const patience = opening !== "$" ? 300 : /\d/.test(text[from] ?? "") ? 24 : 120;
+  const unknown = open && text.length - start < patience ? "unknown" : null;
   if (opening === "$") {
     // A price is no formula: nothing but the formula is next to its marks inside of it, and no letter or digit after it.
     if (from === text.length) return unknown;
@@ -60,7 +64,7 @@ function formulaElement(tex, display) {
   const key = `${display} ${tex}`;
   const known = formulas.get(key);
   if (known !== undefined) return known;
-  if (formulaTime > formulaLimits.time) return null;
+  if (formulaTime <= 0) return null;
   const start = performance.now();
   let math = null;
   const defines = /\\(?:[egx]?def|let|futurelet|global|long|(?:re)?newcommand|providecommand)(?![a-zA-Z])/.test(tex);
@@ -78,8 +82,8 @@ function formulaElement(tex, display) {
       if (math) { arrangeTables(math); spellVariants(math); }
     } catch { /* No formula, or too deep a one. */ }
   }
-  formulaTime += performance.now() - start;
-  if (formulas.size >= 2000) formulas.clear();
+  formulaTime -= performance.now() - start;
+  if (formulas.size >= formulaLimits.kept) formulas.delete(formulas.keys().next().value);
   formulas.set(key, math);
   return math;
 }
