@@ -8,6 +8,7 @@ extension Responder {
   func facts(_ route: Route?, _ request: Request) -> Response {
     switch route {
     case .page: return page.response()
+    case .katex: return page.katexResponse()
     case .health:
       let isStopping = answers.isStopping
       return Responder.response(

@@ -3,6 +3,7 @@ import HTTPTypes
 /// A place that requests go to; its name is how metrics and errors call it.
 enum Route: String {
   case page = "/"
+  case katex = "/katex-0.16.22.min.js"
   case health = "/health"
   case metrics = "/metrics"
   case models = "/v1/models"
@@ -43,11 +44,11 @@ enum Route: String {
 
   var method: HTTPRequest.Method {
     switch self {
-    case .page, .health, .metrics, .models, .model, .properties, .version, .ollamaVersion, .ollamaTags: .get
+    case .page, .katex, .health, .metrics, .models, .model, .properties, .version, .ollamaVersion, .ollamaTags: .get
     case .chat, .completions, .tokenize, .detokenize, .applyTemplate: .post
     }
   }
 
-  /// Requests that need no key: the page without any data, and whether the server is there.
-  var isOpen: Bool { self == .page || self == .health }
+  /// Requests that need no key: the page without any data, its library, and whether the server is there.
+  var isOpen: Bool { self == .page || self == .katex || self == .health }
 }
