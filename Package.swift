@@ -61,7 +61,7 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
-      resources: [.embedInCode("Page")], swiftSettings: [.strictMemorySafety()]),
+      resources: [.embedInCode("Page"), .embedInCode("API/schemas.json")], swiftSettings: [.strictMemorySafety()]),
     .target(
       name: "JambaC", dependencies: ["CJamba", "Jamba", "JambaFormat", "JambaGrammar", "JambaSystem", "JambaText"],
       swiftSettings: library),

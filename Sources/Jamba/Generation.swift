@@ -15,10 +15,13 @@ public struct GenerationOptions: Sendable {
   public var grammar: Grammar?
   /// Whether pieces say how probable their token was, and how many of the most probable ones they name; nil for no.
   public var topLogProbabilities: Int?
+  /// Whether the prompt's tokens are to be scored, too. Their logits are needed for it, so that none of them is taken from
+  /// a snapshot.
+  public var scoresPrompt: Bool
 
   public init(
     sampling: Sampling = Sampling(), maxTokens: Int = 512, stop: [String] = [], stopsAtEnd: Bool = true,
-    grammar: Grammar? = nil, topLogProbabilities: Int? = nil
+    grammar: Grammar? = nil, topLogProbabilities: Int? = nil, scoresPrompt: Bool = false
   ) {
     self.sampling = sampling
     self.maxTokens = maxTokens
@@ -26,6 +29,7 @@ public struct GenerationOptions: Sendable {
     self.stopsAtEnd = stopsAtEnd
     self.grammar = grammar
     self.topLogProbabilities = topLogProbabilities
+    self.scoresPrompt = scoresPrompt
   }
 }
 
@@ -65,6 +69,8 @@ public struct Piece: Sendable, Equatable {
   public var logProbabilities: LogProbabilities?
   /// Set on the last piece.
   public let finishReason: FinishReason?
+  /// Of the last piece: the stop text that has ended the answer, where one has.
+  public var stopText: String?
   /// Set on the last piece.
   public let usage: Usage?
 }
@@ -91,6 +97,9 @@ public final class Generation {
   private let prompt: Prompt?
   private var parser: AnswerParser
   private var answer = ""
+  /// Where the prompt was to be scored: how probable each of its tokens but the session's first was after those before it,
+  /// with as many of the most probable ones as pieces name.
+  public private(set) var promptLogProbabilities: [LogProbabilities] = []
   /// The answer as a message. Complete when the last piece is out.
   public private(set) var message = ChatMessage.assistant("")
 
@@ -121,8 +130,7 @@ public final class Generation {
     let style = prompt?.parsing ?? AnswerParser.Style()
     parser = AnswerParser(style)
     do throws(GrammarError) {
-      let chat = tokenized.chat?.options ?? ChatOptions()
-      constraint = try ChatGrammar.grammar(options.grammar, style, chat).map { (grammar) throws(GrammarError) in
+      constraint = try tokenized.grammar(options.grammar).map { (grammar) throws(GrammarError) in
         guard let texts = model.text.tokenTexts(showingMarkers: prompt != nil) else { throw .noTokenFits }
         return try TokenConstraint(grammar, texts, endTokens: endTokens, afterText: afterText)
       }
@@ -144,8 +152,29 @@ public final class Generation {
         guard let bos = core.model.configuration.bosTokenID else { throw .emptyPrompt }
         prompt = [Int32(bos)]
       }
+      guard !options.scoresPrompt else {
+        promptLogProbabilities = try score(prompt, &core, progress, isCancelled)
+        return 0
+      }
       return min(try core.read(prompt, progress: progress, isCancelled: isCancelled), tokens.count)
     }
+  }
+
+  private func score(
+    _ tokens: [Int32], _ core: inout SessionCore, _ progress: (Int) -> Bool, _ isCancelled: () -> Bool
+  ) throws(JambaError) -> [LogProbabilities] {
+    var scores: [LogProbabilities] = []
+    scores.reserveCapacity(tokens.count)
+    let count = options.topLogProbabilities ?? 0
+    if core.hasLogits, let first = tokens.first {
+      scores.append(core.withLogits { LogProbabilities(of: first, $0, top: count) })
+    }
+    let viewer = TokenViewer.logits { index, logits in
+      guard index + 1 < tokens.count else { return }
+      scores.append(LogProbabilities(of: tokens[index + 1], logits, top: count))
+    }
+    try core.append(tokens, viewer: viewer, progress: progress, isCancelled: isCancelled)
+    return scores
   }
 
   /// The next piece; nil after the last one. Computes one step of the model.
@@ -203,7 +232,8 @@ public final class Generation {
     let reason = reason == .stop && !message.toolCalls.isEmpty ? .toolCalls : reason
     return Piece(
       token: token, text: parts.text, reasoning: parts.reasoning, toolCalls: parts.toolCalls,
-      logProbabilities: probabilities, finishReason: reason, usage: reason == nil ? nil : usage)
+      logProbabilities: probabilities, finishReason: reason, stopText: reason == nil ? nil : stops.match,
+      usage: reason == nil ? nil : usage)
   }
 
   /// Puts the last piece's token into the session, where it is part of the text.

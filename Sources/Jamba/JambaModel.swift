@@ -89,6 +89,9 @@ public final class JambaModel: Sendable {
   /// Frees the memory of all snapshots of texts (the prefix cache).
   public func forgetSnapshots() { loaded.memory.prefixCache.removeAll() }
 
+  /// Frees the memory of the snapshots with which a text begins, and of those that begin with it.
+  public func forgetSnapshots(of tokens: [Int32]) { loaded.memory.prefixCache.remove(tokens) }
+
   // MARK: What it has cost
 
   /// Statistics of passes over the weights.

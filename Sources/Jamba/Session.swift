@@ -69,8 +69,40 @@ public final class Session: Sendable {
   }
 
   /// Appends tokens and hands the logits after each to `body`, in order.
-  public func append(_ tokens: [Int32], logits body: (_ index: Int, _ logits: Span<Float>) -> Void) throws(JambaError) {
-    try withCore { (core) throws(JambaError) in try core.append(tokens, eachLogits: body) }
+  ///
+  /// - Parameters:
+  ///   - body: may be called on the thread of another session that computes at the same time.
+  ///   - progress: called between chunks with the number of tokens done; false cancels.
+  ///   - isCancelled: asked between layers.
+  public func append(
+    _ tokens: [Int32], progress: (Int) -> Bool = { _ in true }, isCancelled: () -> Bool = { false },
+    logits body: (_ index: Int, _ logits: Span<Float>) -> Void
+  ) throws(JambaError) {
+    try append(tokens, progress, isCancelled, body) { .logits($0) }
+  }
+
+  /// Appends tokens and hands the last layer's output for each, behind the final norm, to `body`, in order: `[hidden]`.
+  ///
+  /// - Parameters: as of `append`.
+  func appendShowingStates(
+    _ tokens: [Int32], progress: (Int) -> Bool, isCancelled: () -> Bool, _ body: (_ index: Int, Span<Float>) -> Void
+  ) throws(JambaError) {
+    try append(tokens, progress, isCancelled, body) { .hiddenStates($0) }
+  }
+
+  private func append(
+    _ tokens: [Int32], _ progress: (Int) -> Bool, _ isCancelled: () -> Bool, _ body: (Int, Span<Float>) -> Void,
+    _ viewer: (@escaping (Int, Span<Float>) -> Void) -> TokenViewer
+  ) throws(JambaError) {
+    let result = withoutActuallyEscaping(body) { body -> Result<Void, JambaError> in
+      do throws(JambaError) {
+        return .success(
+          try withCore { (core) throws(JambaError) in
+            try core.append(tokens, viewer: viewer(body), progress: progress, isCancelled: isCancelled)
+          })
+      } catch { return .failure(error) }
+    }
+    try result.get()
   }
 
   /// Runs tokens through the model for an observer. Afterwards the session is empty.

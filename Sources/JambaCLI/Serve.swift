@@ -20,6 +20,12 @@ struct Serve: ParsableCommand {
   @Option(help: "The port to listen on; 0 takes a free one.")
   var port = 8080
 
+  @Option(
+    help: ArgumentHelp(
+      "A socket of this machine's own to listen on, in place of address and port; only its user may connect.",
+      valueName: "path"))
+  var unix: String?
+
   @Option(help: ArgumentHelp("Answers that are generated at the same time.", valueName: "n"))
   var sessions = 4
 
@@ -57,6 +63,18 @@ struct Serve: ParsableCommand {
   @Flag(help: "Refuse members of requests that are not known; they are ignored and counted when not given.")
   var strict = false
 
+  @Flag(help: "Log a line for each request: time, method, route, status, tokens, seconds; nothing of its content.")
+  var logRequests = false
+
+  @Option(help: "How requests are logged: text or json.")
+  var logFormat = RequestLogFormat.text
+
+  @Option(
+    help: ArgumentHelp(
+      "A folder into which clients may have states of texts saved, and from which they may have them restored.",
+      valueName: "folder"))
+  var slotSavePath: String?
+
   @Option(help: ArgumentHelp("How long running answers may go on when the server stops.", valueName: "seconds"))
   var grace = 30
 
@@ -81,6 +99,7 @@ struct Serve: ParsableCommand {
     var options = ServerOptions(modelName: name ?? Serve.name(of: self.model))
     options.host = host
     options.port = port
+    options.socketPath = unix
     options.sessions = sessions
     options.queueLimit = queue
     options.defaultMaxTokens = maxTokens
@@ -90,6 +109,10 @@ struct Serve: ParsableCommand {
     options.refusesOtherModelNames = strictModel
     options.refusesUnknownMembers = strict
     options.version = toolVersion
+    if let slotSavePath {
+      guard FileSystem.isDirectory(slotSavePath) else { throw CommandFailure("\(slotSavePath) is no folder") }
+      options.slotFolder = slotSavePath
+    }
     options.apiKeys = try keys()
     var modelOptions = loading.options(
       context: contextOption.context, sessions: attention.sessionOptions(draft: speculation.draft),
@@ -98,12 +121,14 @@ struct Serve: ParsableCommand {
     modelOptions.snapshotByteCount = cache?.byteCount ?? Serve.usualCacheByteCount
     let server = JambaServer(try JambaModel.open(self.model, options: modelOptions), options: options)
     let outcome = Monitor<Result<Void, any Error>?>(nil)
-    let address = host.contains(":") ? "[\(host)]" : host
-    Task {
+    var log: (@Sendable (String) -> Void)?
+    if logRequests { log = { Terminal.report($0) } }
+    Task { [log] in
       let result: Result<Void, any Error>
       do {
         try await server.run(
-          onListening: { Terminal.report("Listening on http://\(address):\($0)/") }, onNotice: { Terminal.report($0) })
+          onListening: { Terminal.report("Listening on \(place($0))") }, onNotice: { Terminal.report($0) },
+          logging: logFormat, onRequest: log)
         result = .success(())
       } catch { result = .failure(error) }
       outcome.withLock { $0 = result }
@@ -112,6 +137,12 @@ struct Serve: ParsableCommand {
     do { try outcome.wait(for: .result, { $0 }).get() } catch let error as ServerError {
       throw CommandFailure("\(error)")
     }
+  }
+
+  private func place(_ port: Int?) -> String {
+    if let unix { return "unix:\(unix)" }
+    let address = host.contains(":") ? "[\(host)]" : host
+    return "http://\(address):\(port ?? self.port)/"
   }
 
   /// A server has the conversations of many to remember.
@@ -139,3 +170,5 @@ extension Substring {
     return String(text)
   }
 }
+
+extension RequestLogFormat: ExpressibleByArgument {}

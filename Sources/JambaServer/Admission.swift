@@ -8,7 +8,7 @@ package struct Admission: Sendable {
   private let keys: [[UInt8]]
 
   init(_ options: ServerOptions) {
-    hosts = Set((["localhost", options.host] + options.allowedHosts).map { $0.lowercased() })
+    hosts = Set((Admission.ownHosts + [options.host] + options.allowedHosts).map { $0.lowercased() })
     origins = Set(options.corsOrigins)
     keys = options.apiKeys.map { Array($0.utf8) }
   }
@@ -61,6 +61,10 @@ package struct Admission: Sendable {
     }
   }
 
+  /// How this machine is called on itself, and in containers on it. Nobody can have these names lead elsewhere by the DNS.
+  private static let ownHosts = [
+    "localhost", "host.docker.internal", "gateway.docker.internal", "host.containers.internal",
+  ]
   private static let hostField = HTTPField.Name("Host")!
   /// Where clients of other APIs put their key.
   private static let keyFields = [HTTPField.Name("X-API-Key")!, HTTPField.Name("Api-Key")!]

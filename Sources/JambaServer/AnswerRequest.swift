@@ -1,7 +1,7 @@
 import Jamba
 import JambaSystem
 
-/// A request for an answer: both endpoints' common form.
+/// A request for an answer: the common form of all endpoints that give one.
 package struct AnswerRequest: Sendable {
   /// The prompt.
   package enum Source: Sendable {
@@ -15,11 +15,6 @@ package struct AnswerRequest: Sendable {
       case .texts(let prompts): prompts.count
       }
     }
-  }
-
-  package enum CompletionPrompt: Sendable, Equatable {
-    case text(String)
-    case tokens([Int32])
   }
 
   /// Options that constrain answers: grammars and schemas. Compiled where it is used: it is work.
@@ -37,40 +32,55 @@ package struct AnswerRequest: Sendable {
   package var form = Form.free
   /// The member that asks for the form.
   var formParameter = "response_format"
+  /// The member that holds the prompt.
+  var promptParameter = "prompt"
   package var topLogProbabilities: Int?
   /// Answers to each prompt.
   package var choiceCount: Int
+  /// Answers that are generated for them, of which the best are handed out; nil for as many.
+  package var bestOf: Int?
   /// Whether an answer begins with its prompt.
   package var echoes = false
+  /// Whether a stream tells how far the reading of its prompt is.
+  package var reportsProgress = false
   package var streams: Bool
   package var includesUsage: Bool
   /// Members that were passed over.
   package var passedOver: [String] = []
 
-  /// The answer's parameters that both endpoints know; `source` and log-probabilities are the endpoint's.
+  /// Answers that are generated for each prompt.
+  var candidateCount: Int { bestOf ?? choiceCount }
+  /// Whether the prompt's own tokens are told with their log-probabilities.
+  var scoresPrompts: Bool { echoes && topLogProbabilities != nil }
+
+  /// The answer's parameters that all endpoints know; `source` and log-probabilities are the endpoint's.
   init(
     _ parameters: inout Parameters, source: Source, _ model: JambaModel, _ options: ServerOptions
   ) throws(Failure) {
     self.source = source
-    if let name = try parameters.string("model"), options.refusesOtherModelNames, name != options.modelName {
-      throw Failure(
-        .notFound, "there is no model \"\(name)\" here, only \"\(options.modelName)\"", code: "model_not_found",
-        parameter: "model")
-    }
+    if let name = try parameters.string("model") { try AnswerRequest.checkModel(name, options) }
     streams = try parameters.bool("stream") ?? false
     includesUsage = try AnswerRequest.includesUsage(&parameters)
     maxTokens = try AnswerRequest.maxTokens(&parameters)
     choiceCount = try parameters.integer("n", in: 1...Limits.choices) ?? 1
     stop = try AnswerRequest.stops(&parameters)
+    reportsProgress = try parameters.bool("return_progress") ?? false
     sampling = try Sampling(
       &parameters, vocabularyCount: model.configuration.vocabSize, endTokens: model.endTokens)
     try parameters.readNeutralMembers()
     try readForm(&parameters)
   }
 
+  /// One model is served: which one a request names counts where that is asked for alone.
+  static func checkModel(_ name: String, _ options: ServerOptions) throws(Failure) {
+    guard options.refusesOtherModelNames, name != options.modelName else { return }
+    throw Failure(
+      .notFound, "there is no model \"\(name)\" here, only \"\(options.modelName)\"", code: "model_not_found",
+      parameter: "model")
+  }
+
   private static func includesUsage(_ parameters: inout Parameters) throws(Failure) -> Bool {
-    guard let options = try parameters.object("stream_options") else { return false }
-    var members = Parameters(options, path: "stream_options.", parameters.unknown)
+    guard var members = try parameters.members("stream_options") else { return false }
     let includesUsage = try members.bool("include_usage") ?? false
     members.ignore(["include_obfuscation"])
     try members.finish()
@@ -92,12 +102,13 @@ package struct AnswerRequest: Sendable {
   /// An empty text, as front ends send for an empty field, stops nothing.
   private static func stops(_ parameters: inout Parameters) throws(Failure) -> [String] {
     guard let value = parameters.value("stop") else { return [] }
+    let name = parameters.place("stop")
     let texts = value.string.map { [$0] } ?? value.array?.compactMap(\.string)
     guard let texts, texts.count == value.array?.count ?? 1 else {
-      throw .invalid("stop", "\"stop\" is neither a string nor a list of strings")
+      throw .invalid(name, "\"\(name)\" is neither a string nor a list of strings")
     }
     guard texts.count <= Limits.stops, texts.allSatisfy({ $0.utf8.count <= Limits.stopBytes }) else {
-      throw .invalid("stop", "\"stop\" holds more than \(Limits.stops) texts, or one of over \(Limits.stopBytes) bytes")
+      throw .invalid(name, "\"\(name)\" holds more than \(Limits.stops) texts, or one of over \(Limits.stopBytes) bytes")
     }
     return texts.filter { !$0.isEmpty }
   }
@@ -108,31 +119,32 @@ package struct AnswerRequest: Sendable {
   private mutating func readForm(_ parameters: inout Parameters) throws(Failure) {
     if let grammar = try parameters.string("grammar"), !grammar.isEmpty { try take(.grammar(grammar), "grammar") }
     if let schema = parameters.value("json_schema"), schema != .object([:]) { try take(.schema(schema), "json_schema") }
+    let name = parameters.place("response_format")
     guard let format = try parameters.object("response_format"), format.count > 0 else { return }
-    var members = Parameters(format, path: "response_format.", parameters.unknown)
+    var members = Parameters(format, path: name + ".", parameters.unknown)
     switch try members.string("type") {
     case "text": break
     case "json_object":
       let schema = members.value("schema") ?? .object(["type": .string("object")])
-      try take(.schema(schema), "response_format")
+      try take(.schema(schema), name)
     case "json_schema":
       // Beside OpenAI's form there is a flat one.
       let isFlat = members.value("json_schema") == nil
       var description =
         isFlat
         ? members
-        : Parameters(try members.object("json_schema") ?? [:], path: "response_format.json_schema.", parameters.unknown)
+        : try members.members("json_schema") ?? members
       guard let schema = description.value("schema") else {
         throw Failure(
-          .badRequest, "\"response_format.json_schema.schema\" is missing", code: "missing_required_parameter",
-          parameter: "response_format.json_schema.schema")
+          .badRequest, "\"\(name).json_schema.schema\" is missing", code: "missing_required_parameter",
+          parameter: name + ".json_schema.schema")
       }
       description.ignore(["name", "description", "strict"])
       try description.finish()
-      try take(.schema(schema), "response_format")
+      try take(.schema(schema), name)
       if isFlat { return }
     default:
-      throw .unsupported("response_format.type", "\"response_format.type\" is not text, json_object or json_schema")
+      throw .unsupported(name + ".type", "\"\(name).type\" is not text, json_object or json_schema")
     }
     try members.finish()
   }

@@ -2,7 +2,7 @@ import HTTPTypes
 import Jamba
 import JambaSystem
 
-/// Why a request is not answered, told in the shape of OpenAI's errors.
+/// Why a request is not answered. A `Dialect` words it.
 package struct Failure: Error, Sendable {
   let status: HTTPResponse.Status
   let message: String
@@ -11,6 +11,8 @@ package struct Failure: Error, Sendable {
   /// The parameter that is to blame.
   package private(set) var parameter: String?
   var headers = HTTPFields()
+  /// Of a prompt that is too long: its tokens, and those that there is room for.
+  private(set) var excess: (promptTokens: Int, context: Int)?
 
   init(
     _ status: HTTPResponse.Status, _ message: String, code: String?, parameter: String? = nil,
@@ -31,6 +33,7 @@ package struct Failure: Error, Sendable {
     if let retryAfterSeconds { headers[.retryAfter] = String(retryAfterSeconds) }
   }
 
+  /// In the shape of OpenAI's errors.
   var json: JSON {
     .object([
       "error": .object([
@@ -51,13 +54,14 @@ package struct Failure: Error, Sendable {
   }
 
   /// In OpenAI's words, which clients look for to shorten a conversation.
-  static func contextFull(_ promptTokenCount: Int, of context: Int, _ source: AnswerRequest.Source) -> Failure {
-    let parameter = if case .chat = source { "messages" } else { "prompt" }
-    return Failure(
+  static func contextFull(_ promptTokenCount: Int, of context: Int, _ parameter: String) -> Failure {
+    var failure = Failure(
       .badRequest,
       "This model's maximum context length is \(context) tokens. However, your \(parameter) resulted in \(promptTokenCount) "
         + "tokens. Please reduce the length of the \(parameter).",
       code: "context_length_exceeded", parameter: parameter)
+    failure.excess = (promptTokenCount, context)
+    return failure
   }
 
   /// The last events found no room any more.
@@ -68,10 +72,12 @@ package struct Failure: Error, Sendable {
 
   /// A failure of the runtime.
   ///
-  /// - Parameter grammarParameter: the member whose grammar may have failed.
-  init(_ error: JambaError, grammarParameter: String = "response_format") {
+  /// - Parameters:
+  ///   - grammarParameter: the member whose grammar may have failed.
+  ///   - promptParameter: the one that the template may have refused.
+  init(_ error: JambaError, grammarParameter: String = "response_format", promptParameter: String = "messages") {
     switch error {
-    case .template: self.init(.badRequest, "\(error)", code: "template", parameter: "messages")
+    case .template: self.init(.badRequest, "\(error)", code: "template", parameter: promptParameter)
     case .grammar: self.init(.badRequest, "\(error)", code: "invalid_schema", parameter: grammarParameter)
     case .contextFull: self.init(.badRequest, "\(error)", code: "context_length_exceeded")
     case .invalidOption, .invalidToken, .emptyPrompt, .missing:

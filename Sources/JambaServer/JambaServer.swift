@@ -21,48 +21,58 @@ public struct JambaServer: Sendable {
   /// `graceSeconds`.
   ///
   /// - Parameters:
-  ///   - onListening: called with the port once requests are taken.
+  ///   - onListening: called with the port, which a socket at a path has none of, once requests are taken.
   ///   - onNotice: called with a line for the log, such as the name of a member that requests hold and nobody heeds.
+  ///   - onRequest: called with a line for each request that has been answered; nil for no log.
   /// - Throws: `ServerError`.
   public func run(
-    onListening: @escaping @Sendable (Int) -> Void = { _ in }, onNotice: @escaping @Sendable (String) -> Void = { _ in }
+    onListening: @escaping @Sendable (Int?) -> Void = { _ in }, onNotice: @escaping @Sendable (String) -> Void = { _ in },
+    logging format: RequestLogFormat = .text, onRequest: (@Sendable (String) -> Void)? = nil
   ) async throws {
     let metrics = Metrics()
+    let notices = Notices(onNotice)
     let answers: Answers
-    do { answers = try Answers(model, options, metrics) } catch {
+    do { answers = try Answers(model, options, metrics, notices) } catch {
       throw ServerError(description: "cannot start the threads that answer: \(error)")
     }
     defer { answers.close() }
-    let connections = Connections()
+    // Everyone with a job, and some who ask how things are.
+    let connectionCount = max(Limits.connections, options.sessions + options.queueLimit + 64)
+    let connections = Connections(limit: connectionCount)
     connections.onDisconnect { answers.cancel($0) }
     var logger = Logger(label: "jamba", factory: { StreamLogHandler.standardError(label: $0) })
     logger.logLevel = .critical
+    var log: (@Sendable (RequestLine) -> Void)?
+    if let onRequest { log = { onRequest($0.text(format)) } }
     let responder = Responder(
       model: model, options: options, metrics: metrics, answers: answers, connections: connections,
-      admission: Admission(options), notices: Notices(onNotice))
+      admission: Admission(options), notices: notices,
+      log: log)
     var http = HTTP1Channel.Configuration(
       additionalChannelHandlers: [ConnectionHeads.Installer(), Connections.Watcher(connections)],
       idleTimeout: .seconds(Limits.idleSeconds))
     http.httpDecoder = .init(
       maxHeaderFieldSize: Limits.headerFieldBytes, maxHeaderListSize: Limits.headerBytes,
       maxHeaderFieldCount: Limits.headerCount)
-    var configuration = ApplicationConfiguration(address: .hostname(options.host, port: options.port))
-    configuration.availableConnectionsDelegate = MaximumAvailableConnections(Limits.connections, logger: logger)
+    let socket = try Listening(options)
+    defer { socket.end() }
+    var configuration = ApplicationConfiguration(address: socket.address)
+    configuration.availableConnectionsDelegate = MaximumAvailableConnections(2 * connectionCount, logger: logger)
     let application = Application(
       responder: responder, server: .http1(configuration: http), configuration: configuration,
-      onServerRunning: { onListening($0.localAddress?.port ?? 0) }, logger: logger)
+      onServerRunning: { channel in
+        socket.begin()
+        onListening(channel.localAddress?.port)
+      }, logger: logger)
     let service = StoppingService(application: application, answers: answers, graceSeconds: options.graceSeconds)
     var group = ServiceGroupConfiguration(
       services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     // Connections that do not end by themselves are cut.
     group.maximumGracefulShutdownDuration = .seconds(options.graceSeconds + 5)
-    func cannotListen(_ reason: String) -> ServerError {
-      ServerError(description: "cannot listen on \(options.host):\(options.port): \(reason)")
-    }
     do { try await ServiceGroup(configuration: group).run() } catch let error as IOError {
-      throw cannotListen("\(SystemError(code: error.errnoCode))")
+      throw socket.cannotListen("\(SystemError(code: error.errnoCode))")
     } catch is SocketAddressError.UnknownHost {
-      throw cannotListen("no such host is known")
+      throw socket.cannotListen("no such host is known")
     } catch is CancellationError {
     } catch {
       throw ServerError(description: "the server has ended: \(error)")

@@ -15,7 +15,7 @@ extension Parameters {
   private static let idleMembers = [
     "user", "metadata", "store", "service_tier", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
     "prediction", "cache_prompt", "cache_salt", "id_slot", "n_keep", "n_discard", "n_cache_reuse", "priority",
-    "request_id", "timings_per_token", "return_progress", "return_tokens", "preserved_tokens",
+    "request_id", "timings_per_token", "return_tokens", "preserved_tokens",
     "spaces_between_special_tokens", "guided_decoding_backend", "adaptive_decay",
   ]
 

@@ -2,8 +2,10 @@ import JambaSystem
 
 /// The members of a request's body, or of an object in it. Those that nobody reads are unknown.
 struct Parameters {
-  private let object: JSONObject
+  private var object: JSONObject
   private let path: String
+  /// What the client calls a member that has another name here.
+  private var places: [String: String] = [:]
   private var known: Set<String> = []
   let unknown: UnknownMembers
 
@@ -12,6 +14,38 @@ struct Parameters {
     self.object = object
     self.path = path
     self.unknown = unknown
+  }
+
+  /// Gives a member the name that it has in /v1/chat/completions. Errors go on calling it what the client calls it.
+  mutating func rename(_ name: String, to common: String) {
+    guard let value = object[name], !value.isNull else { return }
+    object[name] = nil
+    set(common, value, place: name)
+  }
+
+  /// Puts a member in, in place of what has its name.
+  ///
+  /// - Parameter place: where the client has said so, if elsewhere; several for parts of the member, by their paths.
+  mutating func set(_ name: String, _ value: JSON, place: String? = nil, places: [String: String] = [:]) {
+    object[name] = value
+    self.places[name] = place
+    self.places.merge(places) { $1 }
+  }
+
+  /// What the client calls a member, or a part of one such as `tools[0].function`.
+  func place(_ name: String) -> String {
+    guard !places.isEmpty else { return path + name }
+    var head = Substring(name)
+    while true {
+      if let place = places[String(head)] { return path + place + name.dropFirst(head.count) }
+      guard let cut = head.lastIndex(where: { $0 == "." || $0 == "[" }) else { return path + name }
+      head = head[..<cut]
+    }
+  }
+
+  /// The members of a member that is an object; nil when it is absent or null.
+  mutating func members(_ name: String) throws(Failure) -> Parameters? {
+    try object(name).map { Parameters($0, path: place(name) + ".", unknown) }
   }
 
   /// Whether a member is there, be it null.
@@ -28,7 +62,7 @@ struct Parameters {
     _ name: String, _ what: String, _ convert: (JSON) -> Value?
   ) throws(Failure) -> Value? {
     guard let value = value(name) else { return nil }
-    guard let converted = convert(value) else { throw .invalid(path + name, "\"\(path)\(name)\" is not \(what)") }
+    guard let converted = convert(value) else { throw .invalid(place(name), "\"\(place(name))\" is not \(what)") }
     return converted
   }
 
@@ -43,7 +77,7 @@ struct Parameters {
       let bounds =
         range.upperBound == .max
         ? "\(range.lowerBound) or more" : "within \(range.lowerBound)...\(range.upperBound)"
-      throw .invalid(path + name, "\"\(path)\(name)\" is \(number), which is not \(bounds)")
+      throw .invalid(place(name), "\"\(place(name))\" is \(number), which is not \(bounds)")
     }
     return number
   }
@@ -57,7 +91,8 @@ struct Parameters {
     guard let value = value(name) else { return }
     let isNeutral = neutral.contains { $0 == value || $0.double != nil && $0.double == value.double }
     guard !isNeutral else { return }
-    throw .unsupported(path + name, "\"\(path)\(name)\" is not supported with the value \(Parameters.brief(value))")
+    throw .unsupported(
+      place(name), "\"\(place(name))\" is not supported with the value \(Parameters.brief(value))")
   }
 
   /// Members that change nothing about an answer.
@@ -66,13 +101,13 @@ struct Parameters {
   /// Has a member passed over that is there in a form that nobody knows, or refused.
   func passOver(_ name: String) throws(Failure) {
     try unknown.pass(
-      over: path + name, orThrow: .invalid(path + name, "\"\(path)\(name)\" has a form that is not known"))
+      over: place(name), orThrow: .invalid(place(name), "\"\(place(name))\" has a form that is not known"))
   }
 
   /// Has what nobody has read passed over or refused.
   func finish() throws(Failure) {
     for (name, value) in object.members where !known.contains(name) && !value.isNull {
-      try unknown.pass(over: path + name, orThrow: .unsupported(path + name))
+      try unknown.pass(over: place(name), orThrow: .unsupported(place(name)))
     }
   }
 

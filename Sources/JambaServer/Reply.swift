@@ -1,32 +1,65 @@
 import Jamba
 import JambaSystem
-import JambaText
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
-/// How an endpoint words an answer: as a whole, or in chunks of a stream.
-protocol Reply {
-  /// The chunks before a choice's first piece.
-  func opening(choice: Int) -> [JSON]
-  /// The chunks of a piece, in order.
-  mutating func chunks(_ piece: Piece, choice: Int) -> [JSON]
-  /// The last chunk, which says what the answer has taken.
-  func closing(_ usage: AnswerUsage) -> JSON
+/// How an endpoint words an answer: as a whole, or as the events of a stream. Pieces of a choice come in order; those of several
+/// choices come mixed.
+protocol Reply: Sendable {
+  /// How the events of its streams are written.
+  static var framing: StreamFraming { get }
+  /// The first events, when the request has been accepted and its prompt is being read.
+  mutating func begin(promptTokens: Int) -> [StreamEvent]
+  /// What is said once a second while there is nothing else to say; nil for the framing's own.
+  var ping: StreamEvent? { get }
+  /// The events of a prompt's reading.
+  mutating func events(_ progress: PromptProgress) -> [StreamEvent]
+  /// The events of a prompt that has been scored.
+  mutating func events(_ prompt: PromptScores, choice: Int) -> [StreamEvent]
+  /// The events of a piece.
+  mutating func events(_ piece: Piece, choice: Int) -> [StreamEvent]
+  /// The last events.
+  mutating func end(_ usage: AnswerUsage) -> [StreamEvent]
+  /// The last events of an answer that fails in the middle.
+  mutating func fail(_ failure: Failure) -> [StreamEvent]
   /// Takes a piece for `whole`.
   mutating func add(_ piece: Piece, choice: Int)
-  func whole(_ usage: AnswerUsage) -> JSON
+  /// Takes a scored prompt for `whole`.
+  mutating func add(_ prompt: PromptScores, choice: Int)
+  mutating func whole(_ usage: AnswerUsage) -> JSON
+  /// The text of `whole`.
+  mutating func wholeText(_ usage: AnswerUsage) -> String
+}
+
+extension Reply {
+  var ping: StreamEvent? { nil }
+  func events(_ progress: PromptProgress) -> [StreamEvent] { [] }
+  func events(_ prompt: PromptScores, choice: Int) -> [StreamEvent] { [] }
+  func add(_ prompt: PromptScores, choice: Int) {}
+  mutating func wholeText(_ usage: AnswerUsage) -> String { whole(usage).text() }
+}
+
+/// Streams of OpenAI's first two APIs: chunks in events without names, and a mark at the end, which an error lacks.
+protocol ChunkedReply: Reply {
+  var includesUsage: Bool { get }
+  /// The last chunk, which says what the answer has taken.
+  func closing(_ usage: AnswerUsage) -> JSON
+}
+
+extension ChunkedReply {
+  static var framing: StreamFraming { .events }
+
+  func begin(promptTokens: Int) -> [StreamEvent] { [] }
+
+  func end(_ usage: AnswerUsage) -> [StreamEvent] {
+    (includesUsage ? [StreamEvent(closing(usage))] : []) + [.done]
+  }
+
+  func fail(_ failure: Failure) -> [StreamEvent] { [StreamEvent(Dialect.openAI.json(failure))] }
 }
 
 /// The members that every object of an answer begins with.
 struct ReplyHead: Sendable {
   let id: String
-  let createdSeconds = Int(time(nil))
+  let createdSeconds = WallClock().seconds
   let modelName: String
   /// Whether the last chunk has a member `usage`. The others lack it, and do not have it null as OpenAI's: there are clients
   /// that take the first chunk with such a member for the last.
@@ -56,6 +89,16 @@ struct ReplyHead: Sendable {
     .object(object(kind, choices))
   }
 
+  /// A chunk that says how far the prompt has been read, as llama-server words it.
+  func progress(_ kind: String, _ choice: JSON, _ progress: PromptProgress) -> JSON {
+    var object = object(kind, [choice])
+    object["prompt_progress"] = .object([
+      "total": .integer(progress.total), "cache": .integer(progress.cached), "processed": .integer(progress.processed),
+      "time_ms": .integer(Int(progress.seconds * 1000)),
+    ])
+    return .object(object)
+  }
+
   func closing(_ kind: String, _ usage: AnswerUsage) -> JSON {
     var object = object(kind, [])
     if includesUsage { object["usage"] = usage.json }
@@ -68,6 +111,15 @@ struct ReplyHead: Sendable {
     object["usage"] = usage.json
     object["timings"] = usage.timings
     return .object(object)
+  }
+
+  /// The text of `whole` with choices that are made one by one.
+  func wholeText(_ kind: String, choiceCount: Int, choice: (Int) -> JSON, _ usage: AnswerUsage) -> String {
+    let members = whole(kind, [], usage).object?.members.map { name, value in
+      guard name == "choices" else { return "\"\(name)\":" + value.text() }
+      return "\"choices\":[" + (0..<choiceCount).map { choice($0).text() }.joined(separator: ",") + "]"
+    }
+    return "{" + (members ?? []).joined(separator: ",") + "}"
   }
 }
 
@@ -92,29 +144,4 @@ extension AnswerUsage {
 
 extension FinishReason {
   var json: JSON { .string(rawValue) }
-}
-
-/// The text of a token that stands alone.
-struct TokenText {
-  let text: String
-  let bytes: [UInt8]
-
-  init(_ token: Int32, _ tokenizer: Tokenizer?) {
-    guard let tokenizer else {
-      (text, bytes) = ("token:\(token)", [])
-      return
-    }
-    var detokenizer = StreamingDetokenizer(tokenizer: tokenizer, afterText: true)
-    let text = detokenizer.push(token) + detokenizer.finish()
-    self.text = text
-    // A byte that is no character by itself.
-    let piece = tokenizer.piece(of: token) ?? ""
-    if text == "\u{FFFD}", piece.utf8.count == 6, piece.hasPrefix("<0x"),
-      let byte = UInt8(piece.dropFirst(3).prefix(2), radix: 16)
-    {
-      bytes = [byte]
-    } else {
-      bytes = Array(text.utf8)
-    }
-  }
 }

@@ -23,7 +23,11 @@ package final class RequestBodies: Sendable {
   }
 
   /// Reads and parses a body.
-  func object(of request: Request, _ connection: Connection) async throws -> JSONObject {
+  ///
+  /// - Parameter mayBeEmpty: whether no body stands for an object without members.
+  func object(
+    of request: Request, _ connection: Connection, mayBeEmpty: Bool = false
+  ) async throws -> JSONObject {
     func tooLarge() -> Failure {
       // What is still coming would have to be read to be dropped.
       connection.closeLater(1)
@@ -46,6 +50,7 @@ package final class RequestBodies: Sendable {
         bytes += part.readableBytesView
       }
     }
+    if bytes.isEmpty, mayBeEmpty { return [:] }
     guard RequestBodies.partCount(of: bytes) <= Limits.jsonParts else {
       throw Failure(.contentTooLarge, "the body holds more than \(Limits.jsonParts) values", code: "body_too_large")
     }

@@ -3,12 +3,13 @@ import Jamba
 import JambaSystem
 import NIOCore
 
-/// Requests without a body: what the server and its model are.
+/// Requests without a body: what the server and its model are, and what is stored.
 extension Responder {
-  func facts(_ route: Route?, _ request: Request) -> Response {
+  func facts(_ route: Route?, _ request: Request) throws(Failure) -> Response {
     switch route {
     case .page: return page.response()
     case .katex: return page.katexResponse()
+    case .document: return Responder.response(OpenAPI.document(version: options.version))
     case .health:
       let isStopping = answers.isStopping
       return Responder.response(
@@ -19,13 +20,18 @@ extension Responder {
       response.headers[.contentType] = "text/plain; version=0.0.4; charset=utf-8"
       return response
     case .model where Route.modelName(in: request.uri.path) != options.modelName:
-      let failure = Failure(
+      throw Failure(
         .notFound, "there is no such model here, only \"\(options.modelName)\"", code: "model_not_found")
-      return Responder.response(failure.json, status: failure.status)
     case .model: return Responder.response(description)
     case .properties: return Responder.response(properties)
+    case .slots:
+      return Responder.response(
+        answers.slots.json(context: model.textLimit ?? model.configuration.maxPositionEmbeddings))
     case .version, .ollamaVersion: return Responder.response(.object(["version": .string(options.version)]))
-    case .ollamaTags: return Responder.response(.object(["models": .array([ollamaDescription])]))
+    case .ollamaTags: return Responder.ollamaList(ollamaModel.listed)
+    case .ollamaProcesses: return Responder.ollamaList(ollamaModel.running)
+    case .response: return request.method == .delete ? try deleteResponse(request) : try storedResponse(request)
+    case .responseInput: return try inputItems(request)
     default: return Responder.response(.object(["object": .string("list"), "data": .array([description])]))
     }
   }
@@ -60,17 +66,6 @@ extension Responder {
       "bos_token": piece(model.configuration.bosTokenID), "eos_token": piece(model.configuration.eosTokenIDs.first),
       "modalities": .object(["vision": .bool(false), "audio": .bool(false)]),
       "build_info": .string("jamba-edge \(options.version)"),
-    ])
-  }
-
-  /// As Ollama words it; its members of times and digests are left out.
-  private var ollamaDescription: JSON {
-    .object([
-      "name": .string(options.modelName), "model": .string(options.modelName),
-      "size": .integer(model.file.byteCount),
-      "details": .object([
-        "format": .string("jamba"), "family": .string("jamba"), "families": .array([.string("jamba")]),
-      ]),
     ])
   }
 }

@@ -16,7 +16,11 @@ struct Responder: HTTPResponder {
   let bodies = RequestBodies()
   let admission: Admission
   let notices: Notices
+  let responseStore = ResponseStore()
+  let started = WallClock()
   let page = Page()
+  /// Takes a line for each request; nil for no log.
+  let log: (@Sendable (RequestLine) -> Void)?
 
   func respond(to request: Request, context connection: Connection) async throws -> Response {
     let route = Route(path: request.uri.path)
@@ -26,17 +30,33 @@ struct Responder: HTTPResponder {
       origin = try await admit(request, route, connection)
       response = try await respond(to: request, route, isPreflight: request.method == .options, connection)
     } catch let failure as Failure {
-      response = Responder.response(failure.json, status: failure.status)
+      response = Responder.response(Dialect(route, request.uri.path).json(failure), status: failure.status)
       response.headers.append(contentsOf: failure.headers)
     }
     if let origin {
       response.headers[.accessControlAllowOrigin] = origin
       response.headers[.vary] = "Origin"
+      response.headers[.accessControlExposeHeaders] = "retry-after"
     }
     response.headers[.xContentTypeOptions] = "nosniff"
     response.headers[Responder.referrerPolicy] = "no-referrer"
     metrics.countRequest(route?.rawValue ?? "other", status: response.status.code)
-    return request.method == .head ? response.createHeadResponse() : response
+    return logged(
+      request.method == .head ? response.createHeadResponse() : response, request, route, connection.record)
+  }
+
+  /// Has the request logged once its response has been sent, or could not be.
+  private func logged(
+    _ response: Response, _ request: Request, _ route: Route?, _ record: RequestRecord
+  ) -> Response {
+    guard let log else { return response }
+    let (body, status, method) = (response.body, response.status.code, request.method.rawValue)
+    var response = response
+    response.body = ResponseBody(contentLength: body.contentLength) { writer in
+      defer { log(record.line(method, route, status: status)) }
+      try await body.write(writer)
+    }
+    return response
   }
 
   private static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
@@ -52,12 +72,14 @@ struct Responder: HTTPResponder {
         throw Failure(.notFound, "there is nothing at \(request.uri.path.prefix(200))", code: "unknown_url")
       }
       if request.method == .options, origin != nil { return origin }
-      guard request.method == route.method || request.method == .head && route.method == .get else {
+      let methods = route.methods
+      guard methods.contains(request.method) || request.method == .head && methods.contains(.get) else {
+        let names = methods.map(\.rawValue)
         var failure = Failure(
           .methodNotAllowed,
-          "\(route.rawValue) takes \(route.method.rawValue), not \(request.method.rawValue.prefix(20))",
+          "\(route.rawValue) takes \(names.joined(separator: " and ")), not \(request.method.rawValue.prefix(20))",
           code: "method_not_allowed")
-        failure.headers[.allow] = route.method.rawValue
+        failure.headers[.allow] = names.joined(separator: ", ")
         throw failure
       }
       if !route.isOpen { try admission.checkKey(request) }
@@ -71,15 +93,24 @@ struct Responder: HTTPResponder {
   private func respond(
     to request: Request, _ route: Route?, isPreflight: Bool, _ connection: Connection
   ) async throws -> Response {
-    guard let route, !isPreflight, route.method == .post else {
+    guard let route, !isPreflight, request.method == .post else {
       try await bodies.drop(request, connection)
-      return isPreflight ? Responder.preflight(route?.method ?? .get) : facts(route, request)
+      return isPreflight ? Preflight.response(route?.methods ?? [.get], request) : try facts(route, request)
     }
-    let body = try await bodies.object(of: request, connection)
+    let body = try await bodies.object(of: request, connection, mayBeEmpty: route == .slot)
     switch route {
     case .tokenize: return try tokenize(body)
     case .detokenize: return try detokenize(body)
     case .applyTemplate: return try applyTemplate(body)
+    case .slot: return try await changeSlot(body, request, connection)
+    case .embeddings, .ollamaEmbed, .ollamaEmbeddings: return try await embed(body, route, connection)
+    case .messages: return try await messages(body, connection)
+    case .messagesTokens: return try countMessagesTokens(body)
+    case .responses: return try await responses(body, connection)
+    case .responsesTokens: return try countResponsesTokens(body)
+    case .ollamaChat: return try await ollama(body, isChat: true, connection)
+    case .ollamaGenerate: return try await ollama(body, isChat: false, connection)
+    case .ollamaShow: return try showOllamaModel(body)
     case .completions:
       let request = try AnswerRequest.completion(body, model, options)
       note(request.passedOver)
@@ -101,17 +132,13 @@ struct Responder: HTTPResponder {
   }
 
   static func response(_ body: JSON, status: HTTPResponse.Status = .ok) -> Response {
-    var response = Response(status: status, body: ResponseBody(byteBuffer: ByteBuffer(string: body.text() + "\n")))
-    response.headers[.contentType] = "application/json"
-    return response
+    response(text: body.text(), status: status)
   }
 
-  /// CORS preflight: a browser's question before a page of another origin may call.
-  private static func preflight(_ method: HTTPRequest.Method) -> Response {
-    var response = Response(status: .noContent)
-    response.headers[.accessControlAllowMethods] = method.rawValue
-    response.headers[.accessControlAllowHeaders] = "Authorization, Content-Type"
-    response.headers[.accessControlMaxAge] = "600"
+  /// A response of JSON.
+  static func response(text: String, status: HTTPResponse.Status = .ok) -> Response {
+    var response = Response(status: status, body: ResponseBody(byteBuffer: ByteBuffer(string: text + "\n")))
+    response.headers[.contentType] = "application/json"
     return response
   }
 }

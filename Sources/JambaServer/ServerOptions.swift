@@ -4,6 +4,8 @@ public struct ServerOptions: Sendable {
   public var host = "127.0.0.1"
   /// 0 lets the system choose.
   public var port = 8080
+  /// The path of a socket of this machine's own to listen on, in place of address and port. It is the user's alone.
+  public var socketPath: String?
   /// The name by which clients call the model.
   public var modelName: String
   /// Answers that are generated at the same time.
@@ -22,6 +24,8 @@ public struct ServerOptions: Sendable {
   public var refusesOtherModelNames = false
   /// Whether members of requests that the server does not know are refused; else they are passed over and counted.
   public var refusesUnknownMembers = false
+  /// The folder in which clients may have slots saved, and restored from; nil for none.
+  public var slotFolder: String?
   /// The program's version, for clients that ask.
   public var version = "0"
   /// How long running answers may go on once the server has been told to stop.
@@ -31,7 +35,7 @@ public struct ServerOptions: Sendable {
 }
 
 /// Limits on what a client can make the server hold or wait for.
-enum Limits {
+package enum Limits {
   static let bodyBytes = 8 << 20
   /// Of all bodies that are being read or parsed.
   static let bodyBytesInAll = 64 << 20
@@ -49,10 +53,19 @@ enum Limits {
   static let writeSeconds: Int64 = 30
   /// Pieces that a client has not taken yet.
   static let bufferedPieces = 4096
+  /// Answers to a prompt.
   static let choices = 16
+  /// Prompts or inputs of a request, and answers to all of them.
+  static let prompts = 2048
+  /// Log-probabilities that are told of prompts and many answers.
+  static let probabilities = 1 << 22
+  /// Files in the folder of saved slots.
+  static let slotFiles = 256
   static let messages = 10_000
   static let tools = 128
   static let stops = 16
   static let stopBytes = 1000
   static let biases = 1024
+  package static let storedResponses = 1000
+  package static let storedResponseBytes = 64 << 20
 }

@@ -63,6 +63,27 @@ import Testing
     #expect(statistics.sequences > statistics.passes, "nobody shared a pass")
   }
 
+  /// Who looks at every token, among those who generate, sees what it would see alone.
+  @Test(arguments: [16, 256]) func lookingTogetherIsLookingAlone(chunk: Int) throws {
+    @Sendable func look(_ number: Int, _ work: Work, _ model: JambaModel) throws -> [Float] {
+      switch number % 3 {
+      case 0: return try BatchTests.run(work, model).logits
+      case 1: return try model.embedding(of: work.prompt)
+      default:
+        let options = GenerationOptions(maxTokens: 1, topLogProbabilities: 3, scoresPrompt: true)
+        let generation = try model.makeSession().generate(tokens: work.prompt, options: options)
+        let last = try generation.next()?.logProbabilities
+        return (generation.promptLogProbabilities + [last!]).flatMap { [$0.chosen.value] + $0.top.map(\.value) }
+      }
+    }
+    let alone = try JambaModel.open(path, options: ModelOptions(threads: 1, snapshotByteCount: 0))
+    let work = try BatchTests.work(alone)
+    let expected = try work.indices.map { try look($0, work[$0], alone) }
+    let shared = try JambaModel.open(path, options: ModelOptions(threads: 2, chunk: chunk, sessions: 8))
+    // The second time snapshots of the texts are there.
+    for _ in 0..<2 { #expect(try inThreads(work.count) { try look($0, work[$0], shared) } == expected) }
+  }
+
   /// Experts come and go in a few slots.
   @Test func togetherIsAloneWithLittleMemory() throws {
     let path = folder.file("experts.jamba")

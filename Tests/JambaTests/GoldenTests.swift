@@ -6,6 +6,14 @@ import JambaSystem
 import TestSupport
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// The runtime against Hugging Face transformers in float32, on checkpoints stored in full precision.
 ///
 /// The tolerance, 1e-4 of a position's logits, is what the deepest fixture needs: its fourteen layers of random weights
@@ -92,6 +100,42 @@ import Testing
         distance(state, Array(reference[start..<start + prompt.count * width]), width: width) <= GoldenTests.tolerance,
         "before layer \(layer)")
     }
+  }
+
+  /// The reference's last state is the one behind the final norm.
+  @Test(arguments: ["moe", "dense", "long", "odd", "demo"])
+  func embeddingIsTheMeanOfTheReferencesLastStates(name: String) throws {
+    let expected = try Fixtures.expected(name)
+    let model = try model(name)
+    let prompt = expected.integers("input_ids")
+    let width = model.configuration.hiddenSize
+    let last = expected.floats("hidden_states").suffix(prompt.count * width)
+    let mean = (0..<width).map { column in
+      Float((0..<prompt.count).reduce(0.0) { $0 + Double(last[last.startIndex + $1 * width + column]) } / Double(prompt.count))
+    }
+    #expect(distance(try model.embedding(of: prompt), mean, width: width) <= GoldenTests.tolerance)
+  }
+
+  /// Scores of a prompt are what its logits say.
+  @Test func scoresOfAPromptAreThoseOfTheReference() throws {
+    let expected = try Fixtures.expected("moe")
+    let model = try model("moe")
+    let prompt = expected.integers("input_ids")
+    let (width, logits) = (model.configuration.vocabSize, expected.floats("logits"))
+    let session = try model.makeSession()
+    let options = GenerationOptions(maxTokens: 0, topLogProbabilities: 2, scoresPrompt: true)
+    let generation = try session.generate(tokens: prompt, options: options)
+    #expect(generation.promptLogProbabilities.count == prompt.count - 1)
+    #expect(generation.usage.promptTokens == prompt.count)
+    for (index, found) in generation.promptLogProbabilities.enumerated() {
+      let row = logits[index * width..<(index + 1) * width].map(Double.init)
+      let largest = row.max()!
+      let normalizer = largest + log(row.reduce(0) { $0 + exp($1 - largest) })
+      #expect(found.chosen.token == prompt[index + 1])
+      #expect(abs(Double(found.chosen.value) - (row[Int(prompt[index + 1])] - normalizer)) < 1e-3)
+      #expect(found.top.count == 2 && found.top[0].token == Int32(row.firstIndex(of: largest)!))
+    }
+    #expect(try generation.next()?.finishReason == .length)
   }
 
   /// The promise of docs/NUMERICS.md: nothing but the file and the tokens decides the bits.

@@ -3,12 +3,11 @@ import concurrent.futures
 import json
 import math
 import os
-import struct
 import tempfile
 
 import openai
 
-from harness import QUESTION, Options, Server, WithServer, client, jamba, metrics, post, prompt_tokens
+from harness import QUESTION, Options, Server, WithServer, client, jamba, metrics, post, prompt_tokens, read_logits
 
 
 class Answers(WithServer):
@@ -79,11 +78,7 @@ class Answers(WithServer):
         with tempfile.TemporaryDirectory() as folder:
             path = folder + "/logits.safetensors"
             jamba("logits", Options.model, "--tokens", ",".join(map(str, tokens)), "--output", path)
-            with open(path, "rb") as file:
-                content = file.read()
-        size = struct.unpack("<Q", content[:8])[0]
-        vocabulary = json.loads(content[8:8 + size])["logits"]["shape"][1]
-        logits = struct.unpack(f"<{vocabulary}f", content[-4 * vocabulary:])
+            logits = read_logits(path)[-1]
         largest = max(logits)
         total = largest + math.log(sum(math.exp(value - largest) for value in logits))
         expected = sorted((value - total for value in logits), reverse=True)[:5]

@@ -7,7 +7,7 @@ import unittest
 
 import openai
 
-from harness import ENDLESS, QUESTION, Options, Server, WithServer, client, metrics, wait_until
+from harness import ENDLESS, QUESTION, Options, Server, WithServer, client, get, metrics, wait_until
 
 
 class Disconnects(WithServer):
@@ -50,6 +50,31 @@ class Crowd(WithServer):
             wait_until(lambda: metrics(self.server)["jamba_requests_waiting"] == 1)
         wait_until(lambda: metrics(self.server)["jamba_requests_waiting"] == 0)
         running.close()
+
+
+class Idlers(unittest.TestCase):
+    def test_idle_connections_keep_nobody_out(self):
+        with Server(Options.program, Options.model) as server:
+            running = client(server).chat.completions.create(
+                model="demo", messages=QUESTION, stream=True, max_tokens=7000, logit_bias=ENDLESS)
+            next(iter(running))
+            idlers = []
+            try:
+                for number in range(400):
+                    idler = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+                    if number % 2:
+                        idler.sendall(b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
+                    idlers.append(idler)
+                for _ in range(3):
+                    self.assertEqual(get(server, "/health"), {"status": "ok"})
+                # The oldest ones have made room; who gets an answer has stayed.
+                idlers[0].settimeout(10)
+                self.assertEqual(idlers[0].recv(1), b"")
+                self.assertIsNotNone(next(iter(running)))
+            finally:
+                for idler in idlers:
+                    idler.close()
+                running.close()
 
 
 class Stopping(unittest.TestCase):

@@ -2,8 +2,10 @@
 import json
 import pathlib
 import socket
+import struct
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 import urllib.error
@@ -48,6 +50,15 @@ def prompt_tokens(text):
     return json.loads(jamba("tokenize", Options.model, marked))["ids"]
 
 
+def read_logits(path):
+    """The rows of a file that `jamba logits` has written."""
+    with open(path, "rb") as file:
+        content = file.read()
+    size = struct.unpack("<Q", content[:8])[0]
+    count, width = json.loads(content[8:8 + size])["logits"]["shape"]
+    return [struct.unpack_from(f"<{width}f", content, 8 + size + 4 * width * row) for row in range(count)]
+
+
 def client(server, **options):
     return openai.OpenAI(base_url=server.url + "/v1", api_key=options.pop("api_key", "none"), max_retries=0, timeout=60, **options)
 
@@ -84,6 +95,12 @@ def post(server, path, body, **headers):
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
+
+
+def get(server, path, **headers):
+    request = urllib.request.Request(server.url + path, headers=headers)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)
 
 
 def metrics(server):
@@ -125,3 +142,22 @@ class WithServer(unittest.TestCase):
         self.assertEqual(caught.exception.code, code, caught.exception)
         if parameter:
             self.assertEqual(caught.exception.param, parameter, caught.exception)
+
+
+class WithTemplate(WithServer):
+    """A server whose model has another chat template."""
+
+    template = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.file = tempfile.NamedTemporaryFile("w")
+        cls.file.write(cls.template)
+        cls.file.flush()
+        cls.arguments = ("--chat-template", cls.file.name, *cls.arguments)
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.file.close()

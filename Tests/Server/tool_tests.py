@@ -1,36 +1,22 @@
 """Calls of tools and thoughts, which are parted from an answer's text."""
 import json
-import tempfile
 
 import openai
 
-from harness import QUESTION, REPOSITORY, WEATHER, WithServer, post
+from harness import QUESTION, REPOSITORY, WEATHER, WithServer, WithTemplate, post
 
 THINKING = str(REPOSITORY / "Tests/JambaTemplateTests/Fixtures/chatml_think.jinja")
 # The demo's template, with calls.
-CALLING = """{{- bos_token }}{%- if tools %}{{- '<|bom|><|system|>' + tools | tojson + '<|eom|>' }}{%- endif %}
-{%- for message in messages %}{{- '<|bom|><|' + message.role + '|>' + message.content }}
-{%- for call in message.tool_calls or [] %}{{- '<tool_call>' + call.function | tojson + '</tool_call>' }}{%- endfor %}
-{{- '<|eom|>' }}{%- endfor %}{%- if add_generation_prompt %}{{- '<|bom|><|assistant|>' }}{%- endif %}"""
+CALLING = (REPOSITORY / "Tests/Server/calling.jinja").read_text()
 CLOCK = {
     "type": "function",
     "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}, "additionalProperties": False}},
 }
 
 
-class Tools(WithServer):
-    @classmethod
-    def setUpClass(cls):
-        cls.file = tempfile.NamedTemporaryFile("w")
-        cls.file.write(CALLING)
-        cls.file.flush()
-        cls.arguments = ("--chat-template", cls.file.name, "--sessions", "2")
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.file.close()
+class Tools(WithTemplate):
+    template = CALLING
+    arguments = ("--sessions", "2")
 
     def call(self, **options):
         return self.chat(tools=[WEATHER, CLOCK], max_tokens=400, temperature=1, seed=4, **options)

@@ -15,14 +15,13 @@ class Server:
         self.lines = []
         for line in self.process.stderr:
             self.lines.append(line)
-            found = re.search(r"Listening on http://127\.0\.0\.1:(\d+)/", line)
+            found = re.search(r"Listening on (https?://127\.0\.0\.1:(\d+))/", line)
             if found:
-                self.port = int(found.group(1))
+                self.url, self.port = found.group(1), int(found.group(2))
                 break
         else:
             self.process.stderr.close()
             raise RuntimeError("the server did not start: " + "".join(self.lines))
-        self.url = f"http://127.0.0.1:{self.port}"
         # A full pipe would stop the server.
         self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stderr), daemon=True)
         self.reader.start()

@@ -1,14 +1,17 @@
+import JambaGrammar
 import JambaText
 
 /// What a generation goes on from: tokens to append, and how the answer to them is read. Every way from messages to a
 /// generation leads through it.
-package struct TokenizedPrompt {
-  package let tokens: [Int32]
+package struct TokenizedPrompt: Sendable {
+  package private(set) var tokens: [Int32]
   /// How a chat was printed, and with which options.
   let chat: (prompt: Prompt, options: ChatOptions)?
   /// Whether the answer goes on where a text ends, so that its leading space is kept; false for an answer that stands
   /// alone, as in a chat.
   let continuesText: Bool
+  /// The grammar of the answer, where it has been compiled.
+  private(set) var answerGrammar: Grammar??
 
   /// A text to go on with.
   package init(tokens: [Int32], continuesText: Bool = true) {
@@ -27,5 +30,31 @@ package struct TokenizedPrompt {
     tokens = tokenizer.encode(MarkedText(marked: String(rest), mark: prompt.text.mark))
     chat = (prompt, options)
     continuesText = false
+  }
+
+  /// What is left to append once a session has read the prompt.
+  package var afterReading: TokenizedPrompt {
+    var prompt = self
+    prompt.tokens = []
+    return prompt
+  }
+
+  /// The same prompt with the grammar of its answer compiled ahead: that of the tools, and `grammar` where it is to have that
+  /// form.
+  ///
+  /// - Throws: `grammar`.
+  package func constrained(by grammar: Grammar?) throws(JambaError) -> TokenizedPrompt {
+    var prompt = self
+    do throws(GrammarError) { prompt.answerGrammar = .some(try compiled(grammar)) } catch { throw .grammar(error) }
+    return prompt
+  }
+
+  /// The grammar of the answer.
+  func grammar(_ grammar: Grammar?) throws(GrammarError) -> Grammar? {
+    if let answerGrammar { answerGrammar } else { try compiled(grammar) }
+  }
+
+  private func compiled(_ grammar: Grammar?) throws(GrammarError) -> Grammar? {
+    try ChatGrammar.grammar(grammar, chat?.prompt.parsing ?? AnswerParser.Style(), chat?.options ?? ChatOptions())
   }
 }

@@ -104,6 +104,12 @@ struct Network: Sendable {
 
   /// Logits of some rows of the last pass, `[rows, vocab]`.
   func logits(rows: some Collection<Int>, _ engine: Engine, _ w: Workspace, into logits: MutableRows) {
+    normalize(rows: rows, engine, w)
+    Pass([], engine, configuration, w, weights.residentView).multiply(head, w.normed, into: logits)
+  }
+
+  /// Puts some rows of the last pass through the final norm, into the workspace's `normed`, from its first row on.
+  func normalize(rows: some Collection<Int>, _ engine: Engine, _ w: Workspace) {
     let pass = Pass([], engine, configuration, w, weights.residentView)
     w.normed.resize(to: rows.count)
     let norm = pass[finalNorm]
@@ -112,6 +118,5 @@ struct Network: Sendable {
         w.residual.values.rows(row..<row + 1), by: norm, epsilon: configuration.rmsNormEps,
         into: w.normed.mutableValues.rows(index..<index + 1))
     }
-    pass.multiply(head, w.normed, into: logits)
   }
 }

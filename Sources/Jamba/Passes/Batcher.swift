@@ -95,6 +95,8 @@ final class Batcher: @unchecked Sendable {
     let seconds = monotonicSeconds() - start
     queue.withLock { queue in
       for (part, count) in batch {
+        // Before its thread goes on: what it views with may not outlive its call.
+        part.viewer = nil
         part.outcome =
           switch result {
           case .success(let isComplete): isComplete ? .computed(count) : .cancelled
@@ -119,9 +121,35 @@ final class Batcher: @unchecked Sendable {
         poll()
         return batch.allSatisfy { $0.part.isCancelled.load(ordering: .relaxed) }
       }
-      if isComplete { computeLogits(zip(batch, sequences).map { ($0.part, $1) }) }
+      if isComplete {
+        let parts = zip(batch, sequences).map { ($0.part, $1) }
+        for (part, sequence) in parts { show(sequence, to: part.viewer) }
+        computeLogits(parts)
+      }
       return .success(isComplete)
     } catch { return .failure(error) }
+  }
+
+  /// Shows a sequence's rows of the pass to who wants to see each of its tokens.
+  private func show(_ sequence: SequenceRows, to viewer: TokenViewer?) {
+    guard let viewer else { return }
+    switch viewer {
+    case .logits(let look):
+      for start in stride(from: sequence.rows.lowerBound, to: sequence.rows.upperBound, by: headLogits.capacity) {
+        let rows = start..<min(start + headLogits.capacity, sequence.rows.upperBound)
+        headLogits.resize(to: rows.count)
+        network.logits(rows: rows, engine, workspace, into: headLogits.mutableValues)
+        for row in rows {
+          let index = sequence.tokens.startIndex + row - sequence.rows.lowerBound
+          headLogits.values.withRow(row - start) { look(index, $0) }
+        }
+      }
+    case .hiddenStates(let look):
+      network.normalize(rows: sequence.rows, engine, workspace)
+      for row in 0..<sequence.rows.count {
+        workspace.normed.values.withRow(row) { look(sequence.tokens.startIndex + row, $0) }
+      }
+    }
   }
 
   /// One product with the head for as many rows as its buffer holds; a sequence alone needs no buffer.
@@ -157,6 +185,15 @@ final class Batcher: @unchecked Sendable {
   }
 }
 
+/// Who wants to see something of every token of a prompt. Called on the thread that computes, with a token's place in the
+/// prompt, in order; the span is good for the call.
+enum TokenViewer {
+  /// The logits after the token, `[vocab]`.
+  case logits((_ index: Int, Span<Float>) -> Void)
+  /// The last layer's output behind the final norm, which is what the head multiplies, `[hidden]`.
+  case hiddenStates((_ index: Int, Span<Float>) -> Void)
+}
+
 /// A sequence's part of a pass: tokens to be computed, and where their logits go.
 ///
 /// Invariant: its thread waits for the outcome, and meanwhile the thread that computes has all of it; the outcome is
@@ -175,11 +212,17 @@ final class BatchPart: BatchMember, @unchecked Sendable {
   let trace: PassTrace?
   /// Where the logits go, `[rows, vocab]`: with a trace those of every token, else of the last one if the pass gets so far.
   let logits: MutableRows?
+  /// Is shown the tokens by their places in `tokens`; nil once there is an outcome.
+  fileprivate(set) var viewer: TokenViewer?
   let isCancelled = Atomic(false)
   fileprivate(set) var outcome: Outcome?
   let thread = currentThread
 
-  init(_ tokens: ArraySlice<Int32>, _ state: SequenceState, trace: PassTrace? = nil, logits: MutableRows?) {
+  init(
+    _ tokens: ArraySlice<Int32>, _ state: SequenceState, trace: PassTrace? = nil, logits: MutableRows?,
+    viewer: TokenViewer? = nil
+  ) {
+    self.viewer = viewer
     self.tokens = tokens
     self.state = state
     self.trace = trace

@@ -18,6 +18,7 @@ extension SessionCore {
 
   /// Appends tokens to the text, from a snapshot as far as one has been kept of what text and tokens make together.
   ///
+  /// - Parameter progress: called with how many of the tokens came from the snapshot, then as by `append`.
   /// - Returns: how many of the tokens came from the snapshot.
   mutating func read(
     _ new: [Int32], progress: (Int) -> Bool, isCancelled: () -> Bool
@@ -30,6 +31,10 @@ extension SessionCore {
       restore(snapshot)
     }
     let reused = tokens.count - before
+    guard progress(reused) else {
+      reset()
+      throw .cancelled
+    }
     try append(
       Array(text[tokens.count...]), progress: { progress(reused + $0) }, isCancelled: isCancelled)
     keepSnapshot(withLogits: true)

@@ -75,15 +75,18 @@ struct SessionCore {
   }
 
   /// Runs tokens through the model chunk by chunk; `lastLogits` then holds those after the last token.
+  ///
+  /// - Parameter viewer: is shown each of them; no snapshots are kept on the way then.
   mutating func append(
-    _ new: [Int32], progress: (Int) -> Bool, isCancelled: () -> Bool
+    _ new: [Int32], viewer: TokenViewer? = nil, progress: (Int) -> Bool, isCancelled: () -> Bool
   ) throws(JambaError) {
     guard !new.isEmpty else { return }
     try prepare(new)
     var done = 0
     while done < new.count {
       let count = count(of: new.count - done)
-      guard let computed = try pass(new[done..<done + count], endsText: done + count == new.count, isCancelled) else {
+      let isLast = done + count == new.count
+      guard let computed = try pass(new[done..<done + count], endsText: isLast, viewer, isCancelled) else {
         throw .cancelled
       }
       done += computed
@@ -91,7 +94,7 @@ struct SessionCore {
         reset()
         throw .cancelled
       }
-      if state.position % snapshotInterval == 0 { keepSnapshot(withLogits: done == new.count) }
+      if viewer == nil, state.position % snapshotInterval == 0 { keepSnapshot(withLogits: done == new.count) }
     }
   }
 
@@ -105,11 +108,11 @@ struct SessionCore {
   /// - Parameter endsText: whether the logits after the last one are wanted.
   /// - Returns: how many were computed; nil when it was cancelled.
   private mutating func pass(
-    _ new: ArraySlice<Int32>, endsText: Bool, _ isCancelled: () -> Bool
+    _ new: ArraySlice<Int32>, endsText: Bool, _ viewer: TokenViewer?, _ isCancelled: () -> Bool
   ) throws(JambaError) -> Int? {
     try state.makeWritable(new.count)
     row = nil
-    let part = BatchPart(new, state, logits: endsText ? logits.mutableValues : nil)
+    let part = BatchPart(new, state, logits: endsText ? logits.mutableValues : nil, viewer: viewer)
     do throws(JambaError) {
       guard let count = try model.batcher.run(part, isCancelled: isCancelled) else {
         reset()
@@ -124,47 +127,17 @@ struct SessionCore {
     }
   }
 
-  /// Runs tokens through the model for an observer. Afterwards the session is empty.
+  /// Runs tokens through the model for an observer, by passes that nobody shares. Afterwards the session is empty.
   mutating func observe(_ new: [Int32], by observer: any PassObserver) throws(JambaError) {
-    try appendAlone(new, observer) { _, _, _ in }
-    reset()
-  }
-
-  /// Appends tokens and hands out the logits after each, in order.
-  mutating func append(_ new: [Int32], eachLogits body: (Int, Span<Float>) -> Void) throws(JambaError) {
-    let (network, engine, logits) = (model.network, model.engine, logits)
-    try appendAlone(new, nil) { first, count, w in
-      for row in 0..<count {
-        network.logits(rows: row...row, engine, w, into: logits.mutableValues.rows(0..<1))
-        logits.values.withRow(0) { body(first + row, $0) }
-      }
-    }
-    if !new.isEmpty { row = 0 }
-  }
-
-  /// Appends tokens by passes that nobody shares, for who looks at more of them than the last logits. One that fails
-  /// empties the session.
-  ///
-  /// - Parameter look: called after each pass with the number of its first token, of its tokens, and its rows.
-  private mutating func appendAlone(
-    _ new: [Int32], _ observer: (any PassObserver)?, look: (_ first: Int, _ count: Int, Workspace) -> Void
-  ) throws(JambaError) {
     try prepare(new)
+    defer { reset() }
     var done = 0
     while done < new.count {
       let part = new[done..<done + count(of: new.count - done)]
       try state.makeWritable(part.count)
-      row = nil
-      do throws(JambaError) {
-        try model.batcher.withWorkspace { (w) throws(JambaError) in
-          _ = try model.network.forward([SequenceRows(part, state)], model.engine, w, observer: observer) { false }
-          look(done, part.count, w)
-        }
-      } catch {
-        reset()
-        throw error
+      try model.batcher.withWorkspace { (w) throws(JambaError) in
+        _ = try model.network.forward([SequenceRows(part, state)], model.engine, w, observer: observer) { false }
       }
-      tokens += part
       done += part.count
     }
   }

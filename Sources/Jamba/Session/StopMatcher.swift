@@ -3,7 +3,9 @@
 struct StopMatcher {
   private let stops: [[UInt8]]
   private var held: [UInt8] = []
-  private(set) var hasMatched = false
+  /// The stop text that has come.
+  private(set) var match: String?
+  var hasMatched: Bool { match != nil }
 
   init(_ stops: [String]) {
     self.stops = stops.map { Array($0.utf8) }.filter { !$0.isEmpty }
@@ -16,7 +18,7 @@ struct StopMatcher {
     held += Array(text.utf8)
     for start in held.indices {
       for stop in stops where held[start...].starts(with: stop) {
-        hasMatched = true
+        match = String(decoding: stop, as: UTF8.self)
         defer { held = [] }
         return String(decoding: held[..<start], as: UTF8.self)
       }

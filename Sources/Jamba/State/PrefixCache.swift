@@ -75,6 +75,16 @@ final class PrefixCache: Sendable {
     entries.withLock { $0.isEmpty ? nil : $0.removeFirst() } != nil
   }
 
+  /// Removes the snapshots of a text's beginnings, and of longer texts that begin with it.
+  func remove(_ tokens: [Int32]) {
+    let removed = entries.withLock { entries in
+      let removed = entries.filter { $0.sharesBeginning(with: tokens) }
+      entries.removeAll { entry in removed.contains { $0 === entry } }
+      return removed
+    }
+    _ = removed  // freed here, without the lock
+  }
+
   func removeAll() {
     let removed = entries.withLock { entries in
       defer { entries = [] }

@@ -52,6 +52,16 @@ final class Snapshot: Sendable {
     return unsafe isPrefix(of: UnsafeRawBufferPointer(other.text.bytes))
   }
 
+  /// Whether one of two texts begins with the other.
+  func sharesBeginning(with tokens: [Int32]) -> Bool {
+    let count = min(tokenCount, tokens.count)
+    let own = unsafe UnsafeRawBufferPointer(text.bytes)
+    return unsafe tokens.withUnsafeBytes { other in
+      unsafe haveSameBytes(
+        UnsafeRawBufferPointer(rebasing: own.prefix(4 * count)), UnsafeRawBufferPointer(rebasing: other.prefix(4 * count)))
+    }
+  }
+
   private func isPrefix(of bytes: UnsafeRawBufferPointer) -> Bool {
     let own = unsafe UnsafeRawBufferPointer(text.bytes)
     return unsafe haveSameBytes(

@@ -50,6 +50,12 @@ package enum FileSystem {
     return unsafe stat(path, &information) == 0
   }
 
+  /// The size of a file; nil where there is none.
+  package static func byteCount(of path: String) -> Int? {
+    var information = stat()
+    return unsafe stat(path, &information) == 0 ? Int(information.st_size) : nil
+  }
+
   /// The names in a folder, sorted, without those that begin with a dot; none where it cannot be read.
   package static func names(in folder: String) -> [String] {
     guard let stream = unsafe opendir(folder) else { return [] }

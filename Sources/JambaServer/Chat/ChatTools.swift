@@ -48,7 +48,8 @@ struct ChatTools {
     guard tools.count <= Limits.tools else { throw .invalid("tools", "there are more than \(Limits.tools) tools") }
     var names: Set<String> = []
     for index in tools.indices {
-      let place = "tools[\(index)]"
+      let place = parameters.place("tools[\(index)]")
+      func part(_ name: String) -> String { parameters.place("tools[\(index)].function.\(name)") }
       guard var tool = tools[index].object, tool["type"] ?? .string("function") == .string("function"),
         tool["function"]?.object != nil || tool["name"]?.string != nil
       else { throw .unsupported(place, "\(place) is no tool of type \"function\", the only one that is supported") }
@@ -62,13 +63,13 @@ struct ChatTools {
       }
       tools[index] = .object(tool)
       guard let name = tool["function"]?["name"]?.string, 1...64 ~= name.utf8.count, name.utf8.allSatisfy(isNameByte)
-      else { throw .invalid(place + ".function.name", "\(place) has no name of 1 to 64 letters, digits, _ and -") }
+      else { throw .invalid(part("name"), "\(place) has no name of 1 to 64 letters, digits, _ and -") }
       guard names.insert(name).inserted else {
-        throw .invalid(place + ".function.name", "two tools are called \"\(name)\"")
+        throw .invalid(part("name"), "two tools are called \"\(name)\"")
       }
       let schema = tool["function"]?["parameters"] ?? .null
       guard schema.isNull || schema.object != nil else {
-        throw .invalid(place + ".function.parameters", "the parameters of \"\(name)\" are no JSON schema object")
+        throw .invalid(part("parameters"), "the parameters of \"\(name)\" are no JSON schema object")
       }
     }
     return tools

@@ -8,7 +8,8 @@ package struct ChatMessages {
   private let unknown: UnknownMembers
 
   package static func read(
-    _ list: [JSON], _ unknown: UnknownMembers = UnknownMembers(areRefused: false)
+    _ list: [JSON], _ unknown: UnknownMembers = UnknownMembers(areRefused: false),
+    place: (Int) -> String = { "messages[\($0)]" }
   ) throws(Failure) -> [ChatMessage] {
     guard list.count <= Limits.messages else {
       throw .invalid("messages", "there are more than \(Limits.messages) messages")
@@ -16,7 +17,7 @@ package struct ChatMessages {
     var reader = ChatMessages(unknown)
     var messages: [ChatMessage] = []
     for (index, value) in list.enumerated() {
-      let place = "messages[\(index)]"
+      let place = place(index)
       guard let object = value.object else { throw .invalid(place, "\(place) is not an object") }
       messages.append(try reader.message(object, place))
     }

@@ -7,11 +7,18 @@ extension AnswerRequest {
     _ body: JSONObject, _ model: JambaModel, _ options: ServerOptions
   ) throws(Failure) -> AnswerRequest {
     var parameters = Parameters(body, UnknownMembers(areRefused: options.refusesUnknownMembers))
+    return try chat(&parameters, model, options)
+  }
+
+  /// Reads a request for an answer to messages, which may have come in the words of another API.
+  static func chat(
+    _ parameters: inout Parameters, _ model: JambaModel, _ options: ServerOptions
+  ) throws(Failure) -> AnswerRequest {
     guard let list = try parameters.array("messages"), !list.isEmpty else {
       throw Failure(
         .badRequest, "\"messages\" is missing or empty", code: "missing_required_parameter", parameter: "messages")
     }
-    let messages = try ChatMessages.read(list, parameters.unknown)
+    let messages = try ChatMessages.read(list, parameters.unknown) { parameters.place("messages[\($0)]") }
     let tools = try ChatTools(&parameters, areKnown: model.callsTools)
     var chat = ChatOptions(tools: tools.list, toolUse: tools.use)
     chat.allowsSeveralCalls = tools.maySeveralBeCalled
@@ -24,6 +31,7 @@ extension AnswerRequest {
       if tools.isRequired { request.form = .free } else { chat.toolUse = .constrained }
       request.source = .chat(messages, chat)
     }
+    request.promptParameter = parameters.place("messages")
     try readLogProbabilities(&parameters, into: &request)
     for (name, neutral) in [("add_special_tokens", false), ("echo", false)] {
       try parameters.fixed(name, [.bool(neutral)])
@@ -51,16 +59,14 @@ extension AnswerRequest {
     var variables: JSONObject = [:]
     var thinks = try parameters.bool("enable_thinking")
     var effort = try parameters.string("reasoning_effort")
-    if let reasoning = try parameters.object("reasoning") {
-      var members = Parameters(reasoning, path: "reasoning.", parameters.unknown)
+    if var members = try parameters.members("reasoning") {
       effort = try members.string("effort") ?? effort
       thinks = try members.bool("enabled") ?? thinks
       members.ignore(["summary", "generate_summary"])
       for name in ["max_tokens", "exclude"] { try members.fixed(name, [.bool(false)]) }
       try members.finish()
     }
-    if let thinking = try parameters.object("thinking") {
-      var members = Parameters(thinking, path: "thinking.", parameters.unknown)
+    if var members = try parameters.members("thinking") {
       switch try members.string("type") {
       case "enabled": thinks = true
       case "disabled": thinks = false

@@ -3,12 +3,13 @@ import JambaSystem
 import JambaText
 
 /// The wording of /v1/chat/completions.
-struct ChatReply: Reply {
+struct ChatReply: ChunkedReply {
   private let head: ReplyHead
   private let tokenizer: Tokenizer?
   private var choices: [Choice]
 
   private struct Choice {
+    var isOpen = false
     var message = ChatMessage.assistant("")
     var callIDs: [String] = []
     var probabilities: [JSON] = []
@@ -35,9 +36,14 @@ struct ChatReply: Reply {
       ])
   }
 
-  func opening(choice: Int) -> [JSON] { [chunk(choice, ["role": .string("assistant"), "content": .string("")])] }
+  var includesUsage: Bool { head.includesUsage }
 
-  mutating func chunks(_ piece: Piece, choice: Int) -> [JSON] {
+  mutating func events(_ piece: Piece, choice: Int) -> [StreamEvent] {
+    var chunks: [JSON] = []
+    if !choices[choice].isOpen {
+      choices[choice].isOpen = true
+      chunks.append(chunk(choice, ["role": .string("assistant"), "content": .string("")]))
+    }
     var delta: JSONObject = [:]
     if !piece.reasoning.isEmpty { delta["reasoning_content"] = .string(piece.reasoning) }
     if !piece.text.isEmpty { delta["content"] = .string(piece.text) }
@@ -49,11 +55,17 @@ struct ChatReply: Reply {
           return ChatReply.json(call, id: id, index: choices[choice].callIDs.count)
         })
     }
-    let probabilities = probabilities(of: piece)
-    var chunks: [JSON] = []
+    let probabilities = TokenText.probabilities(of: piece, tokenizer)
     if delta.count > 0 || !probabilities.isEmpty { chunks.append(chunk(choice, delta, probabilities)) }
     if let reason = piece.finishReason { chunks.append(chunk(choice, [:], [], reason)) }
-    return chunks
+    return chunks.map { StreamEvent($0) }
+  }
+
+  func events(_ progress: PromptProgress) -> [StreamEvent] {
+    let choice: JSON = .object([
+      "index": .integer(0), "delta": .object([:]), "logprobs": .null, "finish_reason": .null,
+    ])
+    return [StreamEvent(head.progress("chat.completion.chunk", choice, progress))]
   }
 
   func closing(_ usage: AnswerUsage) -> JSON { head.closing("chat.completion.chunk", usage) }
@@ -64,7 +76,7 @@ struct ChatReply: Reply {
       choices[choice].message.reasoning = (choices[choice].message.reasoning ?? "") + piece.reasoning
     }
     choices[choice].message.toolCalls += piece.toolCalls
-    choices[choice].probabilities += probabilities(of: piece)
+    choices[choice].probabilities += TokenText.probabilities(of: piece, tokenizer)
     choices[choice].finishReason = piece.finishReason ?? choices[choice].finishReason
   }
 
@@ -95,23 +107,4 @@ struct ChatReply: Reply {
     for (name, value) in call.messageMembers.members { object[name] = value }
     return .object(object)
   }
-
-  private func probabilities(of piece: Piece) -> [JSON] {
-    guard let found = piece.logProbabilities else { return [] }
-    func entry(_ entry: LogProbabilities.Entry) -> JSONObject {
-      let text = TokenText(entry.token, tokenizer)
-      return [
-        "token": .string(text.text), "logprob": .number(ReplyNumbers.finite(entry.value)),
-        "bytes": .array(text.bytes.map { .integer(Int($0)) }),
-      ]
-    }
-    var object = entry(found.chosen)
-    object["top_logprobs"] = .array(found.top.map { .object(entry($0)) })
-    return [.object(object)]
-  }
-}
-
-enum ReplyNumbers {
-  /// JSON has no infinities: what is impossible is as good as e to the power of -9999, as in OpenAI's answers.
-  static func finite(_ value: Float) -> Double { max(Double(value), -9999) }
 }

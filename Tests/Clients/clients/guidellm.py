@@ -1,0 +1,16 @@
+# packages: guidellm
+import sys; sys.path.pop(0)  # noqa: E702  this file has the package's name
+
+import os
+import subprocess
+
+from client import URL, check, feature
+
+
+@feature("benchmark")
+def _():
+    tokenizer = os.environ["JAMBA_MODELS"] + "/demo"
+    run = subprocess.run(
+        [sys.executable, "-m", "guidellm", "benchmark", "run", "--target", URL, "--model", "demo", "--processor", tokenizer, "--data",
+         "prompt_tokens=32,output_tokens=16", "--profile", "synchronous", "--max-requests", "4"], capture_output=True, text=True, timeout=400)
+    check(run.returncode == 0, (run.stdout + run.stderr).strip()[-200:])

@@ -1,0 +1,72 @@
+# packages: openai-agents
+import typing
+
+import agents
+import openai
+import pydantic
+
+from client import BASE, QUESTION, check, feature
+
+api = openai.AsyncOpenAI(base_url=BASE, api_key="none")
+agents.set_tracing_disabled(True)
+RESPONSES = agents.OpenAIResponsesModel("demo", api)
+CHAT = agents.OpenAIChatCompletionsModel("demo", api)
+SHORT = agents.ModelSettings(max_tokens=24)
+
+
+class Balls(pydantic.BaseModel):
+    colour: typing.Literal["red", "blue"]
+
+
+@agents.function_tool
+def get_weather(place: typing.Literal["Rome", "Oslo"]) -> str:
+    """The weather of a place."""
+    return f"Rain in {place}."
+
+
+def called(model):
+    agent = agents.Agent(
+        "a", model=model, tools=[get_weather], tool_use_behavior="stop_on_first_tool",
+        model_settings=agents.ModelSettings(tool_choice="required", max_tokens=200, parallel_tool_calls=False))
+    check(agents.Runner.run_sync(agent, QUESTION).final_output.startswith("Rain in "))
+
+
+async def streamed(model):
+    result = agents.Runner.run_streamed(agents.Agent("a", instructions="Be brief.", model=model, model_settings=SHORT), QUESTION)
+    kinds = {event.type async for event in result.stream_events()}
+    check("raw_response_event" in kinds and result.final_output)
+
+
+@feature("responses")
+def _():
+    check(agents.Runner.run_sync(agents.Agent("a", model=RESPONSES, model_settings=SHORT), QUESTION).final_output)
+
+
+@feature("responses: stream")
+async def _():
+    await streamed(RESPONSES)
+
+
+@feature("responses: tools")
+def _():
+    called(RESPONSES)
+
+
+@feature("responses: schema")
+def _():
+    check(agents.Runner.run_sync(agents.Agent("a", model=RESPONSES, output_type=Balls), QUESTION).final_output.colour)
+
+
+@feature("chat")
+def _():
+    check(agents.Runner.run_sync(agents.Agent("a", model=CHAT, model_settings=SHORT), QUESTION).final_output)
+
+
+@feature("chat: stream")
+async def _():
+    await streamed(CHAT)
+
+
+@feature("chat: tools")
+def _():
+    called(CHAT)
