@@ -35,6 +35,7 @@ let package = Package(
     .target(
       name: "CQuantizers", dependencies: ["CKernels", "CStorage"], path: "CSupport/CQuantizers",
       cSettings: [.headerSearchPath("../CKernels")]),
+    .target(name: "CKaTeX", path: "CSupport/CKaTeX", exclude: ["LICENSE", "katex.min.js"]),
     .target(name: "CJamba", path: "CSupport/CJamba", exclude: ["exports.map"]),
     .target(name: "CLineEditor", path: "CSupport/CLineEditor", linkerSettings: [.linkedLibrary("edit")]),
     .target(name: "JambaSystem", swiftSettings: library),
@@ -43,7 +44,8 @@ let package = Package(
     .target(name: "JambaText", dependencies: ["JambaSystem"], swiftSettings: library),
     .target(name: "JambaGrammar", dependencies: ["JambaSystem", "JambaText"], swiftSettings: library),
     .target(
-      name: "JambaConvert", dependencies: ["JambaSystem", "JambaFormat", "JambaText", "CKernels", "CQuantizers"],
+      name: "JambaConvert",
+      dependencies: ["JambaSystem", "JambaFormat", "JambaTemplate", "JambaText", "CKernels", "CQuantizers"],
       swiftSettings: library),
     .target(
       name: "Jamba",
@@ -53,7 +55,7 @@ let package = Package(
     .target(
       name: "JambaServer",
       dependencies: [
-        "Jamba", "JambaGrammar", "JambaSystem", "JambaText", .product(name: "Hummingbird", package: "hummingbird"),
+        "CKaTeX", "Jamba", "JambaGrammar", "JambaSystem", "JambaText", .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"), .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

@@ -23,14 +23,10 @@ struct Convert: ParsableCommand {
   struct WeightType: ExpressibleByArgument {
     let storage: StorageType
 
-    init(_ storage: StorageType) { self.storage = storage }
-
     init?(argument: String) {
       guard let type = WeightType.all.first(where: { $0.name == argument }) else { return nil }
       storage = type
     }
-
-    var defaultValueDescription: String { storage.name }
 
     static var allValueStrings: [String] { all.map(\.name) }
 
@@ -44,8 +40,10 @@ struct Convert: ParsableCommand {
   enum RecipeName: String, ExpressibleByArgument, CaseIterable { case balanced, small }
   enum PackName: String, ExpressibleByArgument, CaseIterable { case auto, zstd, raw }
 
-  @Option(help: "How weights are stored.")
-  var type = WeightType(.int4)
+  @Option(
+    help:
+      "How weights are stored. Unless given, int4, but what the source still has is kept: int8 where it has 8 bits already, int6 where it has 4 to 7.")
+  var type: WeightType?
 
   @Option(help: "For int4: balanced gives the sensitive matrices 6 or 8 bits, small fewer of them.")
   var recipe: RecipeName?
@@ -80,6 +78,8 @@ struct Convert: ParsableCommand {
       valueName: "path"))
   var tokenizer: String?
 
+  @OptionGroup var adapterOptions: AdapterOptions
+
   @Flag(help: "Keep progress when interrupted, and continue from what an interrupted conversion kept.")
   var resume = false
 
@@ -88,16 +88,17 @@ struct Convert: ParsableCommand {
   func validate() throws {
     guard
       importance == nil
-        || ([type.storage] + rule.map(\.rule.type)).contains(where: \.traits.hasCodes)
+        || ([type?.storage ?? .int4] + rule.map(\.rule.type)).contains(where: \.traits.hasCodes)
     else {
       throw ValidationError("--importance goes with int4, int6 and int8 only.")
     }
-    guard recipe == nil || type.storage == .int4 else { throw ValidationError("--recipe goes with --type int4 only.") }
-    guard bits == nil || (type.storage == .int4 && recipe == nil) else {
+    let isInt4 = type?.storage ?? .int4 == .int4
+    guard recipe == nil || isInt4 else { throw ValidationError("--recipe goes with --type int4 only.") }
+    guard bits == nil || (isInt4 && recipe == nil) else {
       throw ValidationError("--bits goes with --type int4 only, in place of a recipe.")
     }
     guard 1...16 ~= bits ?? 8 else { throw ValidationError("--bits takes a number from 1 to 16.") }
-    guard bitsOnDisk == nil || (type.storage == .int4 && recipe == nil && bits == nil) else {
+    guard bitsOnDisk == nil || (isInt4 && recipe == nil && bits == nil) else {
       throw ValidationError("--bits-on-disk goes with --type int4 only, in place of --recipe and --bits.")
     }
     guard bitsOnDisk == nil || pack != .raw else { throw ValidationError("--bits-on-disk needs a packed file.") }
@@ -106,13 +107,15 @@ struct Convert: ParsableCommand {
 
   func run() throws {
     Interrupt.catchSignals()
-    let base: Recipe =
-      if let bits { try .meeting(bits: bits, checkpoint: source) } else if let bitsOnDisk {
-        try .meeting(bitsOnDisk: bitsOnDisk, checkpoint: source)
-      } else if type.storage == .int4 {
-        self.recipe == .small ? .small : .balanced
-      } else { .uniform(type.storage) }
-    let recipe = base.preceded(by: rule.map(\.rule))
+    let adapters = adapterOptions.sources
+    let recipe: Recipe? =
+      if let bits { try .meeting(bits: bits, checkpoint: source, adapters: adapters) } else if let bitsOnDisk {
+        try .meeting(bitsOnDisk: bitsOnDisk, checkpoint: source, adapters: adapters)
+      } else if let recipe = self.recipe {
+        recipe == .small ? .small : .balanced
+      } else if let type {
+        type.storage == .int4 ? .balanced : .uniform(type.storage)
+      } else { nil }
     let packing: JambaFileWriter.Packing =
       switch pack {
       case .auto: bitsOnDisk == nil ? .automatic : .zstd
@@ -125,8 +128,9 @@ struct Convert: ParsableCommand {
     let summary = try convert(
       checkpoint: source, to: output,
       options: ConversionOptions(
-        recipe: recipe, packing: packing, threads: threadOption.threads ?? Processors.available, importance: importance,
-        tokenizer: tokenizer, resumes: resume),
+        recipe: recipe, rules: rule.map(\.rule), packing: packing,
+        threads: threadOption.threads ?? Processors.available, importance: importance, tokenizer: tokenizer,
+        adapters: adapters, resumes: resume),
       tool: "jamba-edge \(toolVersion)"
     ) { done, total in
       bar.update(done, of: total)

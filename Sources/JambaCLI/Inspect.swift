@@ -91,6 +91,15 @@ struct Inspect: ParsableCommand {
       let name = files.count == 1 ? files[0]["file"]?.string ?? "" : "\(files.count) files"
       lines.append(("made from", "\(format)\(quantization), \(name), \(Terminal.size(byteCount))"))
     }
+    for adapter in provenance?["adapters"]?.array ?? [] {
+      let sum = String(adapter["crc32c"]?.integer ?? 0, radix: 16)
+      lines.append(
+        (
+          "adapter",
+          "\(adapter["adapter"]?.string ?? "") (\(adapter["kind"]?.string ?? "")), scale \(adapter["scale"]?.double ?? 1), "
+            + "\(Terminal.size(adapter["bytes"]?.integer ?? 0)), CRC-32C \(String(repeating: "0", count: max(0, 8 - sum.count)) + sum)"
+        ))
+    }
     if let tool = provenance?["tool"]?.string { lines.append(("made by", tool)) }
     let width = lines.map(\.0.count).max()! + 2
     return lines.map { $0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1 + "\n" }.joined()

@@ -15,6 +15,8 @@ struct Verify: ParsableCommand {
   @Option(help: "The checkpoint that the file was converted from: as jamba convert takes it.")
   var against: String?
 
+  @OptionGroup var adapterOptions: AdapterOptions
+
   @Option(
     help:
       "The same model in bf16 or f32, from this converter or another: compares layers, routers and predictions on a short text."
@@ -23,12 +25,20 @@ struct Verify: ParsableCommand {
 
   @OptionGroup var loading: LoadingOptions
 
+  func validate() throws {
+    guard against != nil || adapterOptions.sources.isEmpty else {
+      throw ValidationError("--adapter goes with --against only.")
+    }
+  }
+
   func run() throws {
     Interrupt.catchSignals()
     var bar = ProgressBar("checking", unit: .bytes)
     defer { bar.finish() }
     let threads = loading.threadOption.threads ?? Processors.available
-    let report = try verify(model, against: against, threads: threads) { done, total in
+    let report = try verify(
+      model, against: against, adapters: adapterOptions.sources, threads: threads
+    ) { done, total in
       bar.update(done, of: total)
       return !Interrupt.isPending
     }

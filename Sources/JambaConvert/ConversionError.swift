@@ -11,8 +11,12 @@ public enum ConversionError: Error, Sendable, CustomStringConvertible {
   case damaged(path: String, reason: String)
   /// The folder lacks something, or holds something that cannot be converted; a sentence.
   case unusable(path: String, reason: String)
+  /// A model cannot be written in another program's format; a sentence.
+  case notExportable(path: String, reason: String)
   /// What was given as a tokenizer is none; a sentence.
   case noTokenizer(path: String, reason: String)
+  /// What was given as an adapter is none, or cannot be merged; a sentence.
+  case adapter(path: String, reason: String)
   /// Tensors that are missing, left over, or of the wrong shape.
   case tensors(path: String, faults: [String])
   case notFinite(tensor: String)
@@ -26,7 +30,9 @@ public enum ConversionError: Error, Sendable, CustomStringConvertible {
     case .system(let path, let error): return "cannot read \(path): \(error)"
     case .damaged(let path, let reason): return "\(path) is damaged (\(reason)); download it again"
     case .unusable(let path, let reason): return "\(path) cannot be converted: \(reason)"
+    case .notExportable(let path, let reason): return "\(path) cannot be exported: \(reason)"
     case .noTokenizer(let path, let reason): return "\(path) is no tokenizer: \(reason)"
+    case .adapter(let path, let reason): return "the adapter \(path) cannot be merged: \(reason)"
     case .tensors(let path, let faults):
       let shown = faults.prefix(8).joined(separator: "; ")
       let more = faults.count > 8 ? "; and \(faults.count - 8) more" : ""

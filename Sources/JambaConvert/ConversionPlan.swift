@@ -77,4 +77,13 @@ extension ConversionPlan<SourceTensor> {
   var sourceByteCount: Int {
     segments.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.source.byteCount } }
   }
+
+  /// What most weights are stored as.
+  var mostFrequentType: StorageType {
+    var counts: [StorageType: Int] = [:]
+    for tensor in segments.flatMap(\.tensors) where tensor.type.isMatrix {
+      counts[tensor.type, default: 0] += tensor.source.rows * tensor.source.columns
+    }
+    return counts.max { ($0.value, $1.key.name) < ($1.value, $0.key.name) }?.key ?? .f32
+  }
 }

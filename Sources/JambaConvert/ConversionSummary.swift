@@ -47,7 +47,7 @@ public struct ConversionSummary: Sendable {
   /// Bits of a value in the file, as packed, over all tensors; set when it is complete.
   public internal(set) var bitsOnDisk = 0.0
 
-  init(_ checkpoint: any Checkpoint, _ documents: [CheckpointDocument]) {
+  init(_ checkpoint: any Checkpoint, _ documents: [CheckpointDocument], mostly type: StorageType) {
     sourceFormat = checkpoint.origin.format
     var counts: [String: Int] = [:]
     for tensor in checkpoint.tensors { counts[tensor.type, default: 0] += tensor.shape.reduce(1, *) }
@@ -55,9 +55,9 @@ public struct ConversionSummary: Sendable {
       .sorted { ($1.valueCount, $0.name) < ($0.valueCount, $1.name) }
     let tokenizers: Set = [DocumentName.tokenizer, DocumentName.sentencePiece]
     notes =
-      checkpoint.notes
+      checkpoint.notes + [SecondQuantization.note(SourcePrecision(checkpoint), storedAs: type)].compactMap { $0 }
       + (documents.contains { tokenizers.contains($0.name) }
-        ? [] : ["there is no tokenizer in the file, so that it works with token ids only; --tokenizer FOLDER gives it one"])
+        ? ChatTemplateFiles(documents).notes : ["there is no tokenizer in the file, so that it works with token ids only; --tokenizer FOLDER gives it one"])
   }
 
   mutating func add(_ tensor: ConversionPlan<SourceTensor>.Tensor, error: Double, power: Double) {

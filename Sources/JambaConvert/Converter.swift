@@ -4,21 +4,28 @@ import JambaSystem
 
 /// How to convert.
 public struct ConversionOptions: Sendable {
-  public var recipe: Recipe
+  /// Nil: one that keeps what the checkpoint still has. 8 bits stay int8, 4 to 7 become int6, and anything else is `balanced`.
+  public var recipe: Recipe?
+  /// What comes before the recipe's own rules.
+  public var rules: [Recipe.Rule]
   public var packing: JambaFileWriter.Packing
   public var threads: Int
   /// What `jamba calibrate` wrote about the model's inputs; errors count by it, and weights make up for each other's.
   public var importance: String?
   /// Where the tokenizer comes from instead of the checkpoint: a folder with tokenizer.json, or such a file.
   public var tokenizer: String?
+  /// What is merged into the checkpoint's weights, in this order.
+  public var adapters: [AdapterSource]
   /// Keep progress when interrupted, and continue where an interrupted conversion of the same kind stopped.
   public var resumes: Bool
 
   public init(
-    recipe: Recipe = .balanced, packing: JambaFileWriter.Packing = .automatic, threads: Int = 1,
-    importance: String? = nil, tokenizer: String? = nil, resumes: Bool = false
+    recipe: Recipe? = nil, rules: [Recipe.Rule] = [], packing: JambaFileWriter.Packing = .automatic, threads: Int = 1,
+    importance: String? = nil, tokenizer: String? = nil, adapters: [AdapterSource] = [], resumes: Bool = false
   ) {
+    self.adapters = adapters
     self.recipe = recipe
+    self.rules = rules
     self.packing = packing
     self.threads = threads
     self.importance = importance
@@ -36,7 +43,8 @@ public func convert(
   checkpoint path: String, to output: String, options: ConversionOptions, tool: String,
   progress: (_ done: Int, _ total: Int) -> Bool
 ) throws(ConversionError) -> ConversionSummary {
-  try convert(try openCheckpoint(path), to: output, options: options, tool: tool, progress: progress)
+  let checkpoint = try openCheckpoint(path, adapters: options.adapters)
+  return try convert(checkpoint, to: output, options: options, tool: tool, progress: progress)
 }
 
 /// As `convert(checkpoint:)`, for a checkpoint that is open.
@@ -45,17 +53,16 @@ package func convert(
   progress: (_ done: Int, _ total: Int) -> Bool
 ) throws(ConversionError) -> ConversionSummary {
   let tensors = ModelTensors(checkpoint.configuration)
-  var options = options
-  options.recipe = options.recipe.resolved(for: tensors.all)
-  if let rule = options.recipe.uselessRule(among: tensors.all) {
+  let recipe = (options.recipe ?? .keeping(checkpoint)).preceded(by: options.rules).resolved(for: tensors.all)
+  if let rule = recipe.uselessRule(among: tensors.all) {
     throw .unusable(path: checkpoint.path, reason: "none of its matrices fits \(rule.pattern)")
   }
   let sources = try SourceTensors(checkpoint)
-  let plan = ConversionPlan(checkpoint.configuration, options.recipe) { sources[$0.id] }
+  let plan = ConversionPlan(checkpoint.configuration, recipe) { sources[$0.id] }
   let pool = try WorkerPool(threads: options.threads)
   let importance = try options.importance.map { (path) throws(ConversionError) in try Importance(path: path) }
   let documents = try documents(checkpoint, tokenizer: options.tokenizer)
-  let provenance = provenance(checkpoint, documents, options, importance, tool)
+  let provenance = provenance(checkpoint, documents, recipe, options.packing, importance, tool)
   let writer: JambaFileWriter
   do {
     writer = try JambaFileWriter(
@@ -64,7 +71,7 @@ package func convert(
   } catch { throw .format(error) }
 
   let encoder = try TensorEncoder(writer, pool)
-  var summary = ConversionSummary(checkpoint, documents)
+  var summary = ConversionSummary(checkpoint, documents, mostly: plan.mostFrequentType)
   let total = plan.sourceByteCount
   var done = 0
   for segment in plan.segments {
@@ -107,7 +114,7 @@ private func documents(
   _ checkpoint: any Checkpoint, tokenizer path: String?
 ) throws(ConversionError) -> [CheckpointDocument] {
   guard let path else { return checkpoint.documents }
-  let others = try HuggingFaceFolder.tokenizer(at: path)
+  let others = try TokenizerFolder.documents(at: path)
   // Whichever kind the checkpoint's own is of.
   let replaced = Set(others.map(\.name)).union([
     DocumentName.tokenizer, DocumentName.sentencePiece, DocumentName.tokenizerConfiguration,
@@ -123,20 +130,20 @@ private func identity(_ provenance: JSON, _ checkpoint: any Checkpoint) -> Strin
 
 /// What the file was made from: also what an interrupted conversion must agree with to be continued.
 private func provenance(
-  _ checkpoint: any Checkpoint, _ documents: [CheckpointDocument], _ options: ConversionOptions, _ importance: Importance?,
-  _ tool: String
+  _ checkpoint: any Checkpoint, _ documents: [CheckpointDocument], _ recipe: Recipe,
+  _ packing: JambaFileWriter.Packing, _ importance: Importance?, _ tool: String
 ) -> JSON {
   let packing =
-    switch options.packing {
+    switch packing {
     case .raw: "raw"
     case .zstd: "zstd"
     case .automatic: "auto"
     }
-  return .object([
+  var provenance: JSONObject = [
     "tool": .string(tool),
-    "recipe": .string(options.recipe.name),
+    "recipe": .string(recipe.name),
     "rules": .array(
-      options.recipe.rules.map { rule in
+      recipe.rules.map { rule in
         .object([
           "tensors": .string(rule.pattern), "type": .string(rule.type.name), "step": .number(Double(rule.step)),
         ])
@@ -158,5 +165,17 @@ private func provenance(
           "file": .string(document.name), "crc32c": .integer(Int(checksum(of: document.bytes))),
         ])
       }),
-  ])
+  ]
+  let adapters = checkpoint.origin.adapters
+  if !adapters.isEmpty {
+    provenance["adapters"] = .array(
+      adapters.map { adapter in
+        .object([
+          "adapter": .string(adapter.name), "kind": .string(adapter.kind), "scale": .number(adapter.scale),
+          "bytes": .integer(adapter.byteCount), "crc32c": .integer(Int(adapter.checksum)),
+          "settings_crc32c": adapter.settingsChecksum.map { .integer(Int($0)) } ?? .null,
+        ])
+      })
+  }
+  return .object(provenance)
 }

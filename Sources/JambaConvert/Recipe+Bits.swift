@@ -6,8 +6,11 @@ extension Recipe {
   /// matrix in one layer at a time.
   ///
   /// - Throws: `unusable` when 4 bits everywhere take more; as opening the checkpoint.
-  public static func meeting(bits: Double, checkpoint path: String) throws(ConversionError) -> Recipe {
-    let tensors = ModelTensors(try openCheckpoint(path).configuration).all.filter { $0.kind == .matrix }
+  public static func meeting(
+    bits: Double, checkpoint path: String, adapters: [AdapterSource] = []
+  ) throws(ConversionError) -> Recipe {
+    let configuration = try openCheckpoint(path, adapters: adapters).configuration
+    let tensors = ModelTensors(configuration).all.filter { $0.kind == .matrix }
     let weightCount = tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
     let least = uniform(.int4)
     var byteCount = tensors.reduce(0) { $0 + least.rule(for: $1.name).type.byteCount(shape: $1.shape)! }

@@ -11,8 +11,10 @@ extension Recipe {
   /// everywhere. How long codes become and what they lose is measured on some rows of each kind.
   ///
   /// - Throws: `unusable` when `bits` are too few; as opening the checkpoint.
-  public static func meeting(bitsOnDisk bits: Double, checkpoint path: String) throws(ConversionError) -> Recipe {
-    let checkpoint = try openCheckpoint(path)
+  public static func meeting(
+    bitsOnDisk bits: Double, checkpoint path: String, adapters: [AdapterSource] = []
+  ) throws(ConversionError) -> Recipe {
+    let checkpoint = try openCheckpoint(path, adapters: adapters)
     let sources = try SourceTensors(checkpoint)
     let tensors = ModelTensors(checkpoint.configuration).all.filter { $0.kind == .matrix }
     var kinds: [Kind] = []

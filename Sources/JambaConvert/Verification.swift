@@ -1,4 +1,3 @@
-import CKernels
 public import JambaFormat
 import JambaSystem
 import Synchronization
@@ -26,9 +25,12 @@ public struct VerificationReport: Sendable {
 /// - Throws: `format` for a damaged or incomplete file; `unusable` when a tensor differs from the checkpoint by more than
 ///   its type can explain.
 public func verify(
-  _ path: String, against checkpointPath: String?, threads: Int, progress: (_ done: Int, _ total: Int) -> Bool
+  _ path: String, against checkpointPath: String?, adapters: [AdapterSource] = [], threads: Int,
+  progress: (_ done: Int, _ total: Int) -> Bool
 ) throws(ConversionError) -> VerificationReport {
-  let checkpoint = try checkpointPath.map { (path) throws(ConversionError) in try openCheckpoint(path) }
+  let checkpoint = try checkpointPath.map { (path) throws(ConversionError) in
+    try openCheckpoint(path, adapters: adapters)
+  }
   return try verify(path, with: checkpoint, threads: threads, progress: progress)
 }
 
@@ -39,7 +41,7 @@ package func verify(
   let file: JambaFile
   do { file = try JambaFile(path: path) } catch { throw .format(error) }
   let pool = try WorkerPool(threads: threads)
-  let configuration = try configuration(of: file)
+  let configuration = try validConfiguration(of: file)
   let specifications = ModelTensors(configuration).all
   try checkTensors(file, specifications)
 
@@ -77,13 +79,13 @@ package func verify(
     tensors: tensors.sorted { $0.relativeError > $1.relativeError })
 }
 
-private func configuration(of file: JambaFile) throws(ConversionError) -> ModelConfiguration {
+func validConfiguration(of file: JambaFile) throws(ConversionError) -> ModelConfiguration {
   let configuration: Result<ModelConfiguration, ConfigurationError>
   do { configuration = try file.configuration() } catch { throw .format(error) }
   do { return try configuration.get() } catch { throw .configuration(path: file.path, error) }
 }
 
-private func checkTensors(_ file: JambaFile, _ specifications: [TensorSpecification]) throws(ConversionError) {
+func checkTensors(_ file: JambaFile, _ specifications: [TensorSpecification]) throws(ConversionError) {
   for specification in specifications {
     guard let entry = file.entry(named: specification.name) else {
       throw .format(.invalidModel(path: file.path, reason: "\(specification.name) is missing"))
@@ -131,36 +133,22 @@ private final class Failure: Sendable {
 private func relativeError(
   _ entry: Entry, _ file: JambaFile, _ source: SourceTensor
 ) throws(ConversionError) -> Double {
-  func stored(_ range: Range<Int>) throws(ConversionError) -> [UInt8] {
-    do { return try file.contents(of: entry, range) } catch { throw .format(error) }
-  }
+  let stored = StoredRows(entry, of: file)
   guard entry.type.isMatrix else {
-    let values = try source.allValues()
-    let bytes = try stored(0..<entry.byteCount)
-    return unsafe values.withUnsafeBytes { unsafe $0.elementsEqual(bytes) } ? 0 : .infinity
+    let found = try stored.values(0..<stored.rowCount)
+    return try source.allValues().elementsEqual(found) { $0.bitPattern == $1.bitPattern } ? 0 : .infinity
   }
-  let columns = source.columns
-  let stripByteCount = entry.type.stripByteCount(columns: columns)!
-  let batch = max(8, (1 << 21) / columns / 8 * 8)
-  var found = [Float](repeating: 0, count: columns)
   var (error, power) = (0.0, 0.0)
-  for first in stride(from: 0, to: source.rows, by: batch) {
-    let rows = first..<min(first + batch, source.rows)
-    let strips = try stored(first / 8 * stripByteCount..<(rows.upperBound + 7) / 8 * stripByteCount)
+  for first in stride(from: 0, to: source.rows, by: stored.batchCount) {
+    let rows = first..<min(first + stored.batchCount, source.rows)
+    let found = try stored.values(rows)
     let expected = try source.values(ofRows: rows)
     source.release(rows)
-    for row in 0..<rows.count {
-      unsafe strips.withUnsafeBytes { strips in
-        var matrix = unsafe jk_matrix(
-          strips: strips.baseAddress, type: entry.type.kernelType, rows: UInt32(rows.count), columns: UInt32(columns))
-        unsafe found.withUnsafeMutableBufferPointer { unsafe jk_decode_row(&matrix, row, $0.baseAddress) }
-      }
-      for column in 0..<columns {
-        let value = Double(expected[row * columns + column])
-        let difference = Double(found[column]) - value
-        error += difference * difference
-        power += value * value
-      }
+    for index in expected.indices {
+      let value = Double(expected[index])
+      let difference = Double(found[index]) - value
+      error += difference * difference
+      power += value * value
     }
   }
   return power > 0 ? (error / power).squareRoot() : error == 0 ? 0 : .infinity

@@ -1,13 +1,15 @@
+import CKaTeX
 import HTTPTypes
 import Hummingbird
 import NIOCore
 
 /// The page at `/`, in the program itself and in one piece: the style sheet and the scripts stand where page.html names them,
-/// scripts behind one another as one. The script runs because it bears a number that is another one with every response;
-/// whatever else gets into the page does not run.
+/// scripts behind one another as one. Both bear a number that is another one with every response; whatever else gets into the
+/// page does not run, and a library that the script asks for runs because the script gives it the number.
 struct Page: Sendable {
   /// The page, cut where the number goes.
   private let parts: [ByteBuffer]
+  private let katex: ByteBuffer
 
   init() {
     var parts = [""]
@@ -23,12 +25,16 @@ struct Page: Sendable {
       if let script {
         parts[parts.count - 1] += Self.text(of: script)
       } else if let style = Self.name(in: line, between: "<link rel=\"stylesheet\" href=\"", and: "\">") {
-        parts[parts.count - 1] += "<style>\n\(Self.text(of: style))</style>\n"
+        parts[parts.count - 1] += "<style nonce=\""
+        parts.append("\">\n\(Self.text(of: style))</style>\n")
       } else {
         parts[parts.count - 1] += line + "\n"
       }
     }
     self.parts = parts.map { ByteBuffer(string: $0) }
+    var size = 0
+    let script = unsafe jx_katex_script(&size)
+    katex = unsafe ByteBuffer(bytes: UnsafeRawBufferPointer(start: script, count: size))
   }
 
   private static func name(in line: Substring, between prefix: String, and suffix: String) -> String? {
@@ -44,12 +50,17 @@ struct Page: Sendable {
   private static let files = [
     "page.html": PackageResources.page_html, "style.css": PackageResources.style_css,
     "elements.js": PackageResources.elements_js, "storage.js": PackageResources.storage_js,
-    "markdown.js": PackageResources.markdown_js, "server.js": PackageResources.server_js,
-    "answers.js": PackageResources.answers_js, "messages.js": PackageResources.messages_js,
-    "conversations.js": PackageResources.conversations_js, "settings.js": PackageResources.settings_js,
+    "branches.js": PackageResources.branches_js, "math.js": PackageResources.math_js,
+    "code.js": PackageResources.code_js, "blocks.js": PackageResources.blocks_js,
+    "inline.js": PackageResources.inline_js, "server.js": PackageResources.server_js,
+    "answers.js": PackageResources.answers_js,
+    "messages.js": PackageResources.messages_js, "conversations.js": PackageResources.conversations_js,
+    "transfer.js": PackageResources.transfer_js, "files.js": PackageResources.files_js,
+    "sampling.js": PackageResources.sampling_js, "settings.js": PackageResources.settings_js,
     "events.js": PackageResources.events_js,
   ]
 
+  /// The page itself.
   func response() -> Response {
     let nonce = ReplyHead.randomText()
     var body = ByteBuffer()
@@ -61,8 +72,16 @@ struct Page: Sendable {
     response.headers[.contentType] = "text/html; charset=utf-8"
     response.headers[.cacheControl] = "no-store"
     response.headers[.contentSecurityPolicy] =
-      "default-src 'none'; script-src 'nonce-\(nonce)'; style-src 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+      "default-src 'none'; script-src 'nonce-\(nonce)'; style-src 'nonce-\(nonce)'; img-src 'self' data:; connect-src 'self'; "
       + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    return response
+  }
+
+  /// The library that sets formulas, which the page asks for when there is one. Its address names its version.
+  func katexResponse() -> Response {
+    var response = Response(status: .ok, body: ResponseBody(byteBuffer: katex))
+    response.headers[.contentType] = "text/javascript; charset=utf-8"
+    response.headers[.cacheControl] = "public, max-age=31536000, immutable"
     return response
   }
 }

@@ -8,6 +8,7 @@ extension Responder {
   func facts(_ route: Route?, _ request: Request) throws(Failure) -> Response {
     switch route {
     case .page: return page.response()
+    case .katex: return page.katexResponse()
     case .document: return Responder.response(OpenAPI.document(version: options.version))
     case .health:
       let isStopping = answers.isStopping

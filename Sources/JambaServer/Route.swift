@@ -3,6 +3,7 @@ import HTTPTypes
 /// A place that requests go to; its name is how metrics and errors call it.
 enum Route: String, CaseIterable {
   case page = "/"
+  case katex = "/katex-0.16.22.min.js"
   case document = "/openapi.json"
   case health = "/health"
   case metrics = "/metrics"
@@ -81,7 +82,7 @@ enum Route: String, CaseIterable {
   /// Where GET is taken, HEAD is, too.
   var methods: [HTTPRequest.Method] {
     switch self {
-    case .page, .document, .health, .metrics, .models, .model, .properties, .slots, .version, .ollamaVersion, .ollamaTags,
+    case .page, .katex, .document, .health, .metrics, .models, .model, .properties, .slots, .version, .ollamaVersion, .ollamaTags,
       .ollamaProcesses, .responseInput:
       [.get]
     case .response: [.get, .delete]
@@ -91,6 +92,6 @@ enum Route: String, CaseIterable {
     }
   }
 
-  /// Requests that need no key: the page without any data, what requests there are, and whether the server is there.
-  var isOpen: Bool { self == .page || self == .document || self == .health }
+  /// Requests that need no key: the page without any data, its library, what requests there are, and whether the server is there.
+  var isOpen: Bool { self == .page || self == .katex || self == .document || self == .health }
 }

@@ -111,6 +111,11 @@ struct BytePairModel: Sendable {
 
   func merge(_ left: Int32, _ right: Int32) -> Merge? { merges[Self.key(left, right)] }
 
+  /// By piece: the rank of the soonest merge that makes it.
+  var ranks: [Int32: UInt32] {
+    merges.values.reduce(into: [:]) { $0[$1.id] = min($0[$1.id] ?? .max, $1.rank) }
+  }
+
   func id(ofScalar scalar: UInt32) -> Int32? { scalarIDs[scalar] }
 
   func id(ofWord word: ArraySlice<UInt8>) -> Int32? { wholeWords?.id(of: word) }

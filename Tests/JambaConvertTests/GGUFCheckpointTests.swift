@@ -153,6 +153,31 @@ import Testing
     }
   }
 
+  /// Templates with names beside the default one: that for tools is chosen by the runtime, others are named.
+  @Test func severalChatTemplates() throws {
+    func text(_ value: String) -> [UInt8] { number(UInt64(value.utf8.count)) + Array(value.utf8) }
+    func number(_ value: some FixedWidthInteger) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
+    func key(_ name: String, _ type: UInt32, _ value: [UInt8]) -> [UInt8] { text(name) + number(type) + value }
+    let template = "{{ tools }}"
+    var keys =
+      key("tokenizer.chat_templates", 9, number(UInt32(8)) + number(UInt64(2)) + text("tool_use") + text("rag"))
+      + key("tokenizer.chat_template.tool_use", 8, text(template))
+    // The tensors' bytes stay aligned.
+    let rest = key("tokenizer.chat_template.rag", 8, text("")).count
+    keys += key("tokenizer.chat_template.rag", 8, text(String(repeating: "a", count: 32 - (keys.count + rest) % 32)))
+    var file = try bytes(of: Fixtures.gguf("dense-BF16.gguf"))
+    file[16] += 3
+    file.insert(contentsOf: keys, at: 24)
+    try write(file, to: folder.file("several.gguf"))
+    let (path, summary) = try convert(folder.file("several.gguf"), "m.jamba")
+    let jamba = try JambaFile(path: path)
+    let standard = try #require(try jamba.document(DocumentName.chatTemplate))
+    #expect(String(decoding: standard, as: UTF8.self).hasPrefix("{{ bos_token }}"))
+    let named = try #require(try jamba.json(DocumentName.tokenizerConfiguration)?["chat_template"]?.array)
+    #expect(named.map { $0["name"]?.string } == ["tool_use", "rag"] && named[0]["template"]?.string == template)
+    #expect(summary.notes.contains { $0.contains("rag is not used") })
+  }
+
   @Test func anotherTokenizerIsTaken() throws {
     let gguf = Fixtures.gguf("dense-BF16.gguf")
     let (without, summary) = try convert(gguf, "without.jamba")

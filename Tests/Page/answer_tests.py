@@ -2,7 +2,7 @@
 import json
 
 from harness import PageTest, scripted
-from mock_server import INJECTION, MARKDOWN
+from scripted_answers import CODE, FORMULAS, INJECTION, MARKDOWN
 
 
 class AnswerTests(PageTest):
@@ -57,10 +57,14 @@ class AnswerTests(PageTest):
     def test_markdown_grows_without_flicker(self):
         # Whatever part of a text has come, what is shown of it is the beginning of what is shown in the end; and changing what
         # is on the page bit by bit comes to the same as building it at once. Marks are of no width in this comparison.
-        result = self.page.evaluate("""text => {
+        growth = """text => {
             const shown = body => {
                 const copy = body.cloneNode(true);
                 copy.querySelectorAll(".row").forEach(row => row.remove());
+                // A formula counts as its source, which KaTeX keeps beside it.
+                copy.querySelectorAll(".math").forEach(math => {
+                    math.replaceWith((math.querySelector("annotation") ?? math).textContent.replace(/^(\\$\\$|\\\\\\[)|(\\$\\$|\\\\\\])$/g, ""));
+                });
                 return copy.textContent.replace(/\\s/g, "");
             };
             const build = (text, open) => { const body = document.createElement("div"); renderMarkdown(body, text, open); return body; };
@@ -74,16 +78,22 @@ class AnswerTests(PageTest):
             renderMarkdown(body, text, false);
             if (body.innerHTML !== end.innerHTML) wrong.push(["at the end", ""]);
             return wrong;
-        }""", MARKDOWN)
-        self.assertEqual(result, [])
+        }"""
+        self.assertEqual(self.page.evaluate(growth, MARKDOWN), [])
+        self.assertEqual(self.page.evaluate(growth, CODE), [])
+        self.ask("formulas")
+        self.page.wait_for_selector("math")
+        self.assertEqual(self.page.evaluate(growth, FORMULAS), [])
 
     @scripted
     def test_hostile_markdown_takes_no_long(self):
         # Milliseconds are not asserted: what is quadratic in 100,000 characters would run into the patience of the test.
         size = 100_000
-        marks = ("*a ", "`", "[", "> ", "- ", "|", "|a\n", "**a*", "~~~\n", "[a](", "\\", "1. a\n   ", "_a_b", "http://", "<br", "a\n\n")
+        marks = ("*a ", "`", "[", "> ", "- ", "|", "|a\n", "**a*", "~~~\n", "[a](", "\\", "1. a\n   ", "_a_b", "http://", "<br", "a\n\n",
+                 "$", "$a", "$$", "$$\n", "\\(", "\\[\n", "\\[ ", "\\begin{align}\n", "$a$ ")
         texts = [mark * (size // len(mark)) for mark in marks]
         texts += [" " * size + "x", "#" + " #" * (size // 2) + "x", "| - " * (size // 4) + "\n" + "|-" * (size // 2)]
+        texts.append("Not to be read as Markdown *at all*. " * 40_000)
         for text in texts:
             length = self.page.evaluate("""text => {
                 const body = document.createElement("div");
@@ -91,6 +101,116 @@ class AnswerTests(PageTest):
                 return body.textContent.length;
             }""", text)
             self.assertLess(length, 10 * len(text))
+
+    @scripted
+    def test_formulas(self):
+        self.ask("Hello")
+        self.assertEqual(self.server.katex_requests, 0)
+        body = self.ask("formulas").locator(".body")
+        self.page.wait_for_selector("math")
+        self.picture("formulas")
+        sources = body.locator("annotation").all_text_contents()
+        self.assertEqual([source for source in sources if "\n" not in source], [
+            "ax^2 + bx + c = 0", r"x = \frac{-b \pm \sqrt{b^2 - 4ac}}{2a}", r"e^{i\pi} + 1 = 0", "p_1 * p_2 * p_3", "x_1", r"\mathbb{R}",
+            r"\sum_{k=1}^{n} k^2 = \frac{n(n+1)(2n+1)}{6}", r"\alpha \le \beta", r"\int_0^\infty e^{-x^2}\,dx = \frac{\sqrt{\pi}}{2}"])
+        self.assertEqual(len(sources), 10)
+        self.assertEqual(body.locator("math[display=block]").count(), 4)
+        self.assertEqual(body.locator("mtable").count(), 2)
+        self.assertEqual(body.locator("strong math, li math").count(), 3)
+        text = body.inner_text()
+        for plain in ("such as $5 and $10, or $20–$30, are none", "$code$", "$x$ or $HOME/$USER", r"No formula: $\undefined{x}$, and a mark alone: $."):
+            self.assertIn(plain, text)
+        self.assertEqual(body.locator("code").all_inner_texts(), ["$code$"])
+        self.assertEqual(body.locator("[style], [href]").count(), 0)
+        right = body.locator("mtd.right > *").evaluate_all("cells => cells.map(cell => Math.round(cell.getBoundingClientRect().right))")
+        self.assertEqual(len(set(right)), 1, right)
+        self.assertEqual(body.locator("mi", has_text="ℝ").count(), 1)
+        self.page.reload()
+        self.page.wait_for_selector("math")
+
+    @scripted
+    def test_hostile_formulas(self):
+        self.ask("formulas")
+        self.page.wait_for_selector("math")
+        size = 4900
+        hostile = (
+            r"\href{javascript:window.broken=1}{x}", r"\htmlStyle{color:red}{x}", r"\htmlData{a=b}{x}", r"\includegraphics{https://example.com/i.png}", r"\url{javascript:window.broken=2}",
+            r"\text{<img src=x onerror=window.broken=3>}", r"\def\a{\a\a}\a", r"\def\a{xxxxxxxxxx}\def\b{\a\a\a\a\a\a\a\a}\def\c{\b\b\b\b\b\b\b\b}\c\c\c\c\c\c\c\c\c",
+            r"\newcommand{\x}{" + "y" * 300 + "}" + r"\x" * 90, "{" * (size // 2) + "}" * (size // 2), r"\sqrt" * (size // 5) + "x", "x^{" * 1000 + "}" * 1000, r"\frac{" * 600,
+            r"\rule{99999em}{99999em}", r"\left(" * 500 + r"\right)" * 500, "x" * 100_000, "\\begin{matrix}" + "&" * 4000 + r"\end{matrix}")
+        for tex in hostile:
+            result = self.page.evaluate("""tex => {
+                const body = document.createElement("div");
+                document.getElementById("log").append(body);
+                const start = performance.now();
+                renderMarkdown(body, `$$${tex}$$`, false);
+                body.getBoundingClientRect();
+                const all = [...body.querySelectorAll("*")];
+                const found = { time: performance.now() - start, count: all.length, width: Math.max(...all.map(e => e.scrollWidth), 0),
+                    names: [...new Set(all.flatMap(e => e.getAttributeNames()))],
+                    tags: all.filter(e => e.namespaceURI !== "http://www.w3.org/1998/Math/MathML").map(e => e.localName), text: body.textContent };
+                body.remove();
+                return found;
+            }""", tex)
+            with self.subTest(tex[:40]):
+                self.assertLess(result["count"], 10_100)
+                self.assertLess(result["time"], 10_000)
+                self.assertEqual(set(result["names"]) & {"style", "href", "src", "onerror", "data-a"}, set())
+                self.assertEqual(set(result["tags"]), {"p", "span"})
+                self.assertTrue(result["text"])
+        self.assertIsNone(self.page.evaluate("window.broken ?? null"))
+        self.assertEqual(self.page.evaluate("""texts => texts.map(text => {
+            const body = document.createElement("div");
+            renderMarkdown(body, text, true);
+            return body.textContent;
+        })""", ["It costs $5", "It costs $5 and comes with a spoon", "Let $x"]), ["It costs ", "It costs $5 and comes with a spoon", "Let "])
+        many = " ".join(f"$x_{{{index}}}$" for index in range(20_000))
+        self.assertLess(self.page.evaluate("text => { const start = performance.now(); renderMarkdown(document.createElement('div'), text, false); return performance.now() - start; }", many), 20_000)
+
+    @scripted
+    def test_formulas_without_the_library(self):
+        self.server.has_katex = False
+        body = self.ask("formulas").locator(".body")
+        self.page.wait_for_function("() => document.getElementById('notice').textContent.includes('as they are written')")
+        self.assertIn("$ax^2 + bx + c = 0$", body.inner_text())
+        self.assertEqual(self.page.locator("math").count(), 0)
+
+    @scripted
+    def test_code_is_coloured(self):
+        body = self.ask("code").locator(".body")
+        self.picture("code")
+        inside = lambda block, kind: body.locator("pre").nth(block).locator(f".{kind}").all_inner_texts()
+        self.assertEqual(inside(0, "keyword"), ["def", "return"])
+        self.assertEqual(inside(0, "string"), ['"""Says hello."""', 'f"Hello, {name}!"', '"World"'])
+        self.assertEqual(inside(0, "comment"), ["# to whom it may be"])
+        self.assertEqual(inside(0, "call"), ["greet", "print", "greet"])
+        self.assertEqual(inside(0, "number"), ["0x1F", "None"])
+        self.assertEqual(inside(0, "meta"), ["@cache"])
+        self.assertEqual(inside(1, "comment"), ["/* A structure. */"])
+        self.assertEqual((inside(1, "type"), inside(1, "number")), (["Point"], ["1.5"]))
+        self.assertEqual((inside(2, "deleted"), inside(2, "inserted")), (["- old"], ["+ new"]))
+        self.assertEqual(body.locator("pre").nth(3).locator("span").count(), 0)
+        for block, source in enumerate(part.split("\n", 1)[1].rstrip("\n") for part in CODE.split("```")[1::2]):
+            self.assertEqual(body.locator("pre").nth(block).inner_text(), source)
+
+    @scripted
+    def test_hostile_code_takes_no_long(self):
+        # In each language, as with Markdown; a piece that would be quadratic takes seconds at this length.
+        pieces = ('"', "'", "`", "/*", "#", "<a ", '<a "', "<!--", "${", "$(", "a", "0x1", "1e", "@", "\\", "{-", "a:", " ", '"""', '= "', "[", "-", "--[[", "&#", "{a", "a-", "a(", "é", "#[")
+        slow = self.page.evaluate("""pieces => {
+            const slow = [];
+            for (const [language, facts] of codeLanguages) {
+                if ([...codeLanguages].find(([, other]) => other === facts)[0] !== language) continue;
+                for (const piece of pieces) {
+                    const text = piece.repeat(20000 / piece.length), start = performance.now();
+                    const shown = codeNodes(text, language).map(node => node.textContent ?? node).join("");
+                    if (shown !== text) slow.push([language, piece, "other text"]);
+                    if (performance.now() - start > 2000) slow.push([language, piece, performance.now() - start]);
+                }
+            }
+            return slow;
+        }""", list(pieces))
+        self.assertEqual(slow, [])
 
     @scripted
     def test_thoughts_are_folded(self):

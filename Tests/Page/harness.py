@@ -75,6 +75,14 @@ class PageTest(unittest.TestCase):
         self.send(text, page)
         return self.answered(count + 2, page)
 
+    def notice(self, words):
+        """Waits until the notice says so."""
+        self.page.wait_for_function("words => document.getElementById('notice').textContent.includes(words)", arg=words)
+
+    def put(self, *files, into="#attach-file"):
+        """Chooses files, (name, bytes) each."""
+        self.page.set_input_files(into, [{"name": name, "mimeType": "", "buffer": data} for name, data in files])
+
     def texts(self, page=None):
         return (page or self.page).locator("article .body").all_inner_texts()
 

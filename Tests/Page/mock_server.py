@@ -4,88 +4,39 @@
     Tests/Page/mock_server.py --port 8080
 
 It speaks what `jamba serve` speaks to the page. The last message of the conversation says which answer comes: `slow`, `think`,
-`markdown` and the other names in ANSWERS and in Handler.chat; every other message is answered with its own text.
+`markdown` and the other names in scripted_answers.py and in Handler.chat; every other message is answered with its own text.
 """
 import argparse
-import base64
-import hashlib
 import http.server
+import itertools
 import json
 import pathlib
 import re
+import secrets
 import threading
 import time
 
-PAGE = pathlib.Path(__file__).resolve().parents[2] / "Sources/JambaServer/Page"
+from scripted_answers import ANSWERS
 
-MARKDOWN = """# A heading
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGE = ROOT / "Sources/JambaServer/Page"
+KATEX = ROOT / "CSupport/CKaTeX"
+KATEX_ADDRESS = "/katex-0.16.22.min.js"
 
-A paragraph with **bold**, *italic*, ***both***, ~~gone~~ and `inline *code*`,
-snake_case_name, 2 * 3 * 4, an escaped \\*star\\*.
-
-## Lists
-
-1. First
-   - nested **one**
-   - nested two
-2. Second, with a paragraph:
-
-   inside of it
-3. Third
-
-- a
-- b with `code`
-
-> A quote
-> with two lines
-
-```swift
-let x = 1 < 2 && "**not bold**" != "<b>"
-print(x)
-```
-
-| name | speed | note |
-|:-----|------:|:----:|
-| int4 | 7.9 | **fast** |
-| int8 | 6.4 | a \\| b |
-
----
-
-A [link](https://example.com/path) and https://example.org/bare, done.
-"""
-
-INJECTION = """<img src=x onerror="window.broken=1"> <script>window.broken=2</script>
-
-</script><svg onload="window.broken=3">
-
-[click](javascript:window.broken=4) [data](data:text/html,<script>window.broken=5</script>) [file](file:///etc/passwd)
-
-![image](https://example.com/i.png) ![x](x" onerror="window.broken=6)
-
-[a](https://example.com/" onmouseover="window.broken=7) <https://example.com/?q=<b>>
-
-```<img src=x onerror=window.broken=8>
-</code></pre><img src=x onerror=window.broken=9>
-```
-
-| <img src=x onerror=window.broken=10> | b |
-|---|---|
-| <iframe src="javascript:window.broken=11"></iframe> | [x](JaVaScRiPt:window.broken=12) |
-
-[user](https://user:password@example.com/) [deep [nested](https://example.com/n) text](vbscript:x)
-"""
-
-ANSWERS = {"markdown": MARKDOWN, "injection": INJECTION, "long": "A line of the answer.\n\n" * 120}
 MODEL = {
     "id": "demo", "object": "model", "created": 1760000000, "owned_by": "jamba",
     "jamba": {"context": None, "parameters_bytes": 1_900_000_000, "memory_limit": 8 << 30, "supports_tools": True, "supports_reasoning": True},
 }
+PROPERTIES = {
+    "default_generation_settings": {"n_ctx": 262144, "params": {"n_predict": 4096, "temperature": 1, "top_p": 1, "top_k": 0, "min_p": 0}},
+    "total_slots": 4, "model_alias": "demo", "chat_template": "{% for message in messages %}<|{{ message.role }}|>{% endfor %}",
+}
 
 
-def whole_page():
+def whole_page(nonce):
     """page.html with the style sheet and the scripts where it names them, as `jamba serve` joins them."""
     def inline(tag, names):
-        return f"<{tag}>\n" + "".join((PAGE / name).read_text(encoding="utf-8") for name in names) + f"</{tag}>\n"
+        return f'<{tag} nonce="{nonce}">\n' + "".join((PAGE / name).read_text(encoding="utf-8") for name in names) + f"</{tag}>\n"
 
     page = (PAGE / "page.html").read_text(encoding="utf-8")
     page = re.sub(r'<link rel="stylesheet" href="([^"]*)">\n', lambda found: inline("style", [found[1]]), page)
@@ -93,13 +44,13 @@ def whole_page():
     return re.sub(rf"(?:{scripts.pattern})+", lambda found: inline("script", scripts.findall(found[0])), page).encode()
 
 
-def policy(page):
-    """The content security policy of the page: its one script and its one style sheet, by their hashes."""
-    def digest(tag):
-        (source,) = re.findall(rf"<{tag}>(.*?)</{tag}>".encode(), page, re.DOTALL)
-        return base64.b64encode(hashlib.sha256(source).digest()).decode()
+def katex():
+    """The library behind its license, as the program has it."""
+    return b"/*!\n" + (KATEX / "LICENSE").read_bytes() + b"*/\n" + (KATEX / "katex.min.js").read_bytes()
 
-    return (f"default-src 'none'; script-src 'sha256-{digest('script')}'; style-src 'sha256-{digest('style')}'; connect-src 'self'; "
+
+def policy(nonce):
+    return (f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
             "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 
 
@@ -131,15 +82,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path == "/":
-            page = whole_page()
-            self.reply(200, page, "text/html; charset=utf-8", Content_Security_Policy=policy(page),
+            nonce = secrets.token_urlsafe(16)
+            self.reply(200, whole_page(nonce), "text/html; charset=utf-8", Content_Security_Policy=policy(nonce),
                        X_Content_Type_Options="nosniff", Referrer_Policy="no-referrer")
+        elif self.path == KATEX_ADDRESS and self.server.has_katex:
+            self.server.katex_requests += 1
+            self.reply(200, katex(), "text/javascript; charset=utf-8", Cache_Control="public, max-age=31536000, immutable")
         elif self.path == "/health":
             self.reply(200, {"status": "ok"})
         elif not self.authorized():
             return
         elif self.path == "/v1/models":
             self.reply(200, {"object": "list", "data": [{**MODEL, "id": name} for name in self.server.models]})
+        elif self.path == "/props":
+            self.reply(200, PROPERTIES)
         elif self.path == "/metrics":
             self.reply(200, "# TYPE jamba_memory_resident_bytes gauge\njamba_memory_resident_bytes 2254857830\n"
                        f"jamba_requests_running {self.server.running}\njamba_requests_waiting 0\n", "text/plain; version=0.0.4")
@@ -157,22 +113,40 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.requests.append(request)
         self.server.running += 1
         try:
-            self.chat(request, request["messages"][-1]["content"])
+            if request.get("continue_final_message"):
+                self.go_on(request)
+            else:
+                self.chat(request, request["messages"][-1]["content"])
         except ConnectionError:
             self.server.disconnects += 1
         finally:
             self.server.running -= 1
+
+    def go_on(self, request):
+        """The rest of an answer that the request ends with."""
+        question, begun = (message["content"] for message in request["messages"][-2:])
+        answer = ANSWERS.get(question, "")
+        if request.get("add_generation_prompt") is not False or not answer.startswith(begun):
+            return self.refuse(400, "There is nothing to go on with.")
+        self.begin()
+        pieces = re.findall(r"\s*\S{1,3}|\s+$", answer[len(begun):])
+        for piece in pieces:
+            self.piece(content=piece)
+        self.end(request, "stop", len(pieces))
+
+    def begin(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        time.sleep(self.server.pause)
+        self.piece(role="assistant")
 
     def chat(self, request, said):
         if said == "429":
             return self.refuse(429, "The line is full.", "rate_limit_error", Retry_After="3")
         if said in ("400", "503"):
             return self.refuse(int(said), "Scripted to fail.")
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.end_headers()
-        time.sleep(self.server.pause)
-        self.piece(role="assistant")
+        self.begin()
         if said == "drop":
             return self.piece(content="This ends in the mid")
         if said == "break":
@@ -191,12 +165,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for word in "First I think about <b>it</b>. ".split(" "):
                 self.piece(reasoning_content=word + " ")
                 time.sleep(self.server.pause)
-        answer = ANSWERS.get(said) or ("word " * 400 if said == "slow" else f"You said: {said}")
+        answer = ANSWERS.get(said) or ("word " * 400 if said == "slow" else f"You said: {said[:300]}")
+        if said in self.server.variants:  # another answer each time
+            answer = f"{answer} ({next(self.server.variants[said])})"
         pieces = re.findall(r"\s*\S{1,3}", answer)
+        if said == "cut":
+            pieces = pieces[:10]
         for piece in pieces:
             self.piece(content=piece)
             time.sleep(0.03 if said == "slow" else 0.002)
-        self.end(request, "length" if request.get("max_tokens") else "stop", len(pieces))
+        self.end(request, "length" if request.get("max_tokens") or said == "cut" else "stop", len(pieces))
 
     def piece(self, **delta):
         self.event({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
@@ -227,6 +205,8 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.key, self.models, self.pause = key, models, pause
         self.requests, self.running, self.disconnects = [], 0, 0
+        self.has_katex, self.katex_requests = True, 0
+        self.variants = {"dice": itertools.count(1)}
 
     @property
     def url(self):

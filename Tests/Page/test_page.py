@@ -16,11 +16,14 @@ import sys
 import unittest
 
 from answer_tests import AnswerTests
-from conversation_tests import ConversationTests, ErrorTests, SettingsTests
+from branch_tests import BranchTests
+from conversation_tests import ConversationTests, ErrorTests
 from harness import Options
+from settings_tests import SettingsTests
+from transfer_tests import FileTests, TransferTests
 from use_tests import UseTests
 
-CASES = (ConversationTests, SettingsTests, ErrorTests, AnswerTests, UseTests)
+CASES = (ConversationTests, SettingsTests, ErrorTests, BranchTests, AnswerTests, FileTests, TransferTests, UseTests)
 MISSING = 77
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

@@ -3,6 +3,7 @@ import html.parser
 
 import accessibility
 from harness import PageTest
+from mock_server import KATEX_ADDRESS, katex
 
 
 class Tags(html.parser.HTMLParser):
@@ -41,7 +42,7 @@ class UseTests(PageTest):
                 return [e.id || e.textContent.trim() || e.ariaLabel, e === document.body || s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2]; }""")
             self.assertTrue(stop[1], f"no visible focus on {stop[0]}")
             seen.append(stop[0])
-        for name in ("open-settings", "theme", "new-chat", "export-json", "Copy", "Edit", "Retry", "send", "message"):
+        for name in ("open-settings", "theme", "new-chat", "search", "export-json", "export-all", "import", "attach", "Copy", "Edit", "Retry", "send", "message"):
             self.assertIn(name, seen)
         while focus() != "Retry":
             press("Tab")
@@ -77,6 +78,13 @@ class UseTests(PageTest):
         self.ask("markdown" if self.server else "Tell me a story", page)
         self.assertEqual(accessibility.complaints(page), [])
         self.picture("phone", page)
+        if self.server:
+            self.ask("formulas", page)
+            page.wait_for_selector("math")
+            page.set_input_files("#attach-file", [{"name": f"{'long' * 20}-{index}.txt", "mimeType": "", "buffer": b"x"} for index in range(3)])
+            page.locator("#attached li").nth(2).wait_for()
+            self.assertEqual(accessibility.complaints(page), [])
+            self.picture("phone-files", page)
         self.assertFalse(page.locator("nav").is_visible())
         page.get_by_role("button", name="Conversations").tap()
         page.wait_for_function("() => document.querySelector('nav').getBoundingClientRect().left === 0")
@@ -98,12 +106,18 @@ class UseTests(PageTest):
             self.assertEqual(accessibility.complaints(page), [], scheme)
             self.ask("markdown" if self.server else "Tell me a story", page)
             if self.server:
+                self.ask("formulas", page)
+                self.ask("code", page)
+                self.ask("dice", page)
+                page.get_by_role("button", name="Retry").click()
+                self.answered(8, page)
                 self.ask("think", page)
-                page.locator("summary").click()
+                page.locator(".thoughts summary").click()
                 self.ask("503", page)
             self.assertEqual(accessibility.complaints(page), [], scheme)
             self.picture(f"conversation-{scheme}", page)
             page.click("#open-settings")
+            page.click("#more summary")
             self.assertEqual(accessibility.complaints(page), [], scheme)
             self.picture(f"settings-{scheme}", page)
             page.context.close()
@@ -143,8 +157,15 @@ class UseTests(PageTest):
         policy = dict(part.strip().split(" ", 1) for part in response.headers["content-security-policy"].split(";"))
         self.assertEqual(policy["default-src"], "'none'")
         self.assertEqual(policy["connect-src"], "'self'")
-        self.assertRegex(policy["script-src"], r"^'(sha256|nonce)-[^ ]+'$")
-        self.assertLess(len(response.body()), 60_000)
+        self.assertRegex(policy["script-src"], r"^'nonce-[^ ]+'$")
+        self.assertRegex(policy["style-src"], r"^'nonce-[^ ]+'$")
+        self.assertLess(len(response.body()), 125_000)
+        library = self.page.request.get(self.url + KATEX_ADDRESS)
+        self.assertEqual((library.status, library.body()), (200, katex()))
+        self.assertIn("immutable", library.headers["cache-control"])
+        self.assertTrue(library.headers["content-type"].startswith("text/javascript"))
+        self.page.evaluate("renderMarkdown(document.createElement('div'), '$x$', false)")
+        self.page.wait_for_function("() => window.katex?.version === '0.16.22'")
         tags = Tags()
         tags.feed(response.text())
         self.assertEqual([tag for tag, _ in tags.found if tag in ("script", "style")], ["style", "script"])

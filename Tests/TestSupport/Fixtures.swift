@@ -18,6 +18,11 @@ package enum Fixtures {
 
   package static func gguf(_ name: String) -> String { repository + "/Tests/Fixtures/gguf/" + name }
 
+  package static func adapter(_ name: String) -> String { repository + "/Tests/Fixtures/adapters/" + name }
+
+  /// A checkpoint of quantized weights; expected.json has the checksums of their numbers.
+  package static func packed(_ name: String) -> String { repository + "/Tests/Fixtures/packed/" + name }
+
   /// What other implementations make of logits.
   package static let sampling = repository + "/Tests/Fixtures/sampling.json"
 

@@ -50,23 +50,31 @@ extension Checkpoint {
 /// Opens what lies at a path, whose content says what it is, or what the Hugging Face cache holds under a model's name.
 ///
 /// - Throws: `unusable` for what no implementation reads.
-package func openCheckpoint(_ path: String) throws(ConversionError) -> any Checkpoint {
+///
+/// - Parameter adapters: are merged into it, in this order.
+package func openCheckpoint(
+  _ path: String, adapters: [AdapterSource] = []
+) throws(ConversionError) -> any Checkpoint {
+  var checkpoint: any Checkpoint
+  var adapters = adapters
+  if let base = try AdapterFolder.base(ofCheckpoint: path) {
+    checkpoint = base
+    adapters.insert(AdapterSource(path: path), at: 0)
+  } else {
+    checkpoint = try openBase(path)
+  }
+  if let own = try AdapterFolder.own(of: checkpoint, besides: adapters) { adapters.insert(own, at: 0) }
+  for (index, adapter) in adapters.enumerated() {
+    checkpoint = try AdaptedCheckpoint(checkpoint, adapter, number: index + 1)
+  }
+  return checkpoint
+}
+
+/// As `openCheckpoint`, without adapters.
+func openBase(_ path: String) throws(ConversionError) -> any Checkpoint {
   if GGUFCheckpoint.isOne(path) { return try GGUFCheckpoint(path) }
   let location = try CheckpointLocation(path)
   let folder = try HuggingFaceFolder(location)
-  if let quantization = folder.quantization {
-    throw .unusable(
-      path: folder.path,
-      reason:
-        "the checkpoint is quantized already (\(quantization)), which is not read; convert the original in bf16, f16 or f32"
-    )
-  }
-  guard !FileSystem.exists(folder.path + "/adapter_config.json") else {
-    throw .unusable(
-      path: folder.path,
-      reason: "adapter_config.json says that an adapter belongs to the weights, and adapters are not read; "
-        + "merge it with peft's merge_and_unload, or move it away to convert the weights without it")
-  }
   return try SafetensorsCheckpoint(folder)
 }
 
@@ -103,6 +111,21 @@ package struct CheckpointOrigin: Sendable {
   /// How the weights are quantized; nil for those that are not.
   package let quantization: String?
   package let files: [File]
+  /// What is merged into the weights, in that order.
+  package var adapters: [Adapter] = []
+
+  package struct Adapter: Sendable {
+    /// The last part of its path.
+    package let name: String
+    /// Format and method, such as "PEFT DoRA".
+    package let kind: String
+    package let byteCount: Int
+    /// CRC-32C of the file with its tensors, and of its settings where they are in another.
+    package let checksum: UInt32
+    package let settingsChecksum: UInt32?
+    /// What its changes were multiplied by.
+    package var scale = 1.0
+  }
 
   package init(format: String, quantization: String?, files: [File]) {
     self.format = format

@@ -46,17 +46,24 @@ struct CheckpointLocation {
     FileSystem.exists(folder + "/" + DocumentName.configuration)
   }
 
-  private static func snapshot(in folder: String) -> String? {
+  /// The folder that the cache has of a name, where it holds a file of another kind than checkpoints do.
+  static func cached(_ given: String, holding name: String) -> String? {
+    guard !FileSystem.exists(given), let model = cacheName(of: given), let cache = hubCache else { return nil }
+    return snapshot(in: cache + "/" + model, holding: name)
+  }
+
+  private static func snapshot(in folder: String, holding name: String = DocumentName.configuration) -> String? {
+    func isOne(_ folder: String) -> Bool { FileSystem.exists(folder + "/" + name) }
     let snapshots = folder + "/snapshots"
     guard FileSystem.isDirectory(snapshots) else { return nil }
     if let bytes = try? FileSystem.contents(of: folder + "/refs/main", limit: 256) {
       let hash = String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self)
       // A name from a file never leads out of its folder.
-      if !hash.isEmpty, !hash.contains("/"), hash != "..", hash != ".", isCheckpoint(snapshots + "/" + hash) {
+      if !hash.isEmpty, !hash.contains("/"), hash != "..", hash != ".", isOne(snapshots + "/" + hash) {
         return snapshots + "/" + hash
       }
     }
-    let all = FileSystem.names(in: snapshots).filter { isCheckpoint(snapshots + "/" + $0) }
+    let all = FileSystem.names(in: snapshots).filter { isOne(snapshots + "/" + $0) }
     return all.count == 1 ? snapshots + "/" + all[0] : nil
   }
 
@@ -76,6 +83,7 @@ struct CheckpointLocation {
 
   /// What to add to a sentence that says that a folder has no weights: those below that have some.
   static func hint(_ folder: String) -> String {
+    if AdapterFolder.isOne(folder) { return "; it holds an adapter: give its base, and this folder with --adapter" }
     let below = FileSystem.names(in: folder).filter { name in
       ["model.safetensors", "model.safetensors.index.json"].contains {
         FileSystem.exists(folder + "/" + name + "/" + $0)

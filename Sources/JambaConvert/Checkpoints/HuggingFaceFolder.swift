@@ -1,6 +1,5 @@
 import JambaFormat
 import JambaSystem
-import JambaText
 
 /// A folder in Hugging Face layout, but for the weights: configuration, tokenizer and templates.
 struct HuggingFaceFolder: Sendable {
@@ -8,7 +7,7 @@ struct HuggingFaceFolder: Sendable {
   private(set) var configuration: ModelConfiguration
   private(set) var documents: [CheckpointDocument]
   /// What config.json says of quantized weights.
-  let quantization: String?
+  let quantization: QuantizationSettings?
   let notes: [String]
 
   private static let documentLimit = 256 << 20
@@ -16,15 +15,7 @@ struct HuggingFaceFolder: Sendable {
   init(_ location: CheckpointLocation) throws(ConversionError) {
     path = location.path
     var documents: [CheckpointDocument] = []
-    var notes = location.notes
-    for name in [
-      DocumentName.configuration, DocumentName.generationConfiguration, DocumentName.tokenizer,
-      DocumentName.sentencePiece, DocumentName.tokenizerConfiguration, DocumentName.chatTemplate,
-    ] {
-      // As transformers does: a tokenizer.model counts where there is no tokenizer.json.
-      if name == DocumentName.sentencePiece, documents.contains(where: { $0.name == DocumentName.tokenizer }) {
-        continue
-      }
+    for name in [DocumentName.configuration, DocumentName.generationConfiguration] {
       if let bytes = try HuggingFaceFolder.contents(of: path + "/" + name) {
         documents.append(CheckpointDocument(name: name, bytes: bytes))
       }
@@ -43,52 +34,20 @@ struct HuggingFaceFolder: Sendable {
     do { configuration = try ModelConfiguration(config, generation: generation) } catch {
       throw .configuration(path: path, error)
     }
-    quantization = HuggingFaceFolder.quantization(in: config)
-    let settings = try json(DocumentName.tokenizerConfiguration)
-    notes += try HuggingFaceFolder.checkTokenizer(
-      json(DocumentName.tokenizer), bytes(DocumentName.sentencePiece), settings, path: path)
-    if let settings, bytes(DocumentName.chatTemplate) == nil, let template = HuggingFaceFolder.template(in: settings) {
-      documents.append(CheckpointDocument(name: DocumentName.chatTemplate, bytes: Array(template.utf8)))
-    }
-    self.documents = documents
-    self.notes = notes
+    quantization = QuantizationSettings(config: config)
+    let tokenizer = try HuggingFaceFolder.tokenizer(in: path)
+    self.documents = documents + tokenizer.documents
+    notes = location.notes + tokenizer.notes
   }
 
-  /// What the weights are quantized by, in the words of config.json; nil for those that are not.
-  private static func quantization(in config: JSON) -> String? {
-    if let settings = config["quantization_config"], !settings.isNull {
-      let names = ["quant_method", "format"].compactMap { settings[$0]?.string }
-      return names.isEmpty ? "quantization_config" : names.joined(separator: ", ")
-    }
-    if let settings = config["quantization"], !settings.isNull {
-      return "MLX" + (settings["bits"]?.integer.map { ", \($0) bits" } ?? "")
-    }
-    return nil
-  }
-
-  /// Makes sure that the model could be talked to: a file whose tokenizer cannot be used opens for nothing.
-  ///
-  /// - Returns: notes on it.
-  private static func checkTokenizer(
-    _ json: JSON?, _ pieces: [UInt8]?, _ settings: JSON?, path: String
-  ) throws(ConversionError) -> [String] {
-    do {
-      if let json {
-        _ = try Tokenizer(json: json, configuration: settings)
-      } else if let pieces {
-        let model = try SentencePieceModel(pieces)
-        _ = try Tokenizer(sentencePiece: model, configuration: settings)
-        if model.hasDamagedScores {
-          return [
-            "the scores of all pieces in \(DocumentName.sentencePiece) are equal; the order of the pieces stands in for them"
-          ]
-        }
-      }
-      return []
-    } catch {
-      let name = json == nil ? DocumentName.sentencePiece : DocumentName.tokenizer
+  /// The folder's tokenizer. A file whose tokenizer cannot be used would open for nothing.
+  private static func tokenizer(in path: String) throws(ConversionError) -> TokenizerFolder {
+    do { return try TokenizerFolder(path) } catch {
+      guard case .noTokenizer(_, let reason) = error else { throw error }
+      let name =
+        FileSystem.exists(path + "/" + DocumentName.tokenizer) ? DocumentName.tokenizer : DocumentName.sentencePiece
       throw .unusable(
-        path: path, reason: "\(error); without \(name) the model can be converted, and used with token ids alone")
+        path: path, reason: "\(reason); without \(name) the model can be converted, and used with token ids alone")
     }
   }
 
@@ -96,60 +55,8 @@ struct HuggingFaceFolder: Sendable {
   func untied() -> HuggingFaceFolder {
     var folder = self
     folder.configuration.tieWordEmbeddings = false
-    folder.documents = documents.map { document in
-      guard document.name == DocumentName.configuration, let json = try? JSON.parse(python: document.bytes),
-        var config = json.object
-      else { return document }
-      config["tie_word_embeddings"] = .bool(false)
-      return CheckpointDocument(name: document.name, bytes: Array(JSON.object(config).text(.indented(2)).utf8))
-    }
+    folder.documents = documents.map(\.untied)
     return folder
-  }
-
-  /// The documents of a tokenizer: those of a folder, or a tokenizer.json alone.
-  static func tokenizer(at path: String) throws(ConversionError) -> [CheckpointDocument] {
-    let isFolder = FileSystem.isDirectory(path)
-    var documents: [CheckpointDocument] = []
-    func add(_ name: String, from file: String) throws(ConversionError) -> JSON? {
-      guard let bytes = try contents(of: file) else { return nil }
-      let json: JSON
-      do { json = try JSON.parse(bytes) } catch { throw .damaged(path: file, reason: "\(error)") }
-      documents.append(CheckpointDocument(name: name, bytes: bytes))
-      return json
-    }
-    let pieces = isFolder ? path + "/" + DocumentName.sentencePiece : path
-    if !isFolder || !FileSystem.exists(path + "/" + DocumentName.tokenizer), let bytes = try contents(of: pieces),
-      let model = try? SentencePieceModel(bytes)
-    {
-      do { _ = try Tokenizer(sentencePiece: model, configuration: nil) } catch {
-        throw .noTokenizer(path: path, reason: "\(error)")
-      }
-      documents.append(CheckpointDocument(name: DocumentName.sentencePiece, bytes: bytes))
-    } else {
-      let file = isFolder ? path + "/" + DocumentName.tokenizer : path
-      guard let json = try add(DocumentName.tokenizer, from: file) else {
-        throw .noTokenizer(
-          path: path, reason: isFolder ? "it has no tokenizer.json and no usable tokenizer.model" : "there is no such file")
-      }
-      guard json["model"]?["vocab"] != nil else { throw .noTokenizer(path: path, reason: "it has no vocabulary") }
-    }
-    guard isFolder else { return documents }
-    let settings = try add(DocumentName.tokenizerConfiguration, from: path + "/" + DocumentName.tokenizerConfiguration)
-    if let template = try contents(of: path + "/" + DocumentName.chatTemplate) {
-      documents.append(CheckpointDocument(name: DocumentName.chatTemplate, bytes: template))
-    } else if let template = settings.flatMap(template(in:)) {
-      documents.append(CheckpointDocument(name: DocumentName.chatTemplate, bytes: Array(template.utf8)))
-    }
-    return documents
-  }
-
-  /// tokenizer_config.json holds one template, or a list of named ones.
-  private static func template(in settings: JSON) -> String? {
-    switch settings["chat_template"] {
-    case .string(let template): template
-    case .array(let named): named.first { $0["name"]?.string == "default" }?["template"]?.string
-    default: nil
-    }
   }
 
   /// A whole file; nil when there is none.
@@ -160,6 +67,10 @@ struct HuggingFaceFolder: Sendable {
 
   /// Where checkpoints with these names have a tensor: alone, or among all experts of its layer.
   func places(of tensor: TensorSpecification) -> [TensorPlace] {
+    HuggingFaceFolder.places(of: tensor, in: configuration)
+  }
+
+  static func places(of tensor: TensorSpecification, in configuration: ModelConfiguration) -> [TensorPlace] {
     let (id, traits) = (tensor.id, tensor.id.role.traits)
     let shape = traits.sourceShape(in: configuration)
     let content: TensorPlace.Content =
@@ -191,5 +102,15 @@ struct HuggingFaceFolder: Sendable {
       }
     }
     return places
+  }
+}
+
+extension CheckpointDocument {
+  /// The same, where config.json says that the head is not the embedding.
+  var untied: CheckpointDocument {
+    guard name == DocumentName.configuration, let json = try? JSON.parse(python: bytes), var config = json.object
+    else { return self }
+    config["tie_word_embeddings"] = .bool(false)
+    return CheckpointDocument(name: name, bytes: Array(JSON.object(config).text(.indented(2)).utf8))
   }
 }

@@ -69,6 +69,11 @@ final class SafetensorsFile: Sendable {
     return sum
   }
 
+  /// Bytes of a range as the header has them.
+  func bytes(_ range: Range<Int>) throws(ConversionError) -> [UInt8] {
+    try SafetensorsFile.bytes(file, start + range.lowerBound..<start + range.upperBound, byteCount, path)
+  }
+
   private func read(_ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(ConversionError) {
     do throws(SystemError) { try unsafe file.read(into: buffer, at: start + range.lowerBound) } catch {
       throw .system(path: path, error)

@@ -4,63 +4,30 @@ import JambaSystem
 /// The .safetensors files of a folder, seen as one.
 struct SafetensorsShards: Sendable {
   let files: [SafetensorsFile]
-  private let places: [ExactString: Place]
-
-  /// A tensor, and the file that has it.
-  struct Place: Sendable {
-    let file: SafetensorsFile
-    let tensor: SafetensorsHeader.Tensor
-
-    /// Reads some of the tensor's numbers.
-    func readFloats(
-      _ type: StoredFloat, _ numbers: Range<Int>, into values: UnsafeMutableBufferPointer<Float>
-    ) throws(ConversionError) {
-      let first = tensor.range.lowerBound + numbers.lowerBound * type.byteCount
-      try unsafe file.readFloats(type, first..<first + numbers.count * type.byteCount, into: values)
-    }
-  }
+  /// All tensors, in the files' order; a name that two files have is there twice.
+  let tensors: [StoredTensor]
+  private let places: [ExactString: Int]
+  private let repeated: Set<ExactString>
 
   /// - Throws: `unusable` when there are none, or not all.
   init(folder path: String) throws(ConversionError) {
     files = try SafetensorsShards.names(in: path).map { (name) throws(ConversionError) in
       try SafetensorsFile(path: path + "/" + name)
     }
-    var places: [ExactString: Place] = [:]
-    for file in files {
-      for tensor in file.tensors { places[ExactString(tensor.name)] = Place(file: file, tensor: tensor) }
+    tensors = files.flatMap { file in file.tensors.map { StoredTensor(file: file, header: $0) } }
+    var places: [ExactString: Int] = [:]
+    var repeated: Set<ExactString> = []
+    for (index, tensor) in tensors.enumerated() {
+      let name = ExactString(tensor.name)
+      if places.updateValue(index, forKey: name) != nil { repeated.insert(name) }
     }
     self.places = places
+    self.repeated = repeated
   }
 
-  subscript(name: String) -> Place? { places[ExactString(name)] }
+  subscript(name: String) -> StoredTensor? { places[ExactString(name)].map { tensors[$0] } }
 
-  /// All tensors, in the files' order; a name that two files have is there twice.
-  var tensors: [SafetensorsHeader.Tensor] { files.flatMap(\.tensors) }
-
-  /// Whether two tensors are there whose numbers differ.
-  func differ(_ a: String, _ b: String) throws(ConversionError) -> Bool {
-    guard let a = self[a], let b = self[b], a.tensor.shape == b.tensor.shape,
-      let aType = StoredFloat(rawValue: a.tensor.type), let bType = StoredFloat(rawValue: b.tensor.type)
-    else { return false }
-    let count = a.tensor.range.count / aType.byteCount
-    let buffer: AlignedBuffer
-    let capacity = 1 << 16
-    do { buffer = try AlignedBuffer(byteCount: 2 * capacity * 4) } catch { throw .outOfMemory }
-    let values = unsafe buffer.bytes.bindMemory(to: Float.self)
-    for first in stride(from: 0, to: count, by: capacity) {
-      let part = first..<min(first + capacity, count)
-      let (left, right) = unsafe (
-        UnsafeMutableBufferPointer(rebasing: values[..<part.count]),
-        UnsafeMutableBufferPointer(rebasing: values[capacity..<capacity + part.count])
-      )
-      try unsafe a.readFloats(aType, part, into: left)
-      try unsafe b.readFloats(bType, part, into: right)
-      for place in 0..<part.count {
-        if unsafe left[place].bitPattern != right[place].bitPattern { return true }
-      }
-    }
-    return false
-  }
+  func isInTwoFiles(_ name: String) -> Bool { repeated.contains(ExactString(name)) }
 
   var originFiles: [CheckpointOrigin.File] {
     files.map { file in

@@ -13,34 +13,98 @@ function fitComposer() {
   area.style.height = `${area.scrollHeight + 2}px`;
 }
 
+let renaming = null;  // the conversation whose name is being written
+
+/// The conversations in which the words that are searched for stand, in the order of their last change.
 function showList() {
+  if (renaming) return;
   const chats = store.chatIDs().map(id => id === current.id ? current : readChat(id)).filter(chat => chat?.messages.length);
   if (current.messages.length && !chats.includes(current)) chats.push(current);
   chats.sort((a, b) => b.updated - a.updated);
-  $("list").replaceChildren(...chats.map(chat => {
+  const words = $("search").value.trim().toLowerCase();
+  const entries = chats.map(chat => ({ chat, found: words ? whatHolds(chat, words) : "" })).filter(({ found }) => found !== null);
+  $("list").replaceChildren(...entries.map(({ chat, found }) => {
     const open = button("", () => openChat(chat.id), { className: "chat" });
     open.append(make("span", {}, title(chat)));
+    if (found) open.append(make("small", {}, found));
     if (chat.id === current.id) open.setAttribute("aria-current", "true");
-    const remove = button("", () => removeChat(chat), { className: "icon" });
-    remove.setAttribute("aria-label", `Delete “${title(chat)}”`);
-    remove.append($("bin").content.cloneNode(true));
-    return make("li", {}, open, remove);
+    const entry = make("li", {}, open, iconButton("pen", `Rename “${title(chat)}”`, () => rename(chat, entry)),
+      iconButton("bin", `Delete “${title(chat)}”`, () => removeChat(chat)));
+    return entry;
   }));
+  $("none-found").hidden = !words || entries.length > 0;
   for (const id of ["export-markdown", "export-json"]) $(id).disabled = current.messages.length === 0;
+  $("export-all").disabled = chats.length === 0;
+}
+
+/// What stands around the words in a conversation; "" where they are in its name, null where they are nowhere.
+function whatHolds(chat, words) {
+  if (title(chat).toLowerCase().includes(words)) return "";
+  for (const { content } of chat.all) {
+    const at = content.toLowerCase().indexOf(words);
+    if (at >= 0) return `${at > 20 ? "…" : ""}${content.slice(Math.max(0, at - 20), at + words.length + 60)}`.replace(/\s+/g, " ");
+  }
+  return null;
+}
+
+function rename(chat, entry) {
+  renaming = chat;
+  const field = make("input", { value: title(chat), maxLength: 200 });
+  field.setAttribute("aria-label", `Name of “${title(chat)}”`);
+  const end = isTaken => {
+    if (renaming !== chat) return;
+    renaming = null;
+    const kept = chat.id === current.id ? current : opened.get(chat.id) ?? chat;
+    if (isTaken) {
+      kept.title = field.value.trim();
+      saveChat(kept);
+      if (kept === current) showTitle();
+    }
+    showList();
+    [...$("list").querySelectorAll(".icon")].find(other => other.ariaLabel === `Rename “${title(kept)}”`)?.focus();
+  };
+  field.addEventListener("keydown", event => {
+    if (isSend(event)) { event.preventDefault(); end(true); }
+    if (event.key === "Escape") { event.stopPropagation(); end(false); }
+  });
+  field.addEventListener("blur", () => end(true));
+  entry.replaceChildren(field);
+  field.select();
+}
+
+function showTitle() {
+  document.title = current.messages.length ? `${title(current)} – Jamba` : "Jamba";
 }
 
 const hasMouse = matchMedia("(pointer: fine)");
 const opened = new Map();  // conversations of this tab, which may have an answer under way
 
-function openChat(id) {
+/// `isStep`: the browser's way back leads to what was shown before.
+function openChat(id, isStep = true) {
   current = opened.get(id) ?? readChat(id) ?? newChat();
   opened.set(current.id, current);
   store.write("current", current.id);
   follows = true;
   showMessages();
+  showAddress(isStep);
   showList();
   openList(false);
   if (hasMouse.matches) $("message").focus();
+}
+
+// A conversation's address is the page's with #chat- and its id, which means something in this browser alone.
+const addressMark = "#chat-";
+function showAddress(isStep = false) {
+  const address = current.messages.length ? addressMark + current.id : location.pathname + location.search;
+  const isShown = current.messages.length ? location.hash === address : !location.hash;
+  if (!isShown) history[isStep ? "pushState" : "replaceState"](null, "", address);
+}
+
+/// Opens the conversation that the address names; without one, `otherwise`.
+function openAddress(otherwise) {
+  const id = location.hash.startsWith(addressMark) ? location.hash.slice(addressMark.length) : otherwise;
+  if (id && id !== otherwise && !opened.has(id) && !readChat(id)) notify("The conversation of this address is not in this browser.");
+  openChat(id, false);
 }
 
 function removeChat(chat) {
@@ -49,7 +113,7 @@ function removeChat(chat) {
   (opened.get(chat.id) ?? chat).deleted = true;
   opened.delete(chat.id);
   store.remove(`chat.${chat.id}`);
-  if (chat.id === current.id) openChat(); else showList();
+  if (chat.id === current.id) openChat(undefined, false); else showList();
   announce("Deleted.");
   $("new-chat").focus();
 }
@@ -61,30 +125,4 @@ function openList(open) {
   $("open-list").ariaExpanded = String(open);
   document.querySelector("main").inert = document.querySelector("header").inert = open;
   if (open) $("new-chat").focus(); else if (wasOpen) $("open-list").focus();
-}
-
-function download(name, type, text) {
-  const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-}
-
-const fileName = chat => title(chat).replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 40) || "chat";
-
-function exportJSON() {
-  const messages = current.messages.map(({ role, content, reasoning, calls }) =>
-    ({ role, content, ...(reasoning ? { reasoning_content: reasoning } : {}), ...(calls?.length ? { tool_calls: calls } : {}) }));
-  if (current.system.trim()) messages.unshift({ role: "system", content: current.system });
-  const text = JSON.stringify({ model: currentModel()?.id ?? null, created: new Date(current.created).toISOString(), messages }, null, 2);
-  download(`${fileName(current)}.json`, "application/json", `${text}\n`);
-}
-
-function exportMarkdown() {
-  const parts = [`# ${title(current)}`];
-  if (current.system.trim()) parts.push("## System", current.system);
-  for (const { role, content, calls } of current.messages) {
-    parts.push(role === "user" ? "## You" : "## Answer", content);
-    for (const call of calls ?? []) parts.push(`Call of ${call.function.name}:\n\n\`\`\`json\n${call.function.arguments}\n\`\`\``);
-  }
-  download(`${fileName(current)}.md`, "text/markdown", `${parts.join("\n\n")}\n`);
 }

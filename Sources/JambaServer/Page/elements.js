@@ -31,6 +31,14 @@ function announce(text) {
   setTimeout(() => { $("announcer").textContent = text; }, 50);  // The same words again are a change, too.
 }
 
+/// A button that shows one of the page's icons, and is read out as `label`.
+function iconButton(icon, label, action) {
+  const element = button("", action, { className: "icon" });
+  element.setAttribute("aria-label", label);
+  element.append($(icon).content.cloneNode(true));
+  return element;
+}
+
 const number = (value, digits = 0) => value.toLocaleString(undefined, { maximumFractionDigits: digits });
 function bytes(value) {
   const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
@@ -56,4 +64,18 @@ async function copy(text, from) {
   if (label === "Copied") return;
   from.textContent = "Copied";
   setTimeout(() => { from.textContent = label; }, 1500);
+}
+
+/// Changes `old` to be like `fresh`, keeping the nodes that stay.
+function morph(old, fresh) {
+  if (old.nodeType === Node.TEXT_NODE && fresh.nodeType === Node.TEXT_NODE) {
+    if (fresh.data.startsWith(old.data)) old.appendData(fresh.data.slice(old.data.length)); else old.data = fresh.data;
+    return;
+  }
+  if (!old.cloneNode(false).isEqualNode(fresh.cloneNode(false))) { old.replaceWith(fresh); return; }
+  const children = [...fresh.childNodes];
+  children.forEach((child, index) => {
+    if (old.childNodes[index]) morph(old.childNodes[index], child); else old.append(child);
+  });
+  while (old.childNodes.length > children.length) old.lastChild.remove();
 }

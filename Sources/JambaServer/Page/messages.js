@@ -8,7 +8,7 @@ let frame = 0;
 
 function showSoon(message) {
   unseen.add(message);
-  frame ||= requestAnimationFrame(() => { frame = 0; unseen.forEach(showMessage); unseen.clear(); });
+  frame ||= requestAnimationFrame(() => { frame = 0; unseen.forEach(bringUpToDate); unseen.clear(); toEnd(); });
 }
 
 function showMessages() {
@@ -32,20 +32,30 @@ function showMessages() {
     views.set(message, { root, body: make("div", { className: "body" }) });
     log.append(root);
   }
-  current.messages.forEach(showMessage);
-  document.title = current.messages.length ? `${title(current)} – Jamba` : "Jamba";
+  current.messages.forEach(bringUpToDate);
+  showTitle();
   showComposer();
   toEnd();
 }
 
-/// Brings the elements of a message up to date, if it is shown.
 function showMessage(message) {
+  bringUpToDate(message);
+  toEnd();
+}
+
+/// Brings the elements of a message up to date, if it is shown.
+function bringUpToDate(message) {
   const view = views.get(message);
   if (!view || view.editing) return;
   if (message.role === "user") {
     view.body.textContent = message.content;
     view.body.dir = "auto";
-    view.root.replaceChildren(view.body, actions(button("Copy", event => copy(message.content, event.currentTarget)),
+    if (message.content.length > 3000) {  // with files, say: what scrolls by itself is to be reached by keyboards
+      view.body.tabIndex = 0;
+      view.body.role = "group";
+      view.body.ariaLabel = "Your message, which scrolls";
+    }
+    view.root.replaceChildren(view.body, actions(...versionSwitch(message), button("Copy", event => copy(message.content, event.currentTarget)),
       button("Edit", () => edit(message, view))));
     return;
   }
@@ -69,38 +79,65 @@ function showMessage(message) {
     view.root.append(block);
   }
   if (isRunning) {
+    const words = pace(running.get(current.id));
     if (!message.content && !message.reasoning) view.root.append(make("p", { className: "waiting" }, "Reading"));
+    else if (words) view.root.append(actions(make("span", { className: "pace" }, words)));
   } else {
     if (message.error) view.root.append(make("p", { className: "problem" }, message.error));
     view.root.append(answerActions(message));
   }
-  toEnd();
 }
 
 const actions = (...children) => make("div", { className: "actions" }, ...children);
 
 function answerActions(message) {
-  const row = actions();
+  const row = actions(...versionSwitch(message));
   if (message.content) row.append(button("Copy", event => copy(message.content, event.currentTarget)));
-  if (message === current.messages.at(-1)) row.append(button("Retry", () => answerFrom(current.messages.indexOf(message))));
+  if (message === current.messages.at(-1)) {
+    row.append(button("Retry", () => answerFrom(current.messages.indexOf(message))));
+    if (canGoOn(message)) row.append(button("Continue", goOn));
+  }
   const notes = [];
   if (message.stopped) notes.push("Stopped");
   if (!message.finish && !message.stopped && !message.error) notes.push("Interrupted");
   if (message.finish === "length") notes.push("Cut off at the maximum of tokens");
-  const f = message.figures;
-  if (f) {
-    notes.push(`${f.answerSpeed ? `${number(f.answerSpeed, 1)} tokens/s · ` : ""}${number(f.answer)} tokens`);
-    notes.push(`prompt ${number(f.prompt)} tokens${f.cached ? `, ${number(f.cached)} cached` : ""}${f.promptSpeed ? `, ${number(f.promptSpeed, 1)} tokens/s` : ""}`);
-  }
+  const { answer, answerSpeed, prompt, promptSpeed, cached } = message.figures ?? {};
+  const words = (value, unit, digits = 0) => Number.isFinite(value) ? [`${number(value, digits)} ${unit}`] : [];
+  const figures = [...words(answerSpeed, "tokens/s", 1), ...words(answer, "tokens")].join(" · ");
+  if (figures) notes.push(figures);
+  if (prompt) notes.push(["prompt " + words(prompt, "tokens")[0], ...(cached ? words(cached, "cached") : []), ...words(promptSpeed, "tokens/s", 1)].join(", "));
   row.append(...notes.map(note => make("span", {}, note)));
   return row;
+}
+
+/// Which of several versions a message is, and the way to the others.
+function versionSwitch(message) {
+  const all = versions(current, message), at = all.indexOf(message);
+  if (all.length < 2) return [];
+  const to = (label, icon, index) => {
+    const arrow = iconButton(icon, label, () => {
+      if (running.has(current.id)) { notify("Stop the answer first."); return; }
+      showBranch(current, all[index]);
+      follows = false;
+      saveChat(current);
+      showMessages();
+      noticeEnd();
+      showList();
+      const arrows = views.get(all[index]).root.querySelectorAll(".actions .icon:not(:disabled)");
+      ([...arrows].find(other => other.ariaLabel === label) ?? arrows[0]).focus();
+      announce(`Version ${index + 1} of ${all.length}`);
+    });
+    arrow.disabled = !all[index];
+    return arrow;
+  };
+  return [to("Version before", "before", at - 1), make("span", { className: "version" }, `${at + 1}/${all.length}`), to("Version after", "after", at + 1)];
 }
 
 function edit(message, view) {
   view.editing = true;
   const area = make("textarea", { value: message.content, rows: Math.min(12, message.content.split("\n").length + 1), dir: "auto" });
   area.setAttribute("aria-label", "Edit your message");
-  const cancel = () => { view.editing = false; showMessage(message); view.root.querySelectorAll("button")[1].focus(); };
+  const cancel = () => { view.editing = false; showMessage(message); [...view.root.querySelectorAll("button")].at(-1).focus(); };
   const form = make("form", {}, area, make("div", { className: "actions" },
     make("button", { type: "submit", className: "outlined" }, "Send"), button("Cancel", cancel)));
   const finish = () => {
@@ -118,6 +155,13 @@ function edit(message, view) {
 
 /// Enter sends; not while an input method composes a word.
 const isSend = event => event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229;
+
+/// Whether the end is in sight, and is to be kept there.
+function noticeEnd() {
+  const log = $("log");
+  follows = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  $("latest").hidden = follows;
+}
 
 function toEnd() {
   const log = $("log");

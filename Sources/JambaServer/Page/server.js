@@ -48,12 +48,15 @@ async function* events(response) {
 }
 
 const models = new Map();  // id: entry of /v1/models
+let properties = {};       // what /props says
 
 async function readModels() {
   try {
     const { data } = await (await call("/v1/models")).json();
     models.clear();
     for (const model of data) models.set(model.id, model);
+    showModels();
+    properties = await (await call("/props")).json().catch(() => null) ?? {};
     showModels();
   } catch (error) {
     if (error.status === 401) askForKey(error.message); else notify(error.message);

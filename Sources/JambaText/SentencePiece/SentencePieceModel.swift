@@ -74,6 +74,13 @@ public struct SentencePieceModel: Sendable, Equatable {
     return count > 1
   }
 
+  /// The model with scores that say what is merged first, for programs that would take those of the file as they are.
+  package var repaired: SentencePieceModel {
+    var model = self
+    for (id, score) in effectiveScores.enumerated() { model.pieces[id].score = score }
+    return model
+  }
+
   /// The score of every piece, made up from its place where those of the file say nothing.
   var effectiveScores: [Float] {
     guard hasDamagedScores, let first = pieces.firstIndex(where: { $0.type == .normal }) else {

@@ -55,20 +55,29 @@ package struct GGUFCheckpoint: Checkpoint {
       throw .configuration(path: path, error)
     }
     let tokenizer = vocabulary?.documents ?? (documents: [], notes: [])
-    documents = GGUFCheckpoint.documents(parts, texts) + tokenizer.documents
+    documents = GGUFCheckpoint.documents(parts, texts, tokenizer.documents)
     notes = tokenizer.notes
   }
 
-  /// What the .jamba file holds besides tensors and the tokenizer.
-  private static func documents(_ parts: GGUFParts, _ texts: GGUFConfiguration) -> [CheckpointDocument] {
+  /// What the .jamba file holds besides tensors.
+  private static func documents(
+    _ parts: GGUFParts, _ texts: GGUFConfiguration, _ tokenizer: [CheckpointDocument]
+  ) -> [CheckpointDocument] {
+    let templates = ChatTemplateFiles(parts)
     var documents = [
       CheckpointDocument(name: DocumentName.configuration, bytes: Array(texts.config.text().utf8)),
       CheckpointDocument(name: DocumentName.generationConfiguration, bytes: Array(texts.generation.text().utf8)),
     ]
-    if let template = parts["tokenizer.chat_template"]?.text ?? parts["tokenizer.chat_template.default"]?.text {
+    if let template = templates.standard {
       documents.append(CheckpointDocument(name: DocumentName.chatTemplate, bytes: Array(template.utf8)))
     }
     return documents
+      + tokenizer.map { document in
+        guard document.name == DocumentName.tokenizerConfiguration, let json = try? JSON.parse(document.bytes),
+          let settings = templates.settings(json), settings != json
+        else { return document }
+        return CheckpointDocument(name: document.name, bytes: Array(settings.text().utf8))
+      }
   }
 
   package var origin: CheckpointOrigin {

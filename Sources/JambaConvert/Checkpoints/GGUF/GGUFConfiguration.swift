@@ -101,7 +101,10 @@ struct GGUFConfiguration {
   private static func checkKind(_ parts: GGUFParts) throws(ConversionError) {
     let path = parts.files[0].file.path
     let type = parts["general.type"]?.text ?? "model"
-    guard type == "model" else { throw .unusable(path: path, reason: "it is a GGUF file of type \(type), not a model") }
+    guard type == "model" else {
+      let hint = type == "adapter" ? "; give its base, and this file with --adapter" : ""
+      throw .unusable(path: path, reason: "it is a GGUF file of type \(type), not a model\(hint)")
+    }
     guard let architecture = parts["general.architecture"]?.text else {
       throw .unusable(path: path, reason: "its key general.architecture is missing")
     }

@@ -1,5 +1,5 @@
-// Blocks of 32 codes with a scale d, in float16, or a scale and an offset m. Of two codes in a byte, the low one is of the first half of
-// the block.
+// Blocks of 32 codes, or of 64 or 128 shorter ones, with a scale d, in float16, or a scale and an offset m. Of two codes of 4 bits in a
+// byte, the low one is of the first half of the block; shorter codes stand in order.
 
 extension GGUFType {
   /// d (q - 8)
@@ -64,6 +64,27 @@ extension GGUFType {
       let (b, v) = (34 * block, 32 * block)
       let d = half(bytes, b)
       for index in 0..<32 { values[v + index] = Float(Int8(bitPattern: bytes[b + 2 + index])) * d }
+    }
+  }
+
+  /// d or -d, by a bit.
+  static func decodeQ10(_ bytes: Span<UInt8>, _ values: inout MutableSpan<Float>) {
+    for block in 0..<bytes.count / 18 {
+      let (b, v) = (18 * block, 128 * block)
+      let d = half(bytes, b)
+      for index in 0..<128 { values[v + index] = bytes[b + 2 + index / 8] >> UInt8(index % 8) & 1 == 1 ? d : -d }
+    }
+  }
+
+  /// d (q - 1), 2 bits of q.
+  static func decodeQ20(_ bytes: Span<UInt8>, _ values: inout MutableSpan<Float>) {
+    for block in 0..<bytes.count / 18 {
+      let (b, v) = (18 * block, 64 * block)
+      let d = half(bytes, b)
+      for index in 0..<64 {
+        let code = bytes[b + 2 + index / 4] >> UInt8(index % 4 * 2) & 3
+        values[v + index] = Float(Int(code) - 1) * d
+      }
     }
   }
 }

@@ -1,7 +1,7 @@
 /// The types of numbers in GGUF files that are read. Raw values are those of the files.
 ///
 /// A row is a sequence of blocks of `blockSize` numbers in `blockByteCount` bytes; `decode` says what they hold. The values are
-/// those of `gguf/quants.py` in llama.cpp, to the bit.
+/// those of `gguf/quants.py` in llama.cpp, to the bit, and of its C code for the two that the former lacks (Q1_0, Q2_0).
 package enum GGUFType: UInt32, CaseIterable, Sendable {
   case f32 = 0
   case f16 = 1
@@ -29,11 +29,13 @@ package enum GGUFType: UInt32, CaseIterable, Sendable {
   case tq20 = 35
   case mxfp4 = 39
   case nvfp4 = 40
+  case q10 = 41
+  case q20 = 42
 
   /// llama.cpp's name.
   package var name: String { layout.name }
   /// Numbers in a block.
-  var blockSize: Int { layout.size }
+  package var blockSize: Int { layout.size }
   var blockByteCount: Int { layout.byteCount }
   var bitsPerWeight: Double { 8 * Double(blockByteCount) / Double(blockSize) }
   var isFloat: Bool { self == .f32 || self == .f16 || self == .bf16 }
@@ -66,13 +68,15 @@ package enum GGUFType: UInt32, CaseIterable, Sendable {
     case .tq20: ("TQ2_0", 256, 66)
     case .mxfp4: ("MXFP4", 32, 17)
     case .nvfp4: ("NVFP4", 64, 36)
+    case .q10: ("Q1_0", 128, 18)
+    case .q20: ("Q2_0", 64, 18)
     }
   }
 
   /// Blocks as float32.
   ///
   /// - Precondition: the bytes are whole blocks, and the values as many as they hold.
-  func decode(_ bytes: Span<UInt8>, into values: inout MutableSpan<Float>) {
+  package func decode(_ bytes: Span<UInt8>, into values: inout MutableSpan<Float>) {
     precondition(
       bytes.count % blockByteCount == 0 && values.count == bytes.count / blockByteCount * blockSize,
       "the blocks hold another number of values")
@@ -103,6 +107,8 @@ package enum GGUFType: UInt32, CaseIterable, Sendable {
     case .tq20: GGUFType.decodeTQ20(bytes, &values)
     case .mxfp4: GGUFType.decodeMXFP4(bytes, &values)
     case .nvfp4: GGUFType.decodeNVFP4(bytes, &values)
+    case .q10: GGUFType.decodeQ10(bytes, &values)
+    case .q20: GGUFType.decodeQ20(bytes, &values)
     }
   }
 
@@ -111,7 +117,7 @@ package enum GGUFType: UInt32, CaseIterable, Sendable {
     if let type = GGUFType(rawValue: number) { return type.name }
     let others: [UInt32: String] = [
       4: "Q4_2", 5: "Q4_3", 9: "Q8_1", 15: "Q8_K", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 31: "Q4_0_4_4",
-      32: "Q4_0_4_8", 33: "Q4_0_8_8", 36: "IQ4_NL_4_4", 37: "IQ4_NL_4_8", 38: "IQ4_NL_8_8", 41: "Q1_0",
+      32: "Q4_0_4_8", 33: "Q4_0_8_8", 36: "IQ4_NL_4_4", 37: "IQ4_NL_4_8", 38: "IQ4_NL_8_8",
     ]
     return others[number] ?? "number \(number)"
   }

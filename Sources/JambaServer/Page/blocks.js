@@ -1,21 +1,24 @@
-// --- Markdown ---
+// --- Blocks of Markdown ---
 // A text is split into blocks, each of which becomes one element; while an answer streams only the blocks that changed are
 // built again, and what is on the page is changed to match, so that selections, scrolling and focus stay.
 // `open`: the text may still go on. Then marks at its end whose meaning is not known yet are held back, and what is opened
 // and not closed counts as closed at the end.
 
 const deepest = 12;  // of lists, quotes and emphasis inside one another
+const longestMarkdown = 1_000_000;  // characters; what is longer is shown as it is written
 const patterns = {
   fence: /^ {0,3}(`{3,}|~{3,})([^`]*)$/,
   heading: /^ {0,3}(#{1,6})(?:[ \t]+(.*))?$/,
   rule: /^ {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$/,
   quote: /^ {0,3}> ?/,
+  formula: /^ {0,3}(?:\$\$|\\\[|\\begin\{(?:equation|align|alignat|gather|CD)\*?\})/,
   item: /^( *)([-*+]|\d{1,9}[.)])(?: +|$)/,
-  unknownEnd: /^[ \t>]*(?:[-*+_#=~`]{1,6}|\d{1,9}[.)]?|\|[ |:-]*)?[ \t]*$/,
+  unknownEnd: /^[ \t>]*(?:[-*+_#=~`]{1,6}|\$|\\[a-z]*|\d{1,9}[.)]?|\|[ |:-]*)?[ \t]*$/,
 };
 
 function renderMarkdown(body, text, open) {
-  const blocks = split(open ? settle(text) : text, open);
+  formulaTime = open ? formulaLimits.openTime : formulaLimits.time;
+  const blocks = text.length > longestMarkdown ? [{ kind: "text", lines: [text] }] : split(open ? settle(text) : text, open);
   const known = body.blocks ?? [];
   let shown = body.firstElementChild;
   body.blocks = blocks.map((block, index) => {
@@ -54,10 +57,24 @@ function kind(lines, index, open) {
   if (patterns.heading.test(line)) return "heading";
   if (patterns.rule.test(line)) return "rule";
   if (patterns.quote.test(line)) return "quote";
+  if (patterns.formula.test(line) && formulaLines(lines, index, open) > 0) return "formula";
   if (patterns.item.test(line)) return "list";
   if (line.includes("|") && isDelimiter(next)) return "table";
   const mayBeTable = open && line.trim().startsWith("|") && (next === undefined || next === "" && index + 2 === lines.length);
   return mayBeTable ? "table" : "paragraph";
+}
+
+/// How many lines a formula that begins with a line has; 0 if none does, or more than it stands there.
+function formulaLines(lines, start, open) {
+  const [mark] = patterns.formula.exec(lines[start]);
+  const opening = mark.trim(), isEnvironment = opening.startsWith("\\begin");
+  const closing = isEnvironment ? opening.replace("begin", "end") : opening === "$$" ? "$$" : "\\]";
+  for (let index = start; index < lines.length && index < start + 100; index += 1) {
+    const line = lines[index].trimEnd(), from = index === start ? mark.length : 0;
+    const end = line.indexOf(closing, from);
+    if (end >= 0) return end + closing.length === line.length ? index - start + 1 : 0;
+  }
+  return open && lines.length - start <= 100 ? lines.length - start : 0;
 }
 
 /// The blocks of a text: {kind, lines}.
@@ -81,6 +98,11 @@ function split(text, open) {
 const continuation = {
   heading: () => () => false,
   rule: () => () => false,
+  text: () => () => false,
+  formula(lines, start) {
+    const end = start + (formulaLines(lines, start, true) || 1);
+    return index => index < end;
+  },
   fence(lines, start) {
     const mark = patterns.fence.exec(lines[start])[1];
     let ended = false;
@@ -126,6 +148,8 @@ function blockElement({ kind, lines }, open, depth) {
   switch (kind) {
     case "fence": return codeBlock(lines);
     case "rule": return make("hr");
+    case "text": return make("pre", { className: "plain" }, lines[0]);
+    case "formula": return make("p", {}, blockFormula(lines.join("\n").trim(), open));
     case "table": return table(lines, open);
     case "quote": return make("blockquote", {}, inside(lines.map(line => line.replace(patterns.quote, "")), open));
     case "list": return list(lines, open, inside);
@@ -136,6 +160,14 @@ function blockElement({ kind, lines }, open, depth) {
     }
     default: return inline(make("p"), lines.map(line => line.trim()).join("\n"), open);
   }
+}
+
+/// The formula of a block; its source, while it is not complete.
+function blockFormula(source, open) {
+  const marks = source.startsWith("$$") ? ["$$", "$$"] : source.startsWith("\\[") ? ["\\[", "\\]"] : null;
+  const isWhole = marks ? source.length > 3 && source.endsWith(marks[1]) : /\\end\{\w+\*?\}$/.test(source);
+  if (open && !isWhole) return make("span", { className: "math display source" }, source);
+  return formula(marks ? source.slice(2, -2) : source, true, source);
 }
 
 /// `inside` makes the elements of an item's lines.
@@ -161,8 +193,8 @@ function codeBlock(lines) {
   const [, mark, info] = patterns.fence.exec(lines[0]);
   const last = lines.length > 1 ? lines.at(-1).trim() : "";
   const ends = lines.length > 1 && (last === "" || last.length >= mark.length && last === mark[0].repeat(last.length));
-  const language = info.trim().split(/\s/)[0];
-  const pre = make("pre", { tabIndex: 0 }, make("code", { textContent: lines.slice(1, ends ? -1 : undefined).join("\n") }));
+  const language = info.trim().split(/[\s,{]/)[0];
+  const pre = make("pre", { tabIndex: 0 }, make("code", {}, codeNodes(lines.slice(1, ends ? -1 : undefined).join("\n"), language)));
   pre.setAttribute("role", "group");
   pre.setAttribute("aria-label", language ? `Code, ${language}` : "Code");
   const bar = make("div", { className: "row" }, make("span", {}, language || "code"), make("button", { type: "button", className: "copy-code" }, "Copy code"));
@@ -186,143 +218,4 @@ function table(lines, open) {
   block.setAttribute("role", "group");
   block.setAttribute("aria-label", "Table");
   return block;
-}
-
-/// Appends what is inside of a line or paragraph to `parent`, and returns that.
-function inline(parent, text, open, depth = 0) {
-  const special = /\\([!-/:-@[-`{-~])|`+|\*{1,3}|_{1,3}|~~|!?\[|https?:\/\/[^\s<>]+|\n|<br ?\/?>/g;
-  const unclosed = new Set();  // marks that were looked for up to the end in vain
-  let at = 0, match;
-  const literal = end => { if (end > at) parent.append(text.slice(at, end)); at = end; };
-  if (depth > deepest) { literal(text.length); return parent; }
-
-  while ((match = special.exec(text))) {
-    const mark = match[0], start = match.index, after = start + mark.length;
-    let child = null, end = after;
-    if (match[1]) {
-      child = document.createTextNode(match[1]);
-    } else if (mark === "\n" || mark.startsWith("<br")) {
-      child = make("br");
-    } else if (mark[0] === "`") {
-      let close = unclosed.has(mark) ? -1 : closingTicks(text, after, mark.length);
-      if (close < 0) {
-        unclosed.add(mark);
-        if (!open) continue;
-        if (after === text.length) { literal(start); return parent; }
-        close = text.length;
-      }
-      const code = text.slice(after, close);
-      child = make("code", {}, code.startsWith(" ") && code.endsWith(" ") && code.trim() ? code.slice(1, -1) : code);
-      end = close + mark.length;
-    } else if (mark.endsWith("[")) {
-      const link = linkAt(text, after, open);
-      if (link === "unknown") { literal(start); return parent; }
-      if (!link) continue;
-      const url = webAddress(link.target);
-      end = link.end;
-      child = url ? anchor(url, text.slice(after, link.close), depth) : document.createTextNode(text.slice(start, end));
-    } else if (mark[0] === "h") {
-      const address = mark.replace(/[.,;:!?'"*_\])]+$/, tail => mark.includes("(") ? tail.match(/^\)*/)[0] : "");
-      const url = webAddress(address);
-      if (!url) continue;
-      end = start + address.length;
-      child = anchor(url, address, deepest);
-    } else {
-      const inWord = mark[0] === "_" && /[\p{L}\p{N}]/u.test(text[start - 1] ?? "");
-      if (inWord || !/\S/.test(text[after] ?? "")) {
-        if (open && !inWord && after === text.length) { literal(start); return parent; }
-        continue;
-      }
-      let close = unclosed.has(mark) ? -1 : closingMark(text, after, mark);
-      if (close < 0) {
-        unclosed.add(mark);
-        if (!open) continue;
-        close = text.length;
-      }
-      const tag = { 1: "em", 2: mark === "~~" ? "del" : "strong", 3: "strong" }[mark.length];
-      const isOpen = open && close === text.length;
-      const inner = text.slice(after, close);  // where it is open, the first half of the closing mark may be there
-      const content = inline(make(tag), isOpen ? inner.replace(/[*_~]{1,2}$/, "") : inner, isOpen, depth + 1);
-      child = mark.length === 3 ? make("em", {}, content) : content;
-      end = close + mark.length;
-    }
-    literal(start);
-    parent.append(child);
-    at = special.lastIndex = Math.min(end, text.length);
-  }
-  literal(text.length);
-  return parent;
-}
-
-function closingTicks(text, from, length) {
-  for (const match of text.slice(from).matchAll(/`+/g)) if (match[0].length === length) return from + match.index;
-  return -1;
-}
-
-/// Where the mark that ends an emphasis begins, or -1. Code in between is passed over.
-function closingMark(text, from, mark) {
-  const runs = /\\.|`+|\*+|_+|~~/gs;
-  runs.lastIndex = from;
-  for (let run; (run = runs.exec(text));) {
-    const length = run[0].length, end = run.index + length;
-    if (run[0][0] === "`") {
-      const close = closingTicks(text, end, length);
-      if (close >= 0) runs.lastIndex = close + length;
-      continue;
-    }
-    const fits = mark.length === 1 ? length % 2 === 1 : length >= mark.length;
-    const flanks = /\S/.test(text[run.index - 1] ?? "") && (mark[0] !== "_" || !/[\p{L}\p{N}]/u.test(text[end] ?? ""));
-    if (run[0][0] === mark[0] && fits && flanks && run.index > from) return end - mark.length;
-  }
-  return -1;
-}
-
-/// The link whose text begins at `from`: {close: the text's end, target, end}; null if it is none; "unknown" if that is still to come.
-function linkAt(text, from, open) {
-  const longest = 300;
-  let level = 1, close = from;
-  for (; close < text.length && close < from + longest; close += 1) {
-    if (text[close] === "\\") close += 1;
-    else if (text[close] === "[") level += 1;
-    else if (text[close] === "]" && --level === 0) break;
-  }
-  if (close >= text.length - 1) return open && close < from + longest ? "unknown" : null;
-  if (text[close] !== "]" || text[close + 1] !== "(") return null;
-  const target = /\(\s*<?([^\s<>()]*(?:\([^\s<>()]*\)[^\s<>()]*)*)>?(?:\s+(?:"[^"]*"|'[^']*'))?\s*\)/y;
-  target.lastIndex = close + 1;
-  const match = target.exec(text);
-  if (match) return { close, target: match[1], end: target.lastIndex };
-  return open && text.length < close + longest && !text.includes(")", close) ? "unknown" : null;
-}
-
-/// The address, if it leads to the web: the only kind that is made a link.
-function webAddress(text) {
-  try {
-    const url = new URL(text);
-    return ["http:", "https:"].includes(url.protocol) && !url.username && !url.password ? url.href : null;
-  } catch { return null; }
-}
-
-/// A link that says where it leads.
-function anchor(url, text, depth) {
-  const link = make("a", { href: url, target: "_blank", rel: "noopener noreferrer" });
-  if (depth >= deepest) link.append(text); else inline(link, text, false, deepest - 1);
-  for (const inner of link.querySelectorAll("a")) inner.replaceWith(...inner.childNodes);
-  const shown = link.textContent;
-  if (shown === url || `${shown}/` === url) return link;
-  return make("span", {}, link, make("span", { className: "target" }, ` (${url})`));
-}
-
-/// Changes `old` to be like `fresh`, keeping the nodes that stay.
-function morph(old, fresh) {
-  if (old.nodeType === Node.TEXT_NODE && fresh.nodeType === Node.TEXT_NODE) {
-    if (fresh.data.startsWith(old.data)) old.appendData(fresh.data.slice(old.data.length)); else old.data = fresh.data;
-    return;
-  }
-  if (!old.cloneNode(false).isEqualNode(fresh.cloneNode(false))) { old.replaceWith(fresh); return; }
-  const children = [...fresh.childNodes];
-  children.forEach((child, index) => {
-    if (old.childNodes[index]) morph(old.childNodes[index], child); else old.append(child);
-  });
-  while (old.childNodes.length > children.length) old.lastChild.remove();
 }
