@@ -17,6 +17,6 @@ class Conformance(unittest.TestCase):
                 [sys.executable, "-m", "schemathesis.cli", "run", server.url + "/openapi.json", "--checks",
                  "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance", "--phases",
                  "examples,fuzzing", "--max-examples", "12", "--seed", "1", "--request-timeout", "30", "--generation-database", "none"],
-                capture_output=True, text=True, timeout=300)
+                capture_output=True, text=True, timeout=300, cwd=folder)
             self.assertEqual(run.returncode, 0, run.stdout[-4000:] + run.stderr[-2000:])
             self.assertEqual(server.stop(), 0)
