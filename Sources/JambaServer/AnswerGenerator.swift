@@ -7,13 +7,18 @@ struct AnswerGenerator {
   private let model: JambaModel
   private let options: ServerOptions
   private let metrics: Metrics
+  private let notices: Notices
   private let job: Job
   private let isAborted: () -> Bool
 
-  init(_ model: JambaModel, _ options: ServerOptions, _ metrics: Metrics, _ job: Job, isAborted: @escaping () -> Bool) {
+  init(
+    _ model: JambaModel, _ options: ServerOptions, _ metrics: Metrics, _ notices: Notices, _ job: Job,
+    isAborted: @escaping () -> Bool
+  ) {
     self.model = model
     self.options = options
     self.metrics = metrics
+    self.notices = notices
     self.job = job
     self.isAborted = isAborted
   }
@@ -50,7 +55,7 @@ struct AnswerGenerator {
 
   private func prompts() throws(JambaError) -> [TokenizedPrompt] {
     switch job.request.source {
-    case .chat(let messages, let options): [try model.tokenizedPrompt(messages, options)]
+    case .chat(let messages, let options): [try chatPrompt(messages, options)]
     case .texts(let prompts):
       try prompts.map { (prompt) throws(JambaError) in
         switch prompt {
@@ -59,6 +64,17 @@ struct AnswerGenerator {
         }
       }
     }
+  }
+
+  private func chatPrompt(_ messages: [ChatMessage], _ chat: ChatOptions) throws(JambaError) -> TokenizedPrompt {
+    let prompt = try model.tokenizedPrompt(
+      messages, chat, hasAnswerGrammar: job.request.form != .free,
+      fitting: options.refusesUnknownMembers ? nil : model.textLimit)
+    if prompt.leavesOutTools {
+      metrics.countPassedOver(1)
+      notices.passedOver(["tools (they do not fit the context)"])
+    }
+    return prompt
   }
 
   private func grammar() throws(Failure) -> Grammar? {
@@ -128,9 +144,4 @@ struct AnswerGenerator {
 
   /// Sparser than a lone session's: the conversations of all clients share the memory for snapshots.
   private static let snapshotInterval = 2048
-}
-
-extension JambaModel {
-  /// Tokens that a text may have, prompt and answer: what memory is kept for. nil with a window, where texts have no end.
-  var textLimit: Int? { hasWindow ? nil : plan.context }
 }

@@ -69,15 +69,19 @@ final class Answers: Sendable {
   private let model: JambaModel
   private let options: ServerOptions
   private let metrics: Metrics
+  private let notices: Notices
   private let state: Monitor<State>
   private let threads = Mutex<[BackgroundThread]>([])
   /// Running answers are to end now.
   private let isAborted = Atomic<Bool>(false)
 
-  init(_ model: JambaModel, _ options: ServerOptions, _ metrics: Metrics) throws(SystemError) {
+  init(
+    _ model: JambaModel, _ options: ServerOptions, _ metrics: Metrics, _ notices: Notices
+  ) throws(SystemError) {
     self.model = model
     self.options = options
     self.metrics = metrics
+    self.notices = notices
     state = Monitor(State(idleCount: options.sessions))
     for _ in 0..<options.sessions {
       let thread = try BackgroundThread { [self] in work() }
@@ -157,7 +161,9 @@ final class Answers: Sendable {
         return state.isClosed ? .some(nil) : nil
       }
       guard let job else { return }
-      AnswerGenerator(model, options, metrics, job, isAborted: { [self] in isAborted.load(ordering: .relaxed) }).run()
+      AnswerGenerator(
+        model, options, metrics, notices, job, isAborted: { [self] in isAborted.load(ordering: .relaxed) }
+      ).run()
       state.withLock { $0.idleCount += 1 }
     }
   }

@@ -28,8 +28,9 @@ public struct JambaServer: Sendable {
     onListening: @escaping @Sendable (Int) -> Void = { _ in }, onNotice: @escaping @Sendable (String) -> Void = { _ in }
   ) async throws {
     let metrics = Metrics()
+    let notices = Notices(onNotice)
     let answers: Answers
-    do { answers = try Answers(model, options, metrics) } catch {
+    do { answers = try Answers(model, options, metrics, notices) } catch {
       throw ServerError(description: "cannot start the threads that answer: \(error)")
     }
     defer { answers.close() }
@@ -39,7 +40,7 @@ public struct JambaServer: Sendable {
     logger.logLevel = .critical
     let responder = Responder(
       model: model, options: options, metrics: metrics, answers: answers, connections: connections,
-      admission: Admission(options), notices: Notices(onNotice))
+      admission: Admission(options), notices: notices)
     var http = HTTP1Channel.Configuration(
       additionalChannelHandlers: [ConnectionHeads.Installer(), Connections.Watcher(connections)],
       idleTimeout: .seconds(Limits.idleSeconds))

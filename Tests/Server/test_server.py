@@ -13,9 +13,11 @@ from connection_tests import Crowd, Disconnects, Stopping
 from harness import Options
 from refusal_tests import Keys, Refusals
 from tolerance_tests import Places, Strict, Tolerance
-from tool_tests import Thoughts, Tools
+from tool_tests import GenericTools, Thoughts, Tools
 
-__all__ = ["Answers", "Crowd", "Disconnects", "Keys", "Places", "Refusals", "Stopping", "Strict", "Thoughts", "Tolerance", "Tools"]
+__all__ = [
+    "Answers", "Crowd", "Disconnects", "GenericTools", "Keys", "Places", "Refusals", "Stopping", "Strict", "Thoughts", "Tolerance", "Tools",
+]
 
 if __name__ == "__main__":
     Options.program, Options.model = sys.argv[1:3]
