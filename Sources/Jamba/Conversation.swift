@@ -34,6 +34,9 @@ public final class Conversation {
     self.system = system.map { [.system($0)] } ?? []
     messages = self.system
     _ = try session.model.requireTokenizer()
+    guard !chat.continuesFinalMessage else {
+      throw .invalidOption("a conversation has turns of its own; Session.answer continues a last message")
+    }
     _ = try session.model.prompt([.user("")], chat)
   }
 
@@ -68,9 +71,21 @@ public final class Conversation {
     isCancelled: () -> Bool = { false }
   ) throws(JambaError) -> Generation {
     let tokenizer = try session.model.requireTokenizer()
-    let rendered = try session.model.prompt(messages + new, chat)
-    let text = rendered.text.marked
-    let goesOn = !seen.isEmpty && text.utf8.starts(with: seen.utf8)
+    var text = ""
+    var goesOn = false
+    func read(_ chat: ChatOptions) throws(JambaError) -> TokenizedPrompt {
+      let rendered = try session.model.prompt(messages + new, chat, hasAnswerGrammar: options.grammar != nil)
+      text = rendered.text.marked
+      goesOn = !seen.isEmpty && text.utf8.starts(with: seen.utf8)
+      // The template prints the first token itself.
+      var prompt = TokenizedPrompt(rendered, chat, tokenizer, seenByteCount: goesOn ? seen.utf8.count : 0)
+      prompt.seenTokenCount = goesOn ? session.tokenCount : 0
+      return prompt
+    }
+    let whole = try read(chat)
+    let (wholeText, wholeGoesOn) = (text, goesOn)
+    let prompt = try whole.fitting(session.model.textLimit, otherwise: read)
+    if !prompt.leavesOutTools { (text, goesOn) = (wholeText, wholeGoesOn) }
     if !goesOn {
       for index in turns.indices { turns[index].place = nil }
       try session.reset()
@@ -80,8 +95,6 @@ public final class Conversation {
     if new.first?.role == "user" {
       turns.append(Turn(messageCount: messages.count, place: (session.tokenCount, seen.utf8.count)))
     }
-    // The template prints the first token itself.
-    let prompt = TokenizedPrompt(rendered, chat, tokenizer, seenByteCount: goesOn ? seen.utf8.count : 0)
     seen = ""  // until the whole prompt is in
     let generation: Generation
     do throws(JambaError) {

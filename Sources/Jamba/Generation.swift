@@ -65,6 +65,8 @@ public struct Piece: Sendable, Equatable {
   public var reasoning = ""
   /// In a chat with tools: the calls that are complete with this token.
   public var toolCalls: [ToolCall] = []
+  /// The same calls while they are written: names, and more of their arguments.
+  public var toolCallDeltas: [ToolCallDelta] = []
   /// How probable the token was, where that was asked for.
   public var logProbabilities: LogProbabilities?
   /// Set on the last piece.
@@ -102,6 +104,8 @@ public final class Generation {
   public private(set) var promptLogProbabilities: [LogProbabilities] = []
   /// The answer as a message. Complete when the last piece is out.
   public private(set) var message = ChatMessage.assistant("")
+  /// Whether the prompt lacks the tools that the chat was given, because they do not fit the context.
+  public let leavesOutTools: Bool
 
   init(
     _ session: Session, _ options: GenerationOptions, _ tokenized: TokenizedPrompt
@@ -116,6 +120,7 @@ public final class Generation {
     self.session = session
     self.options = options
     promptTokenCount = tokenized.tokens.count
+    leavesOutTools = tokenized.leavesOutTools
     let (prompt, afterText) = (tokenized.chat?.prompt, tokenized.continuesText)
     let model = session.model
     var sampler = try Sampler(options.sampling)
@@ -222,9 +227,11 @@ public final class Generation {
     answer += text
     var parts = parser.push(text)
     if reason != nil {
-      let rest = parser.finish(isCut: reason == .length)
+      let rest = parser.finish(isCut: reason != .stop || stops.hasMatched)
       parts.text += rest.text
       parts.reasoning += rest.reasoning
+      parts.toolCalls += rest.toolCalls
+      parts.toolCallDeltas += rest.toolCallDeltas
     }
     message.content += parts.text
     if !parts.reasoning.isEmpty { message.reasoning = (message.reasoning ?? "") + parts.reasoning }
@@ -232,8 +239,8 @@ public final class Generation {
     let reason = reason == .stop && !message.toolCalls.isEmpty ? .toolCalls : reason
     return Piece(
       token: token, text: parts.text, reasoning: parts.reasoning, toolCalls: parts.toolCalls,
-      logProbabilities: probabilities, finishReason: reason, stopText: reason == nil ? nil : stops.match,
-      usage: reason == nil ? nil : usage)
+      toolCallDeltas: parts.toolCallDeltas, logProbabilities: probabilities, finishReason: reason,
+      stopText: reason == nil ? nil : stops.match, usage: reason == nil ? nil : usage)
   }
 
   /// Puts the last piece's token into the session, where it is part of the text.

@@ -75,7 +75,8 @@ extension Session {
     to messages: [ChatMessage], options: GenerationOptions = GenerationOptions(), chat: ChatOptions = ChatOptions(),
     progress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }, isCancelled: () -> Bool = { false }
   ) throws(JambaError) -> Generation {
-    let prompt = try model.tokenizedPrompt(messages, chat)
+    let prompt = try model.tokenizedPrompt(
+      messages, chat, hasAnswerGrammar: options.grammar != nil, fitting: model.textLimit)
     try reset()
     return try generate(
       prompt, options: options, progress: { progress($0, prompt.tokens.count) }, isCancelled: isCancelled)

@@ -128,7 +128,7 @@ final class ChatLoop {
     for call in calls {
       Output.write("\(call.name)(\(call.arguments.text(.spaced)))\n")
       guard case .line(let result) = lines.nextLine(prompt: "\(call.name) returns: ") else { return [] }
-      messages.append(.tool(result, name: call.name))
+      messages.append(.tool(result))
     }
     return messages
   }
@@ -201,37 +201,5 @@ final class ChatLoop {
       answered        \(statistics.answers) times, \(statistics.answerTokens) tokens at \(rate(statistics.answerTokens, statistics.answerSeconds))/s
       memory          \(Terminal.size(session.stateByteCount)) for the text, \(Terminal.size(Processors.peakResidentByteCount)) at most in all
       """)
-  }
-}
-
-/// An answer as it comes in. Thoughts are dimmed where the terminal can; where the answer is no terminal's they are not
-/// part of it and go to standard error.
-private struct AnswerScreen {
-  private var hasThought = false
-  private var hasText = false
-  private var wrap = WordWrap()
-
-  mutating func show(_ piece: Piece) {
-    if !piece.reasoning.isEmpty {
-      if !hasThought, Output.isColored { Output.write("\u{1B}[2m") }
-      hasThought = true
-      if Output.isTerminal { Output.write(wrap.push(piece.reasoning)) } else { Terminal.write(piece.reasoning, to: 2) }
-    }
-    if !piece.text.isEmpty {
-      if hasThought, !hasText { endThought() }
-      hasText = true
-      Output.write(wrap.push(piece.text))
-    }
-  }
-
-  mutating func finish() {
-    if hasThought, !hasText { endThought() }
-    Output.write(wrap.finish() + "\n")
-  }
-
-  private mutating func endThought() {
-    if Output.isTerminal { Output.write(wrap.finish()) }
-    if Output.isColored { Output.write("\u{1B}[0m") }
-    if Output.isTerminal { Output.write("\n\n") } else { Terminal.write("\n", to: 2) }
   }
 }

@@ -12,9 +12,9 @@ import Synchronization
 enum Output {
   static let isTerminal = isatty(1) == 1
   /// Whether to use colours: at a terminal that has them, unless NO_COLOR is set (no-color.org).
-  static let isColored =
-    isTerminal && getenv("NO_COLOR").map { $0.pointee == 0 } ?? true
-    && getenv("TERM").map { String(cString: $0) != "dumb" } ?? false
+  static let isColored = movesCursor && getenv("NO_COLOR").map { $0.pointee == 0 } ?? true
+  /// Whether what has been written can be written over.
+  static let movesCursor = isTerminal && getenv("TERM").map { String(cString: $0) != "dumb" } ?? false
 
   /// Writes at once. A reader that has gone away ends the program quietly, as SIGPIPE does for any filter.
   static func write(_ text: String) {

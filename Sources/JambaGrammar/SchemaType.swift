@@ -23,6 +23,7 @@ enum SchemaType: String, CaseIterable {
       true
     case (.integer, .integer): true
     case (.integer, .number(let number)): number == number.rounded()
+    case (.integer, .numeral(let text)): text.utf8.allSatisfy { !".eE".utf8.contains($0) }
     default: false
     }
   }
@@ -33,7 +34,7 @@ enum SchemaType: String, CaseIterable {
       switch value {
       case .null: .null
       case .bool: .boolean
-      case .integer, .number: .number
+      case .integer, .number, .numeral: .number
       case .string: .string
       case .array: .array
       case .object: .object

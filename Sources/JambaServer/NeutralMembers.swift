@@ -49,7 +49,5 @@ extension Parameters {
     ("reasoning_format", [.string("auto"), .string("deepseek")]), ("reasoning_in_content", [.bool(false)]),
     ("reasoning_budget", [.integer(-1)]), ("thinking_budget", [.integer(-1)]),
     ("thinking_budget_tokens", [.integer(-1)]),
-    // Where an answer begins.
-    ("add_generation_prompt", [.bool(true)]), ("continue_final_message", [.bool(false)]),
   ]
 }

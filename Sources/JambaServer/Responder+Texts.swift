@@ -75,7 +75,8 @@ extension Responder {
     note(request.passedOver)
     guard case .chat(let messages, let chat) = request.source else { preconditionFailure("A chat has messages.") }
     do throws(JambaError) {
-      return Responder.response(.object(["prompt": .string(try model.render(messages, options: chat))]))
+      return Responder.response(.object(["prompt": .string(
+          try model.prompt(messages, chat, hasAnswerGrammar: request.form != .free).shownText)]))
     } catch { throw Failure(error, grammarParameter: "tools") }
   }
 }

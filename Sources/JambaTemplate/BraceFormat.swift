@@ -1,13 +1,14 @@
 /// `format.format(…)`, with the sandbox's rules for attributes.
 extension Interpreter {
-  func braceFormat(_ format: String, _ arguments: Arguments) throws(TemplateError) -> String {
+  /// - Parameter escapes: what is put into a format that is marked safe is escaped.
+  func braceFormat(_ format: String, _ arguments: Arguments, escapes: Bool = false) throws(TemplateError) -> String {
     try scan(format.utf8.count)
     var automatic = 0
-    return try braceFormat(format, arguments, &automatic, depth: 2)
+    return try braceFormat(format, arguments, &automatic, depth: 2, escapes)
   }
 
   private func braceFormat(
-    _ format: String, _ arguments: Arguments, _ automatic: inout Int, depth: Int
+    _ format: String, _ arguments: Arguments, _ automatic: inout Int, depth: Int, _ escapes: Bool
   ) throws(TemplateError) -> String {
     guard depth >= 0 else { throw .runtime("Max string recursion exceeded") }
     var result = ""
@@ -32,14 +33,14 @@ extension Interpreter {
         field.unicodeScalars.append(next)
       }
       guard level == 0 else { throw .runtime("expected '}' before end of string") }
-      result += try braceField(field, arguments, &automatic, depth: depth)
+      result += try braceField(field, arguments, &automatic, depth: depth, escapes)
       try allocate(result.utf8.count)
     }
     return result
   }
 
   private func braceField(
-    _ field: String, _ arguments: Arguments, _ automatic: inout Int, depth: Int
+    _ field: String, _ arguments: Arguments, _ automatic: inout Int, depth: Int, _ escapes: Bool
   ) throws(TemplateError) -> String {
     let scalars = Array(field.unicodeScalars)
     let nameEnd = scalars.firstIndex { $0 == "!" || $0 == ":" } ?? scalars.count
@@ -51,14 +52,20 @@ extension Interpreter {
       guard rest.isEmpty || rest.first == ":" else { throw .runtime("expected ':' after conversion specifier") }
     }
     var value = try braceValue(scalars[..<nameEnd], arguments, &automatic)
-    let spec = try braceFormat(String(rest.dropFirst()), arguments, &automatic, depth: depth - 1)
+    let spec = try braceFormat(String(rest.dropFirst()), arguments, &automatic, depth: depth - 1, escapes)
     switch conversion {
     case nil: break
     case "s": value = .string(try text(of: value))
-    case "r", "a": value = .string(try representation(of: value))
+    case "r": value = .string(try representation(of: value))
+    case "a": value = .string(PythonText.ascii(try representation(of: value)))
     default: throw .runtime("Unknown conversion specifier")
     }
-    return try formatted(value, spec)
+    guard escapes else { return try formatted(value, spec) }
+    if case .markup(let text) = value {
+      guard spec.isEmpty else { throw .runtime("Unsupported format specification for Markup.") }
+      return text
+    }
+    return PythonText.escapedForHTML(try formatted(value, spec))
   }
 
   private func braceValue(
@@ -113,7 +120,9 @@ extension Interpreter {
       format.align = first
       scalars.removeFirst()
     }
+    var hasSign = false
     if let first = scalars.first, "+- ".unicodeScalars.contains(first) {
+      hasSign = true
       format.sign = first
       scalars.removeFirst()
     }
@@ -142,18 +151,22 @@ extension Interpreter {
     switch value {
     case .string(let text), .markup(let text):
       guard format.kind == nil || format.kind == "s" else { throw unknown }
+      guard format.grouping == nil else { throw .runtime("Cannot specify ',' with 's'.") }
+      guard !hasSign else { throw .runtime("Sign not allowed in string format specifier") }
       guard format.align != "=" else { throw .runtime("'=' alignment not allowed in string format specifier") }
       if format.padsWithZeros { format.fill = "0" }
       let shown = format.precision.map { String(text.unicodeScalars.prefix($0)) } ?? text
       return try format.aligned(shown, self)
-    case .int, .bool:
-      guard let integer = value.integer else { throw unknown }
+    case .int, .big, .bool:
+      guard let integer = value.whole else { throw unknown }
       switch format.kind {
       case nil where format.precision == nil, "d", "n", "x", "X", "o", "b": return try format.formatted(integer, self)
       case "c":
-        guard let scalar = UInt32(exactly: integer).flatMap(Unicode.Scalar.init) else { throw unknown }
+        guard let scalar = integer.int.flatMap({ UInt32(exactly: $0) }).flatMap(Unicode.Scalar.init) else { throw unknown }
         return try format.aligned(String(scalar), self)
-      case "e", "E", "f", "F", "g", "G", "%": return try format.formatted(Double(integer), self)
+      case "e", "E", "f", "F", "g", "G", "%": 
+        guard integer.double.isFinite else { throw tooLarge }
+        return try format.formatted(integer.double, self)
       default: throw unknown
       }
     case .float(let number):

@@ -45,7 +45,7 @@ extension Interpreter {
     case "boolean": if case .bool = value { return true }
     case "false": if case .bool(false) = value { return true }
     case "true": if case .bool(true) = value { return true }
-    case "integer": if case .int = value { return true }
+    case "integer": if value.isWhole, value.typeName == "int" { return true }
     case "float": if case .float = value { return true }
     case "lower", "upper": return Self.holds("is" + name, try text(of: value))
     case "string": return value.text != nil
@@ -58,12 +58,12 @@ extension Interpreter {
       }
     case "iterable":
       switch value {
-      case .none, .bool, .int, .float, .namespace, .macro, .function, .method, .cycler, .joiner: return false
+      case .none, .bool, .int, .big, .float, .namespace, .macro, .function, .method, .cycler, .joiner, .template, .block: return false
       default: return true
       }
     case "callable":
       switch value {
-      case .macro, .function, .method, .joiner, .undefined, .loop: return true
+      case .macro, .function, .method, .joiner, .undefined, .loop, .block: return true
       default: return false
       }
     case "escaped": if case .markup = value { return true }

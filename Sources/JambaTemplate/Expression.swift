@@ -27,6 +27,7 @@ indirect enum Expression: Sendable {
     case none
     case bool(Bool)
     case integer(Int)
+    case bigInteger(BigInteger)
     case float(Double)
     case string(String)
   }

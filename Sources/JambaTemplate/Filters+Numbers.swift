@@ -5,14 +5,18 @@ extension Interpreter {
     case "abs":
       _ = try arguments.bind(name, [])
       if case .float(let number) = value { return .float(number.magnitude) }
-      if let integer = value.integer { return integer < 0 ? try negate(value) : .int(integer) }
+      if let whole = value.whole { return .whole(whole.magnitude) }
       if case .undefined = value { throw .runtime("bad operand type for abs(): 'Undefined'") }
       throw .runtime("bad operand type for abs(): '\(value.typeName)'")
     case "int": return try integer(value, arguments)
     case "float":
       let bound = try arguments.bind(name, ["default"])
       if case .undefined(let undefined) = value { throw undefined.error }
-      if let number = value.number { return .float(number) }
+      if let number = value.number {
+        // The reference lets this error through.
+        if case .big = value, number.isInfinite { throw tooLarge }
+        return .float(number)
+      }
       if let text = value.text, let number = FloatText.parse(text) { return .float(number) }
       return bound[0] ?? .float(0)
     case "round": return try round(value, arguments)
@@ -25,28 +29,25 @@ extension Interpreter {
     let bound = try arguments.bind("int", ["default", "base"])
     let fallback = bound[0] ?? .int(0)
     if case .undefined(let undefined) = value { throw undefined.error }
-    if let integer = value.integer { return .int(integer) }
+    if let whole = value.whole { return .whole(whole) }
     if case .float(let number) = value {
       guard number.isFinite else {
         // The reference lets one of these errors through.
         if number.isInfinite { throw .runtime("cannot convert float infinity to integer") }
         return fallback
       }
-      return .int(try whole(number))
+      return whole(number)
     }
     guard let text = value.text else { return fallback }
-    if let integer = try Self.integer(text, base: bound[1].integer(10)) { return .int(integer) }
+    if let integer = try Self.integer(text, base: bound[1].integer(10)) { return .whole(integer) }
     guard let number = FloatText.parse(text), number.isFinite else { return fallback }
-    return .int(try whole(number))
+    return whole(number)
   }
 
-  private func whole(_ number: Double) throws(TemplateError) -> Int {
-    guard let integer = Int(exactly: number.rounded(.towardZero)) else { throw .limit("an integer beyond 64 bits") }
-    return integer
-  }
+  private func whole(_ number: Double) -> Value { .whole(BigInteger(floor: number.rounded(.towardZero))) }
 
   /// `int(text, base)`; nil for what it refuses.
-  private static func integer(_ text: String, base: Int) throws(TemplateError) -> Int? {
+  private static func integer(_ text: String, base: Int) throws(TemplateError) -> BigInteger? {
     guard base == 0 || (2...36).contains(base) else { return nil }
     var scalars = Array(PythonText.strip(text, nil).unicodeScalars)[...]
     var isNegative = false
@@ -64,7 +65,7 @@ extension Interpreter {
         afterPrefix = true
       }
     }
-    var digits = ""
+    var digits: [UInt8] = []
     var mayUnderscore = afterPrefix
     for (offset, scalar) in scalars.enumerated() {
       if scalar == "_" {
@@ -72,16 +73,15 @@ extension Interpreter {
         mayUnderscore = false
         continue
       }
-      guard let digit = scalar.asciiDigitValue, digit < radix else { return nil }
-      digits.unicodeScalars.append(scalar)
+      guard let digit = scalar.asciiDigitValue ?? scalar.decimalValue, digit < radix else { return nil }
+      digits.append(UInt8(digit))
       mayUnderscore = true
     }
     guard !digits.isEmpty else { return nil }
-    if base == 0, !afterPrefix, digits.hasPrefix("0"), digits.contains(where: { $0 != "0" }) { return nil }
-    guard let value = Int((isNegative ? "-" : "") + digits, radix: radix) else {
-      throw .limit("an integer beyond 64 bits")
-    }
-    return value
+    if base == 0, !afterPrefix, digits[0] == 0, digits.contains(where: { $0 != 0 }) { return nil }
+    // Too many digits are an error in Python that this filter takes for no number.
+    guard digits.count <= TemplateLimits.integerDigits else { return nil }
+    return BigInteger(digits: digits, radix: radix, isNegative: isNegative)
   }
 
   private func round(_ value: Value, _ arguments: Arguments) throws(TemplateError) -> Value {
@@ -101,26 +101,19 @@ extension Interpreter {
       guard let scaledNumber = scaled.number, scaledNumber.isFinite else {
         throw .runtime("cannot convert float to integer")
       }
-      let rounded = scaled.integer ?? Int(exactly: scaledNumber.rounded(method == "ceil" ? .up : .down))
-      guard let rounded else { throw .limit("an integer beyond 64 bits") }
-      return try calculate(.int(rounded), .divide, scale)
+      let rounded = scaled.whole ?? BigInteger(floor: scaledNumber.rounded(method == "ceil" ? .up : .down))
+      return try calculate(.whole(rounded), .divide, scale)
     }
-    guard let integer = value.integer else { return .float(FloatText.round(number, places: places)) }
-    guard places < 0 else { return .int(integer) }
-    guard places > -19 else { return .int(0) }
+    guard let whole = value.whole else { return .float(FloatText.round(number, places: places)) }
+    guard places < 0 else { return .whole(whole) }
+    guard places > -TemplateLimits.integerDigits else { return .int(0) }
     // To the nearest multiple, halves to the even one.
-    var unit = 1
-    for _ in 0..<(-places) { unit *= 10 }
-    let remainder = integer % unit
-    var base = integer - remainder
-    let distance = remainder.magnitude
-    let rest = UInt(unit) - distance
-    if distance > rest || (distance == rest && (base / unit) % 2 != 0) {
-      let (moved, overflow) = base.addingReportingOverflow(remainder < 0 ? -unit : unit)
-      if overflow { throw .limit("an integer beyond 64 bits") }
-      base = moved
-    }
-    return .int(base)
+    let unit = BigInteger(10).power(-places)
+    let (quotient, remainder) = whole.dividedDown(by: unit)
+    let twice = remainder.shiftedLeft(1)
+    let isOdd = quotient.limbs.first.map { $0 & 1 == 1 } ?? false
+    let goesUp = twice > unit || twice == unit && isOdd
+    return .whole((goesUp ? quotient + BigInteger(1) : quotient) * unit)
   }
 
   private func fileSize(_ value: Value, _ arguments: Arguments) throws(TemplateError) -> Value {
@@ -130,13 +123,14 @@ extension Interpreter {
     }
     let base = isBinary ? 1024.0 : 1000.0
     if bytes == 1 { return .string("1 Byte") }
-    if bytes < base { return .string("\(try whole(bytes)) Bytes") }
+    if bytes < base { return .string("\(try text(of: whole(bytes))) Bytes") }
     let prefixes = isBinary
       ? ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"] : ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"]
     var unit = base
     for prefix in prefixes {
       unit *= base
       if bytes < unit || prefix == prefixes.last {
+        if bytes.isInfinite { return .string("inf " + prefix) }
         guard (base * bytes / unit).isFinite else { break }
         return .string(FloatText.fixed(base * bytes / unit, precision: 1) + " " + prefix)
       }

@@ -13,16 +13,24 @@ extension Interpreter {
       return try iterate(value).next() ?? .undefined(Undefined("No first item, sequence was empty."))
     case "last":
       _ = try arguments.bind(name, [])
+      if case .markup(let text) = value, let last = text.unicodeScalars.last { return .markup(String(last)) }
       return try reversed(value).last ?? .undefined(Undefined("No last item, sequence was empty."))
     case "reverse": return try reverse(value, arguments)
     case "items":
       _ = try arguments.bind(name, [])
-      if case .dict(let dictionary) = value {
-        return .cursor(
-          try cursor(over: elements(of: .view(dictionary, .items)), "generator", depth: value.depth + 1))
+      return try lazily(value) { [self] () throws(TemplateError) in
+        if case .dict(let dictionary) = value { return try elements(of: .view(dictionary, .items)) }
+        guard value.isUndefined else { throw .runtime("Can only get item pairs from a mapping.") }
+        return []
       }
-      guard value.isUndefined else { throw .runtime("Can only get item pairs from a mapping.") }
-      return .cursor(try cursor(over: [], "generator", depth: 1))
+    case "random":
+      _ = try arguments.bind(name, [])
+      switch value {
+      case .undefined, .string, .markup, .list, .tuple, .range: break
+      case .dict(let dictionary) where dictionary.count == 0: break
+      default: throw .runtime("'\(value.typeName)' object is not subscriptable")
+      }
+      return try elements(of: value).randomElement() ?? .undefined(Undefined("No random item, sequence was empty."))
     case "join":
       let bound = try arguments.bind(name, ["d", "attribute"])
       let path = try path(bound[1])
@@ -59,7 +67,7 @@ extension Interpreter {
 
   private func reverse(_ value: Value, _ arguments: Arguments) throws(TemplateError) -> Value {
     _ = try arguments.bind("reverse", [])
-    if let text = value.text { return try string(String(text.unicodeScalars.reversed())) }
+    if let text = value.text { return try marked(String(text.unicodeScalars.reversed()), as: value) }
     let elements = try elements(of: value)
     if case .cursor = value { return try list(elements.reversed()) }
     return .cursor(try cursor(over: elements.reversed(), "reversed", depth: value.depth + 1))
@@ -160,7 +168,12 @@ extension Interpreter {
 
   private func batch(_ value: Value, _ arguments: Arguments) throws(TemplateError) -> Value {
     let bound = try arguments.bind("batch", ["linecount", "fill_with"], required: 1)
-    let size = try bound[0].integer(0)
+    return try lazily(value) { [self] () throws(TemplateError) in
+      try batches(of: value, bound[0].integer(0), fill: bound[1].given)
+    }
+  }
+
+  private func batches(of value: Value, _ size: Int, fill: Value?) throws(TemplateError) -> [Value] {
     var rows: [Value] = []
     var row: [Value] = []
     for item in try elements(of: value) {
@@ -171,7 +184,7 @@ extension Interpreter {
       row.append(item)
     }
     if !row.isEmpty {
-      if let fill = bound[1].given, row.count < size {
+      if let fill, row.count < size {
         guard size <= TemplateLimits.elements else {
           throw .limit("a list of more than \(TemplateLimits.elements) elements")
         }
@@ -179,14 +192,18 @@ extension Interpreter {
       }
       rows.append(try list(row))
     }
-    return .cursor(try cursor(over: rows, "generator", depth: Value.depth(around: rows)))
+    return rows
   }
 
   private func slices(_ value: Value, _ arguments: Arguments) throws(TemplateError) -> Value {
     let bound = try arguments.bind("slice", ["slices", "fill_with"], required: 1)
-    let count = try bound[0].integer(0)
+    return try lazily(value) { [self] () throws(TemplateError) in
+      try slices(of: value, bound[0].integer(0), fill: bound[1].given)
+    }
+  }
+
+  private func slices(of value: Value, _ count: Int, fill: Value?) throws(TemplateError) -> [Value] {
     let elements = try elements(of: value)
-    // The reference divides when the first slice is asked for, which every use does.
     guard count != 0 else { throw .runtime("integer division or modulo by zero") }
     guard count <= TemplateLimits.elements else {
       throw .limit("a list of more than \(TemplateLimits.elements) elements")
@@ -197,10 +214,10 @@ extension Interpreter {
       let isLonger = index < elements.count % count
       let end = start + elements.count / count + (isLonger ? 1 : 0)
       var row = Array(elements[start..<end])
-      if let fill = bound[1].given, !isLonger { row.append(fill) }
+      if let fill, !isLonger { row.append(fill) }
       rows.append(try list(row))
       start = end
     }
-    return .cursor(try cursor(over: rows, "generator", depth: Value.depth(around: rows)))
+    return rows
   }
 }

@@ -7,16 +7,16 @@ extension Interpreter {
       return if case .markup = value { value } else { try string(text(of: value)) }
     case "upper", "lower", "capitalize":
       _ = try arguments.bind(name, [])
-      return try callText(name, text(of: value), Arguments())
+      return try marked(callText(name, text(of: value), Arguments()).text ?? "", as: value)
     case "title":
       _ = try arguments.bind(name, [])
       return try string(titled(text(of: value)))
     case "trim":
       let characters = try arguments.bind(name, ["chars"])[0].text("chars")
-      return try string(PythonText.strip(text(of: value), characters))
+      return try marked(PythonText.strip(text(of: value), characters), as: value)
     case "center":
       let width = try arguments.bind(name, ["width"])[0] ?? .int(80)
-      return try callText("center", text(of: value), Arguments(positional: [width]))
+      return try marked(callText("center", text(of: value), Arguments(positional: [width])).text ?? "", as: value)
     case "replace":
       let bound = try arguments.bind(name, ["old", "new", "count"], required: 2)
       return try replace(
@@ -34,7 +34,12 @@ extension Interpreter {
       } else {
         values = .dict(try Globals.dictionary(arguments, self))
       }
-      return try string(percentFormat(text(of: value), values))
+      let format = try text(of: value)
+      if case .markup = value { return .markup(try percentFormat(format, values, escapes: true)) }
+      return try string(percentFormat(format, values))
+    case "pprint":
+      _ = try arguments.bind(name, [])
+      return try string(PrettyPrinter.text(value, self))
     case "indent": return try indent(value, arguments)
     case "truncate": return try truncate(value, arguments)
     case "wordcount":
@@ -47,16 +52,17 @@ extension Interpreter {
         inWord = isWord
       }
       return .int(count)
-    case "escape", "e", "forceescape":
-      _ = try arguments.bind(name, [])
-      if name != "forceescape", case .markup = value { return value }
-      return .markup(try string(PythonText.escapedForHTML(text(of: value))).text ?? "")
-    case "safe":
-      _ = try arguments.bind(name, [])
-      return .markup(try text(of: value))
-    case "striptags":
-      _ = try arguments.bind(name, [])
-      return try string(strippedOfTags(text(of: value)))
+    case "wordwrap":
+      let bound = try arguments.bind(name, ["width", "break_long_words", "wrapstring", "break_on_hyphens"])
+      let wrap = WordWrap(
+        width: try bound[0].integer(79), breaksLongWords: bound[1].isTrue(true), breaksOnHyphens: bound[3].isTrue(true))
+      if case .undefined(let undefined) = value { throw undefined.error }
+      guard let text = value.text else { throw .runtime("'\(value.typeName)' object has no attribute 'splitlines'") }
+      let lines = PythonText.splitLines(text, keepEnds: false)
+      guard wrap.width > 0 || lines.isEmpty else { throw .runtime("invalid width \(wrap.width) (must be > 0)") }
+      try allocate(text.utf8.count * 2)
+      let separator = try bound[2].text("wrapstring") ?? "\n"
+      return try joined(lines.map { wrap.lines(of: $0).joined(separator: separator) }, separator)
     case "urlencode":
       _ = try arguments.bind(name, [])
       return try string(urlEncoded(value))
@@ -108,7 +114,7 @@ extension Interpreter {
       lines[index] = indention + lines[index]
     }
     let result = try joined(lines, "\n").text ?? ""
-    return try string(bound[1].isTrue(false) ? indention + result : result)
+    return try marked(bound[1].isTrue(false) ? indention + result : result, as: value)
   }
 
   private func truncate(_ value: Value, _ arguments: Arguments) throws(TemplateError) -> Value {
@@ -126,54 +132,16 @@ extension Interpreter {
     let scalars = Array(text.unicodeScalars)
     let (longest, overflow) = length.addingReportingOverflow(leeway)
     guard !overflow, scalars.count > longest else { return value }
-    let head = String(scalars[..<(length - endCount)])
-    if bound[1].isTrue(false) { return try string(head + end) }
-    return try string(PythonText.splitFromRight(head, by: " ", limit: 1)[0] + end)
-  }
-
-  private func strippedOfTags(_ text: String) throws(TemplateError) -> String {
-    try allocate(text.utf8.count)
-    var bytes = Array(text.utf8)
-    for (open, close) in [("<!--", "-->"), ("<", ">")] {
-      let (open, close) = (ByteSearch(open.utf8), ByteSearch(close.utf8))
-      var kept: [UInt8] = []
-      var position = 0
-      while let start = open.first(in: bytes, from: position),
-        let end = close.first(in: bytes, from: start)
-      {
-        kept += bytes[position..<start]
-        position = end + close.count
-      }
-      kept += bytes[position...]
-      bytes = kept
-    }
-    let words = PythonText.splitAtSpace(PythonText.string(bytes), limit: -1).joined(separator: " ")
-    return Self.unescaped(words)
-  }
-
-  /// The entities that `escape` writes, and numbers, as characters again.
-  private static func unescaped(_ text: String) -> String {
-    let named = ["amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "nbsp": "\u{A0}"]
-    let pieces = PythonText.split(text, by: "&", limit: -1)
-    var result = pieces[0]
-    for piece in pieces.dropFirst() {
-      let parts = PythonText.split(piece, by: ";", limit: 1)
-      var decoded = named[parts[0]]
-      if decoded == nil, parts[0].hasPrefix("#") {
-        let digits = parts[0].dropFirst()
-        let isHex = digits.hasPrefix("x") || digits.hasPrefix("X")
-        let code = isHex ? UInt32(digits.dropFirst(), radix: 16) : UInt32(digits)
-        decoded = code.flatMap(Unicode.Scalar.init).map { String($0) }
-      }
-      if let decoded, parts.count == 2 { result += decoded + parts[1] } else { result += "&" + piece }
-    }
-    return result
+    var head = String(scalars[..<(length - endCount)])
+    if !bound[1].isTrue(false) { head = PythonText.splitFromRight(head, by: " ", limit: 1)[0] }
+    guard case .markup = value else { return try string(head + end) }
+    return try marked(head + escaped(bound[2] ?? .string(end)), as: value)
   }
 
   private func urlEncoded(_ value: Value) throws(TemplateError) -> String {
     if let text = value.text { return try Self.percentEncoded(text, isQuery: false, self) }
     switch value {
-    case .none, .bool, .int, .float: return try Self.percentEncoded(text(of: value), isQuery: false, self)
+    case .none, .bool, .int, .big, .float: return try Self.percentEncoded(text(of: value), isQuery: false, self)
     default: break
     }
     var pairs = value

@@ -7,17 +7,13 @@ enum Filters {
     "select", "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "tojson", "trim", "truncate",
     "unique", "upper", "urlencode", "urlize", "wordcount", "wordwrap", "xmlattr",
   ]
-  /// Known to the language, but nothing a prompt should depend on.
-  static let refused: Set<String> = ["pprint", "random", "urlize", "wordwrap", "xmlattr"]
 }
 
 extension Interpreter {
   func filter(_ name: String, _ value: Value, _ arguments: Arguments) throws(TemplateError) -> Value {
-    guard !Filters.refused.contains(name) else {
-      throw .runtime("the filter '\(name)' is not supported in chat templates")
-    }
     if let text = value.text { try scan(text.utf8.count) }
     if let result = try textFilter(name, value, arguments) { return result }
+    if let result = try markupFilter(name, value, arguments) { return result }
     if let result = try numberFilter(name, value, arguments) { return result }
     if let result = try sequenceFilter(name, value, arguments) { return result }
     switch name {
@@ -69,6 +65,23 @@ extension Interpreter {
   }
 
   // MARK: Filters that apply others
+
+  /// A generator over elements that are made when the first one is asked for, errors included.
+  func lazily(_ value: Value, _ make: @escaping () throws(TemplateError) -> [Value]) throws(TemplateError) -> Value {
+    try allocate(128)
+    let depth = try Value.depth(around: [value]) + 1
+    var elements: [Value]?
+    var index = 0
+    return .cursor(
+      try Value.Cursor("generator", depth: depth) { () throws(TemplateError) -> Value? in
+        let all: [Value]
+        if let elements { all = elements } else { all = try make() }
+        elements = all
+        guard index < all.count else { return nil }
+        defer { index += 1 }
+        return all[index]
+      })
+  }
 
   /// A generator over what `step` makes of a value's elements; nil from it leaves an element out.
   func generate(

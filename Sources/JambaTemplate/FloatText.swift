@@ -159,12 +159,26 @@ enum FloatText {
     return value < 0 ? -magnitude : magnitude
   }
 
+  /// `float.hex`
+  static func hexadecimal(_ value: Double) -> String {
+    guard value.isFinite else { return representation(of: value) }
+    let sign = value.sign == .minus ? "-" : ""
+    guard value != 0 else { return sign + "0x0.0p+0" }
+    let digits = String(value.significandBitPattern, radix: 16)
+    let isNormal = value.isNormal
+    let exponent = isNormal ? Int(value.exponent) : -1022
+    let fraction = String(repeating: "0", count: 13 - digits.utf8.count) + digits
+    return sign + "0x\(isNormal ? 1 : 0)." + fraction + "p" + (exponent < 0 ? "-" : "+") + String(abs(exponent))
+  }
+
   /// The number that `float(text)` reads; nil for a text that it refuses.
   static func parse(_ text: String) -> Double? {
     let stripped = PythonText.strip(text, nil)
     var body = ""
     var previousIsDigit = false
-    let scalars = Array(stripped.unicodeScalars)
+    let scalars = stripped.unicodeScalars.map { scalar in
+      scalar.isASCII ? scalar : scalar.decimalValue.flatMap { Unicode.Scalar(UInt32(48 + $0)) } ?? scalar
+    }
     for (index, scalar) in scalars.enumerated() {
       if scalar == "_" {
         guard previousIsDigit, index + 1 < scalars.count, scalars[index + 1].isASCIIDigit else { return nil }

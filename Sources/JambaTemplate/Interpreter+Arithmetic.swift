@@ -1,24 +1,34 @@
 import JambaSystem
 
-/// Arithmetic by Python's rules. Integers have 64 bits; what does not fit is an error.
+/// Arithmetic by Python's rules.
 extension Interpreter {
   func calculate(_ left: Value, _ kind: ArithmeticOperator, _ right: Value) throws(TemplateError) -> Value {
     if case .undefined(let undefined) = left { throw undefined.error }
     if case .undefined(let undefined) = right {
-      if kind == .modulo, let format = left.text { return try string(percentFormat(format, right)) }
+      if kind == .modulo, left.text != nil { return try percent(left, right) }
       throw undefined.error
     }
     if let a = left.integer, let b = right.integer { return try integers(a, kind, b) }
-    if let a = left.number, let b = right.number { return try floats(a, kind, b) }
+    if let a = left.whole, let b = right.whole { return try integers(a, kind, b) }
+    if let a = left.number, let b = right.number {
+      if case .big = left, a.isInfinite { throw tooLarge }
+      if case .big = right, b.isInfinite { throw tooLarge }
+      return try floats(a, kind, b)
+    }
     switch kind {
     case .add: if let sum = try sum(left, right) { return sum }
     case .multiply:
       if let times = right.integer, let product = try repeated(left, times) { return product }
       if let times = left.integer, let product = try repeated(right, times) { return product }
-    case .modulo: if let format = left.text { return try string(percentFormat(format, right)) }
+    case .modulo: if left.text != nil { return try percent(left, right) }
     default: break
     }
     throw unsupported(left, kind, right)
+  }
+
+  private func percent(_ format: Value, _ values: Value) throws(TemplateError) -> Value {
+    if case .markup(let text) = format { return .markup(try percentFormat(text, values, escapes: true)) }
+    return try string(percentFormat(format.text ?? "", values))
   }
 
   private func unsupported(_ left: Value, _ kind: ArithmeticOperator, _ right: Value) -> TemplateError {
@@ -73,49 +83,62 @@ extension Interpreter {
   }
 
   private func integers(_ a: Int, _ kind: ArithmeticOperator, _ b: Int) throws(TemplateError) -> Value {
+    let result: (partialValue: Int, overflow: Bool)
     switch kind {
-    case .add: return try checked(a.addingReportingOverflow(b))
-    case .subtract: return try checked(a.subtractingReportingOverflow(b))
-    case .multiply: return try checked(a.multipliedReportingOverflow(by: b))
-    case .divide:
-      guard b != 0 else { throw .runtime("division by zero") }
-      return .float(Double(a) / Double(b))
-    case .floorDivide:
-      guard b != 0 else { throw .runtime("integer division or modulo by zero") }
-      let (quotient, overflow) = a.dividedReportingOverflow(by: b)
-      if overflow { return try checked((0, true)) }
+    case .add: result = a.addingReportingOverflow(b)
+    case .subtract: result = a.subtractingReportingOverflow(b)
+    case .multiply: result = a.multipliedReportingOverflow(by: b)
+    case .divide where b != 0 && max(a.magnitude, b.magnitude) <= 1 << 53: return .float(Double(a) / Double(b))
+    case .floorDivide where b != 0 && a != Int.min:
+      let quotient = a / b
       return .int(quotient * b != a && (a < 0) != (b < 0) ? quotient - 1 : quotient)
-    case .modulo:
-      guard b != 0 else { throw .runtime("integer division or modulo by zero") }
-      let remainder = a.remainderReportingOverflow(dividingBy: b).partialValue
+    case .modulo where b != 0 && a != Int.min:
+      let remainder = a % b
       return .int(remainder != 0 && (remainder < 0) != (b < 0) ? remainder + b : remainder)
+    default: return try integers(BigInteger(a), kind, BigInteger(b))
+    }
+    return result.overflow ? try integers(BigInteger(a), kind, BigInteger(b)) : .int(result.partialValue)
+  }
+
+  private func integers(
+    _ a: BigInteger, _ kind: ArithmeticOperator, _ b: BigInteger
+  ) throws(TemplateError) -> Value {
+    try spend((a.limbs.count * b.limbs.count + a.limbs.count + b.limbs.count) >> 4)
+    switch kind {
+    case .add: return .whole(try checked(a + b))
+    case .subtract: return .whole(try checked(a - b))
+    case .multiply: return .whole(try checked(a * b))
+    case .divide:
+      guard !b.isZero else { throw .runtime("division by zero") }
+      let quotient = a.divided(by: b)
+      guard quotient.isFinite else { throw .runtime("integer division result too large for a float") }
+      return .float(quotient)
+    case .floorDivide, .modulo:
+      guard !b.isZero else { throw .runtime("integer division or modulo by zero") }
+      let (quotient, remainder) = a.dividedDown(by: b)
+      return .whole(kind == .modulo ? remainder : quotient)
     case .power:
-      if b < 0 {
-        guard a != 0 else { throw .runtime("0.0 cannot be raised to a negative power") }
-        return .float(power(Double(a), Double(b)))
+      if b.isNegative {
+        guard !a.isZero else { throw .runtime("0.0 cannot be raised to a negative power") }
+        guard a.double.isFinite, b.double.isFinite else { throw tooLarge }
+        return .float(power(a.double, b.double))
       }
-      return .int(try integerPower(a, b))
+      if a.bitWidth <= 1 {
+        let isOdd = b.limbs.first.map { $0 & 1 == 1 } ?? false
+        return .whole(b.isZero || a.isNegative && !isOdd ? BigInteger(1) : a)
+      }
+      guard let exponent = b.int, exponent <= TemplateLimits.integerBits / a.bitWidth * 2 else { throw overflow }
+      try spend((a.limbs.count * exponent) * (a.limbs.count * exponent) >> 4)
+      return .whole(try checked(a.power(exponent)))
     }
   }
 
-  private func integerPower(_ base: Int, _ exponent: Int) throws(TemplateError) -> Int {
-    if base == 0 || base == 1 || exponent == 0 { return exponent == 0 ? 1 : base }
-    if base == -1 { return exponent % 2 == 0 ? 1 : -1 }
-    guard exponent < 64 else { throw overflow }
-    var result = 1
-    for _ in 0..<exponent {
-      let (product, overflowed) = result.multipliedReportingOverflow(by: base)
-      if overflowed { throw overflow }
-      result = product
-    }
-    return result
-  }
+  private var overflow: TemplateError { .limit("an integer of more than \(TemplateLimits.integerBits) bits") }
+  var tooLarge: TemplateError { .runtime("int too large to convert to float") }
 
-  private var overflow: TemplateError { .limit("an integer beyond 64 bits") }
-
-  private func checked(_ result: (partialValue: Int, overflow: Bool)) throws(TemplateError) -> Value {
-    guard !result.overflow else { throw overflow }
-    return .int(result.partialValue)
+  private func checked(_ value: BigInteger) throws(TemplateError) -> BigInteger {
+    guard value.bitWidth <= TemplateLimits.integerBits else { throw overflow }
+    return value
   }
 
   private func floats(_ a: Double, _ kind: ArithmeticOperator, _ b: Double) throws(TemplateError) -> Value {
@@ -138,10 +161,10 @@ extension Interpreter {
           quotient -= 1
         }
       } else {
-        remainder = b < 0 ? -0.0 : 0.0
+        remainder = b.sign == .minus ? -0.0 : 0.0
       }
       if kind == .modulo { return .float(remainder) }
-      guard quotient != 0 else { return .float((a < 0) != (b < 0) ? -0.0 : 0.0) }
+      guard quotient != 0 else { return .float(Double(signOf: a / b, magnitudeOf: 0)) }
       var floored = quotient.rounded(.down)
       if quotient - floored > 0.5 { floored += 1 }
       return .float(floored)
@@ -155,7 +178,7 @@ extension Interpreter {
   }
 
   func negate(_ value: Value) throws(TemplateError) -> Value {
-    if let integer = value.integer { return try checked(Int.zero.subtractingReportingOverflow(integer)) }
+    if let whole = value.whole { return .whole(whole.negated) }
     if case .float(let number) = value { return .float(-number) }
     if case .undefined(let undefined) = value { throw undefined.error }
     throw .runtime("bad operand type for unary -: '\(value.typeName)'")
@@ -163,8 +186,11 @@ extension Interpreter {
 
   func positive(_ value: Value) throws(TemplateError) -> Value {
     if let integer = value.integer { return .int(integer) }
-    if case .float = value { return value }
-    if case .undefined(let undefined) = value { throw undefined.error }
+    switch value {
+    case .float, .big: return value
+    case .undefined(let undefined): throw undefined.error
+    default: break
+    }
     throw .runtime("bad operand type for unary +: '\(value.typeName)'")
   }
 }

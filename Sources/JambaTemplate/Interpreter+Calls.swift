@@ -1,7 +1,7 @@
 extension Interpreter {
   func call(_ callee: Value, _ arguments: Arguments) throws(TemplateError) -> Value {
     switch callee {
-    case .macro(let macro): return .string(try call(macro, arguments))
+    case .macro(let macro): return captured(try call(macro, arguments))
     case .function(let function): return try call(function, arguments)
     case .method(let method): return try call(method, arguments)
     case .joiner(let joiner):
@@ -9,7 +9,18 @@ extension Interpreter {
       defer { joiner.isUsed = true }
       return joiner.isUsed ? joiner.separator : .string("")
     case .undefined(let undefined): throw undefined.error
-    case .loop: throw .runtime("The loop must have the 'recursive' marker to be called recursively.")
+    case .block(let block):
+      _ = try arguments.bind("block", [])
+      return captured(try capture { () throws(TemplateError) in try run(block, in: nil) }.text)
+    case .loop(let state):
+      if let recursion = state.recursion {
+        let sequence = try arguments.bind("loop", ["iterable"], required: 1)[0] ?? .none
+        return captured(
+          try capture { () throws(TemplateError) in
+            try recurse(recursion.loop, over: sequence, in: recursion.activation, depth: state.recursionDepth + 1)
+          }.text)
+      }
+      throw .runtime("The loop must have the 'recursive' marker to be called recursively.")
     default: throw .runtime("'\(callee.typeName)' object is not callable")
     }
   }
@@ -115,6 +126,7 @@ enum Globals {
       throw .runtime("dict expected at most 1 argument, got \(arguments.positional.count)")
     }
     if let source = arguments.positional.first {
+      if case .undefined(let undefined) = source { throw undefined.error }
       if case .dict(let dictionary) = source {
         try interpreter.allocate(dictionary.count * 96)
         for (key, value) in zip(dictionary.keys, dictionary.values) { try result.set(key, value) }

@@ -53,11 +53,13 @@ extension Interpreter {
     case (.none, .none): return true
     case (.bool(let a), .bool(let b)): return a == b
     case (.int(let a), .int(let b)): return a == b
+    case (.big(let a), .big(let b)): return a == b
     case (.string(let a), .string(let b)): return PythonText.equal(a, b)
     case (.list(let a), .list(let b)), (.tuple(let a), .tuple(let b)): return a === b
     case (.dict(let a), .dict(let b)): return a === b
     case (.undefined(let a), .undefined(let b)): return a === b
     case (.function(let a), .function(let b)): return a == b
+    case (.template, .template): return true
     case (.range(let a), .range(let b)): return a === b
     case (.cursor(let a), .cursor(let b)): return a === b
     case (.namespace(let a), .namespace(let b)): return a === b
@@ -73,13 +75,11 @@ extension Interpreter {
 
   /// How two numbers compare, exactly; nil when one is not a number.
   private func order(_ left: Value, _ right: Value) -> Order? {
-    if let a = left.integer {
-      if let b = right.integer { return a < b ? .less : a == b ? .same : .greater }
-      if case .float(let b) = right { return order(a, b) }
-      return nil
-    }
+    if let a = left.integer, let b = right.integer { return a < b ? .less : a == b ? .same : .greater }
+    if let a = left.whole, let b = right.whole { return a < b ? .less : a == b ? .same : .greater }
+    if let a = left.whole, case .float(let b) = right { return order(a, b) }
     guard case .float(let a) = left else { return nil }
-    if let b = right.integer {
+    if let b = right.whole {
       switch order(b, a) {
       case .less: return .greater
       case .greater: return .less
@@ -90,11 +90,10 @@ extension Interpreter {
     return a < b ? .less : a == b ? .same : a > b ? .greater : .unordered
   }
 
-  private func order(_ a: Int, _ b: Double) -> Order {
+  private func order(_ a: BigInteger, _ b: Double) -> Order {
     if b.isNaN { return .unordered }
-    if b >= 0x1p63 { return .less }
-    if b < -0x1p63 { return .greater }
-    let whole = Int(b.rounded(.down))
+    if b.isInfinite { return b > 0 ? .less : .greater }
+    let whole = BigInteger(floor: b)
     return a < whole ? .less : a > whole ? .greater : b == b.rounded(.down) ? .same : .less
   }
 
@@ -159,7 +158,7 @@ extension Interpreter {
       return PythonText.contains(text, part)
     case .dict(let dictionary), .view(let dictionary, .keys): return dictionary[try Value.Key(element)] != nil
     case .undefined: return false
-    case .none, .bool, .int, .float, .namespace, .macro, .function, .method, .cycler, .joiner:
+    case .none, .bool, .int, .big, .float, .namespace, .macro, .function, .method, .cycler, .joiner, .template, .block:
       throw .runtime("argument of type '\(container.typeName)' is not iterable")
     default:
       let cursor = try iterate(container)

@@ -167,6 +167,7 @@ extension Value {
     case .none: self = .none
     case .bool(let value): self = .bool(value)
     case .integer(let value): self = .int(value)
+    case .bigInteger(let value): self = .big(value)
     case .float(let value): self = .float(value)
     case .string(let value): self = .string(value)
     }

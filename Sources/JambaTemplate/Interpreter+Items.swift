@@ -122,7 +122,7 @@ extension Interpreter {
       try scan(text.utf8.count)
       let scalars = text.unicodeScalars
       guard let offset = position(index, scalars.count) else { return nil }
-      return .string(String(scalars[scalars.index(scalars.startIndex, offsetBy: offset)]))
+      return try marked(String(scalars[scalars.index(scalars.startIndex, offsetBy: offset)]), as: value)
     default: return nil
     }
   }
@@ -138,6 +138,7 @@ extension Interpreter {
     switch value {
     case .namespace(let namespace): return namespace.attributes[name]
     case .loop(let loop): return try attribute(name, of: loop, value)
+    case .template: return program.namedBlocks[name].map { .block($0) }
     case .tuple(let group) where group.isGroup && (name == "grouper" || name == "list"):
       return group.elements[name == "grouper" ? 0 : 1]
     case .macro(let macro): return try attribute(name, of: macro)
@@ -148,12 +149,12 @@ extension Interpreter {
     case .joiner(let joiner) where name == "used": return .bool(joiner.isUsed)
     case .range(let range) where ["start", "stop", "step"].contains(name):
       return .int(name == "start" ? range.start : name == "stop" ? range.stop : range.step)
-    case .int, .bool, .float:
+    case .int, .big, .bool, .float:
       switch name {
       case "real": return .some(try positive(value))
       case "imag": return if case .float = value { .float(0) } else { .int(0) }
-      case "numerator" where value.integer != nil: return .some(try positive(value))
-      case "denominator" where value.integer != nil: return .int(1)
+      case "numerator" where value.isWhole: return .some(try positive(value))
+      case "denominator" where value.isWhole: return .int(1)
       default: break
       }
     default: break
@@ -176,8 +177,8 @@ extension Interpreter {
     case "first": return .bool(loop.index0 == 0)
     case "last": return .bool(try loop.peek() == nil)
     case "length": return .int(try loop.length())
-    case "depth": return .int(1)
-    case "depth0": return .int(0)
+    case "depth": return .int(loop.recursionDepth + 1)
+    case "depth0": return .int(loop.recursionDepth)
     case "previtem":
       guard loop.index0 != 0, let previous = loop.previous else {
         return .undefined(Undefined("there is no previous item"))
@@ -247,6 +248,7 @@ extension Interpreter {
   ) throws(TemplateError) -> (first: Int, last: Int, step: Int, count: Int) {
     func integer(_ value: Value) throws(TemplateError) -> Int? {
       if case .none = value { return nil }
+      if case .big(let big) = value { return big.isNegative ? .min : .max }
       guard let integer = value.integer else {
         throw .runtime("slice indices must be integers or None or have an __index__ method")
       }

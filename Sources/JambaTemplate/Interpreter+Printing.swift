@@ -7,6 +7,17 @@ extension Interpreter {
     return try representation(of: value)
   }
 
+  /// The decimal digits of an integer, as many as Python prints.
+  func text(of value: BigInteger) throws(TemplateError) -> String {
+    try spend(value.limbs.count * value.limbs.count >> 4)
+    let text = value.text()
+    let count = text.utf8.count - (value.isNegative ? 1 : 0)
+    guard count <= TemplateLimits.integerDigits else {
+      throw .runtime("Exceeds the limit (\(TemplateLimits.integerDigits) digits) for integer string conversion")
+    }
+    return text
+  }
+
   /// `repr(value)`
   func representation(of value: Value) throws(TemplateError) -> String {
     var result = ""
@@ -23,6 +34,7 @@ extension Interpreter {
     case .none: result += "None"
     case .bool(let value): result += value ? "True" : "False"
     case .int(let value): result += String(value)
+    case .big(let value): result += try text(of: value)
     case .float(let value): result += FloatText.representation(of: value)
     case .string(let text):
       try scan(text.utf8.count)
@@ -50,6 +62,8 @@ extension Interpreter {
     case .method(let method): result += "<built-in method \(method.name) of \(method.receiver.typeName) object>"
     case .cycler: result += "<jinja2.utils.Cycler object>"
     case .joiner: result += "<jinja2.utils.Joiner object>"
+    case .template: result += "<TemplateReference None>"
+    case .block(let block): result += "<BlockReference '\(block.name)'>"
     }
     guard result.utf8.count <= TemplateLimits.stringBytes else {
       throw .limit("a string of more than \(TemplateLimits.stringBytes) bytes")
@@ -148,6 +162,7 @@ struct JSONWriter {
     case .none: try append("null")
     case .bool(let value): try append(value ? "true" : "false")
     case .int(let value): try append(String(value))
+    case .big(let value): try append(interpreter.text(of: value))
     case .float(let value): try append(Self.text(of: value))
     case .string(let text), .markup(let text): try quote(text)
     case .list(let sequence), .tuple(let sequence):
@@ -180,6 +195,7 @@ struct JSONWriter {
       case .none: try append("\"null\"")
       case .bool(let value): try append(value ? "\"true\"" : "\"false\"")
       case .int(let value): try append("\"\(value)\"")
+      case .big(let value): try append("\"\(interpreter.text(of: value))\"")
       case .float(let value): try append("\"\(Self.text(of: value))\"")
       case let key: throw .runtime("keys must be str, int, float, bool or None, not \(key.typeName)")
       }
@@ -210,7 +226,6 @@ struct JSONWriter {
       case "\u{00}"..<"\u{20}": quoted.append(contentsOf: Self.escape(UInt16(scalar.value)).unicodeScalars)
       default:
         if ensuresASCII, scalar.value > 0x7E {
-          if scalar.value == 0x7F { quoted.append(scalar); continue }
           for unit in String(scalar).utf16 { quoted.append(contentsOf: Self.escape(unit).unicodeScalars) }
         } else {
           quoted.append(scalar)

@@ -13,7 +13,10 @@ extension Interpreter {
     switch statement {
     case .text(let text): try write(text)
     case .output(let expression, let position):
-      try at(position) { () throws(TemplateError) in try write(text(of: evaluate(expression, in: activation))) }
+      try at(position) { () throws(TemplateError) in
+        let value = try evaluate(expression, in: activation)
+        try write(isEscaping ? escaped(value) : text(of: value))
+      }
     case .condition(let branches, let otherwise):
       for branch in branches where try evaluate(branch.test, in: activation).isTrue {
         return try execute(branch.body, in: activation)
@@ -23,6 +26,7 @@ extension Interpreter {
     case .assignment(let target, let expression, let position):
       try at(position) { () throws(TemplateError) in
         try checkNamespaces(target, in: activation)
+        if try append(expression, to: target, in: activation) { return }
         try assign(evaluate(expression, in: activation), to: target, in: activation)
       }
     case .capture(let capture): return try execute(capture, in: activation)
@@ -33,6 +37,17 @@ extension Interpreter {
     case .call(let call): try execute(call, in: activation)
     case .filter(let block): return try execute(block, in: activation)
     case .with(let block): return try execute(block, in: activation)
+    case .named(let block): return try run(block, in: activation)
+    case .escaping(let block):
+      let scope = program.blocks[block.id].scope
+      enter(scope, in: activation)
+      let outer = isEscaping
+      isEscaping = try evaluate(block.values[0], in: activation).isTrue
+      defer { isEscaping = outer }
+      let signal = try execute(block.body, in: activation)
+      leave(scope, in: activation)
+      return signal
+    case .failure(let message, let position): throw .runtime(message, at: position)
     case .breakLoop: return .breakLoop
     case .continueLoop: return .continueLoop
     }
@@ -52,10 +67,42 @@ extension Interpreter {
     }
   }
 
+  /// Prints a named block. One that is not scoped, or is printed through `self`, sees the template's variables alone.
+  func run(_ block: Statement.NamedBlock, in activation: Activation?) throws(TemplateError) -> Signal {
+    guard !block.isRequired else { throw .runtime("Required block '\(block.name)' not found", at: block.position) }
+    let description = program.blocks[block.id]
+    let inside = Activation(
+      slotCount: program.slotCounts[description.function], parent: block.isScoped ? activation : nil)
+    try allocate(64 + 24 * inside.slots.count)
+    enter(description.scope, in: inside)
+    return try execute(block.body, in: inside)
+  }
+
   private func execute(_ loop: Statement.Loop, in activation: Activation) throws(TemplateError) -> Signal {
+    let sequence = try at(loop.position) { () throws(TemplateError) in try evaluate(loop.sequence, in: activation) }
+    guard loop.isRecursive else { return try execute(loop, over: sequence, in: activation) }
+    track(activation)
+    return try recurse(loop, over: sequence, in: activation, depth: 0)
+  }
+
+  /// Runs a recursive loop, whose variables are its own each time.
+  func recurse(
+    _ loop: Statement.Loop, over sequence: Value, in activation: Activation, depth: Int
+  ) throws(TemplateError) -> Signal {
+    let function = program.blocks[loop.id].function
+    let inside = Activation(slotCount: program.slotCounts[function], parent: activation)
+    try allocate(64 + 24 * inside.slots.count)
+    return try execute(loop, over: sequence, in: inside, recursion: (loop, activation), depth: depth)
+  }
+
+  private func execute(
+    _ loop: Statement.Loop, over sequence: Value, in activation: Activation,
+    recursion: (loop: Statement.Loop, activation: Activation)? = nil, depth: Int = 0
+  ) throws(TemplateError) -> Signal {
     let block = program.blocks[loop.id]
     var state = try at(loop.position) { () throws(TemplateError) in
-      try loopState(over: evaluate(loop.sequence, in: activation), loop, block, in: activation)
+      let (items, count) = try items(of: sequence, loop, block, in: activation)
+      return LoopState(items, count: count, recursion: recursion, recursionDepth: depth)
     }
     let ranToEnd = try iterate(state, loop, block, in: activation)
     leave(block.scope, in: activation)
@@ -86,12 +133,13 @@ extension Interpreter {
     return ranToEnd
   }
 
-  private func loopState(
-    over sequence: Value, _ loop: Statement.Loop, _ block: Program.Block, in activation: Activation
-  ) throws(TemplateError) -> LoopState {
+  /// What a loop runs over, and how many items these are where that is known.
+  private func items(
+    of sequence: Value, _ loop: Statement.Loop, _ block: Program.Block, in activation: Activation
+  ) throws(TemplateError) -> (Value.Cursor, Int?) {
     let cursor = try iterate(sequence)
     guard let filter = loop.filter, let target = loop.filterTarget else {
-      return LoopState(cursor, count: sequence.isSized ? try length(of: sequence) : nil)
+      return (cursor, sequence.isSized ? try length(of: sequence) : nil)
     }
     enter(block.filter, in: activation)
     // Items are tested one by one, as the body asks for them: it may change what the test reads.
@@ -103,7 +151,7 @@ extension Interpreter {
       }
       return nil
     }
-    return LoopState(filtered, count: nil)
+    return (filtered, nil)
   }
 
   private func execute(_ block: Statement.Capture, in activation: Activation) throws(TemplateError) -> Signal {
@@ -112,7 +160,7 @@ extension Interpreter {
     let (text, signal) = try capture { () throws(TemplateError) in try execute(block.body, in: activation) }
     guard signal == .normal else { return signal }
     try at(block.position) { () throws(TemplateError) in
-      let value = try apply(block.filters, to: .string(text), in: activation)
+      let value = try apply(block.filters, to: captured(text), in: activation)
       try assign(value, to: block.target, in: activation)
     }
     leave(scope, in: activation)

@@ -14,6 +14,12 @@ final class Interpreter {
   private var namespaces: [Value.Namespace] = []
   /// Loops that something still refers to after their end.
   private var loops: [LoopState] = []
+  /// The template's own variables, for its named blocks.
+  private let exports = Value.Dictionary()
+  /// Whether what is printed is escaped.
+  var isEscaping = false
+  /// How many values have been assigned.
+  private(set) var assignmentCount = 0
 
   init(program: Program, context: Value.Dictionary, now: LocalTime, maximumWork: Int) {
     self.program = program
@@ -51,7 +57,7 @@ final class Interpreter {
     guard allocatedBytes <= TemplateLimits.allocatedBytes else {
       throw .limit("rendering uses more than \(TemplateLimits.allocatedBytes) bytes")
     }
-    try spend(byteCount >> 6)
+    try spend(byteCount >> 8)
   }
 
   func list(_ elements: [Value]) throws(TemplateError) -> Value {
@@ -136,6 +142,9 @@ final class Interpreter {
     return (output, signal)
   }
 
+  /// Text that has been captured: safe where what was printed into it has been escaped.
+  func captured(_ text: String) -> Value { isEscaping ? .markup(text) : .string(text) }
+
   // MARK: Variables
 
   /// How statements ended: a loop control passes through everything up to its loop.
@@ -159,7 +168,8 @@ final class Interpreter {
   }
 
   func global(_ name: String) -> Value? {
-    context[name] ?? Value.Function(rawValue: name).map { .function($0) }
+    if name == "self" { return .template }
+    return exports[name] ?? context[name] ?? Value.Function(rawValue: name).map { .function($0) }
   }
 
   func lookUp(_ reference: Program.Reference, in activation: Activation) -> Value? {
@@ -172,8 +182,10 @@ final class Interpreter {
   }
 
   func assign(_ value: Value, to target: Target, in activation: Activation) throws(TemplateError) {
+    assignmentCount += 1
     switch target {
-    case .name(_, let id):
+    case .name(let name, let id):
+      if program.exported.contains(id) { try exports.set(.string(name), value) }
       // What is assigned to is always the running function's own.
       activation.slots[program.references[id].slot] = value
     case .attribute(_, let id, let attribute):

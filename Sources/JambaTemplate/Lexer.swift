@@ -13,6 +13,7 @@ struct Lexer {
   /// Whether the last match ended a line, so that the text after it begins one.
   private var isLineStart = true
   private var lines = LineCounter()
+  private var characterNames = CharacterNames()
 
   static func tokens(of source: String) throws(TemplateError) -> [Token] {
     guard source.utf8.count <= TemplateLimits.sourceBytes else {
@@ -300,10 +301,14 @@ struct Lexer {
     }
     position = end
     let digits = String(source[(radix == 10 ? start : start + 2)..<end].filter { $0 != "_" })
-    guard let value = Int(digits, radix: radix) else {
-      throw .syntax("the integer \(digits) does not fit in 64 bits", at: place(start))
+    if let value = Int(digits, radix: radix) {
+      emit(.integer(value), at: start)
+    } else {
+      let values = digits.unicodeScalars.compactMap { $0.asciiDigitValue.map { UInt8($0) } }
+      do throws(TemplateError) {
+        emit(.bigInteger(BigInteger(digits: try TemplateLimits.checked(values), radix: radix)), at: start)
+      } catch { throw .syntax(error.message, at: place(start)) }
     }
-    emit(.integer(value), at: start)
   }
 
   /// The end of digits with single underscores between them; radix 1 takes zeros only.
@@ -364,7 +369,7 @@ struct Lexer {
     emit(.string(hasEscape ? try unescaped(body, at: start) : String(body)), at: start)
   }
 
-  private func unescaped(_ body: ArraySlice<Unicode.Scalar>, at start: Int) throws(TemplateError) -> String {
+  private mutating func unescaped(_ body: ArraySlice<Unicode.Scalar>, at start: Int) throws(TemplateError) -> String {
     var result = String.UnicodeScalarView()
     var index = body.startIndex
     while index < body.endIndex {
@@ -404,7 +409,12 @@ struct Lexer {
           count += 1
         }
         if let decoded = Unicode.Scalar(code) { result.append(decoded) }
-      case "N": throw .syntax("named characters (\\N{…}) are not supported", at: place(start))
+      case "N":
+        guard index < body.endIndex, body[index] == "{", let end = body[index...].firstIndex(of: "}"),
+          let named = characterNames.scalar(named: String(body[(index + 1)..<end]))
+        else { throw .syntax("malformed or unknown \\N character escape", at: place(start)) }
+        result.append(named)
+        index = end + 1
       default:
         // Unknown escapes stay. The reference writes what is not ASCII as an escape first, which shows here.
         result.append("\\")
@@ -432,6 +442,33 @@ struct Lexer {
   private func place(_ index: Int) -> TemplateError.Position {
     var lines = lines
     return lines.position(of: index, in: source)
+  }
+}
+
+/// Characters by their names in Unicode, which are gathered when the first one is asked for: that takes some tenths of a
+/// second.
+private struct CharacterNames {
+  private var scalars: [String: Unicode.Scalar]?
+
+  mutating func scalar(named name: String) -> Unicode.Scalar? {
+    if scalars == nil { scalars = CharacterNames.all() }
+    return scalars![PythonText.upper(name)]
+  }
+
+  private static func all() -> [String: Unicode.Scalar] {
+    var all: [String: Unicode.Scalar] = [
+      "NULL": "\0", "BACKSPACE": "\u{08}", "CHARACTER TABULATION": "\t", "LINE FEED": "\n", "FORM FEED": "\u{0C}",
+      "CARRIAGE RETURN": "\r", "ESCAPE": "\u{1B}", "DELETE": "\u{7F}", "NEXT LINE": "\u{85}",
+    ]
+    // The planes that have characters with names.
+    for value in [0...0x323AF, 0xE0000...0xE01EF] as [ClosedRange<UInt32>] {
+      for value in value {
+        guard let scalar = Unicode.Scalar(value) else { continue }
+        if let name = scalar.properties.name { all[name] = scalar }
+        if let alias = scalar.properties.nameAlias { all[alias] = scalar }
+      }
+    }
+    return all
   }
 }
 

@@ -51,7 +51,26 @@ public struct LocalTime: Sendable, Equatable {
     "December",
   ]
 
-  /// The time in the C locale by a format of `strftime`. `-` after `%` leaves padding out; what is not known stays as is.
+  /// Seconds since 1970, by the system's time zone.
+  private var epoch: Int {
+    var parts = unsafe tm()
+    unsafe (parts.tm_year, parts.tm_mon, parts.tm_mday) = (Int32(year - 1900), Int32(month - 1), Int32(day))
+    unsafe (parts.tm_hour, parts.tm_min, parts.tm_sec) = (Int32(hour), Int32(minute), Int32(second))
+    unsafe parts.tm_isdst = -1
+    return unsafe Int(mktime(&parts))
+  }
+
+  /// The year and the week by ISO 8601, where weeks begin on Monday and the first one holds the year's first Thursday.
+  private var isoWeek: (year: Int, week: Int) {
+    func days(_ year: Int) -> Int { (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 366 : 365 }
+    let thursday = dayOfYear - (weekday + 6) % 7 + 3
+    if thursday < 0 { return (year - 1, (thursday + days(year - 1)) / 7 + 1) }
+    if thursday >= days(year) { return (year + 1, (thursday - days(year)) / 7 + 1) }
+    return (year, thursday / 7 + 1)
+  }
+
+  /// The time in the C locale by a format of glibc's `strftime`, with its flags (`_-0^#`), widths and the modifiers E and O.
+  /// What is not known stays as it is.
   func formatted(_ format: String) -> String {
     var result = ""
     var scalars = format.unicodeScalars[...]
@@ -60,60 +79,107 @@ public struct LocalTime: Sendable, Equatable {
         result.unicodeScalars.append(scalar)
         continue
       }
-      var isPadded = true
-      if scalars.first == "-" {
-        isPadded = false
+      let rest = scalars
+      var field = TimeField()
+      while let flag = scalars.first, "_-0^#".unicodeScalars.contains(flag) {
+        field.take(flag)
         scalars.removeFirst()
       }
-      guard let directive = scalars.popFirst() else {
-        result += isPadded ? "%" : "%-"
-        break
+      while let digit = scalars.first?.asciiDigitValue, digit < 10 {
+        field.width = min((field.width ?? 0) * 10 + digit, TimeField.widthLimit)
+        scalars.removeFirst()
       }
-      func padded(_ value: Int, _ width: Int = 2, with pad: String = "0") -> String {
-        let text = String(value)
-        return isPadded ? String(repeating: pad, count: max(0, width - text.count)) + text : text
-      }
-      switch directive {
-      case "Y": result += padded(year, 4)
-      case "y": result += padded(year % 100)
-      case "C": result += padded(year / 100)
-      case "m": result += padded(month)
-      case "d": result += padded(day)
-      case "e": result += padded(day, with: " ")
-      case "H": result += padded(hour)
-      case "I": result += padded((hour + 11) % 12 + 1)
-      case "k": result += padded(hour, with: " ")
-      case "l": result += padded((hour + 11) % 12 + 1, with: " ")
-      case "M": result += padded(minute)
-      case "S": result += padded(second)
-      case "f": result += "000000"
-      case "p": result += hour < 12 ? "AM" : "PM"
-      case "P": result += hour < 12 ? "am" : "pm"
-      case "j": result += padded(dayOfYear + 1, 3)
-      case "u": result += String((weekday + 6) % 7 + 1)
-      case "w": result += String(weekday)
-      case "U": result += padded((dayOfYear + 7 - weekday) / 7)
-      case "W": result += padded((dayOfYear + 7 - (weekday + 6) % 7) / 7)
-      case "A": result += Self.weekdays[weekday]
-      case "a": result += Self.weekdays[weekday].prefix(3)
-      case "B": result += Self.months[month - 1]
-      case "b", "h": result += Self.months[month - 1].prefix(3)
-      case "D", "x": result += formatted("%m/%d/%y")
-      case "F": result += formatted("%Y-%m-%d")
-      case "T", "X": result += formatted("%H:%M:%S")
-      case "R": result += formatted("%H:%M")
-      case "r": result += formatted("%I:%M:%S %p")
-      case "c": result += formatted("%a %b %e %H:%M:%S %Y")
-      case "Z", "z": break
-      case "n": result += "\n"
-      case "t": result += "\t"
-      case "%": result += "%"
-      default:
+      if scalars.first == "E" || scalars.first == "O" { scalars.removeFirst() }
+      if let directive = scalars.popFirst(), let text = text(directive, field) {
+        result += text
+      } else {
         result += "%"
-        result.unicodeScalars.append(directive)
+        scalars = rest
       }
     }
     return result
+  }
+
+  private func text(_ directive: Unicode.Scalar, _ field: TimeField) -> String? {
+    func number(_ value: Int, _ width: Int = 2, _ pad: Unicode.Scalar = "0") -> String { field.number(value, width, pad) }
+    switch directive {
+    case "Y": return number(year, 4)
+    case "G": return number(isoWeek.year, 4)
+    case "g": return number(isoWeek.year % 100)
+    case "V": return number(isoWeek.week)
+    case "y": return number(year % 100)
+    case "C": return number(year / 100)
+    case "m": return number(month)
+    case "d": return number(day)
+    case "e": return number(day, 2, " ")
+    case "H": return number(hour)
+    case "I": return number((hour + 11) % 12 + 1)
+    case "k": return number(hour, 2, " ")
+    case "l": return number((hour + 11) % 12 + 1, 2, " ")
+    case "M": return number(minute)
+    case "S": return number(second)
+    case "j": return number(dayOfYear + 1, 3)
+    case "s": return number(epoch, 1)
+    case "u": return number((weekday + 6) % 7 + 1, 1)
+    case "w": return number(weekday, 1)
+    case "U": return number((dayOfYear + 7 - weekday) / 7)
+    case "W": return number((dayOfYear + 7 - (weekday + 6) % 7) / 7)
+    // A time without a zone and without parts of a second, as Python's `datetime.now()` is taken for here.
+    case "f": return "000000"
+    case "Z", "z": return ""
+    case "p": return field.text(hour < 12 ? "AM" : "PM", swapped: hour < 12 ? "am" : "pm")
+    case "P": return field.text(hour < 12 ? "am" : "pm")
+    case "A": return field.text(Self.weekdays[weekday])
+    case "a": return field.text(String(Self.weekdays[weekday].prefix(3)))
+    case "B": return field.text(Self.months[month - 1])
+    case "b", "h": return field.text(String(Self.months[month - 1].prefix(3)))
+    case "D", "x": return field.text(formatted("%m/%d/%y"))
+    case "F": return field.text(formatted("%Y-%m-%d"))
+    case "T", "X": return field.text(formatted("%H:%M:%S"))
+    case "R": return field.text(formatted("%H:%M"))
+    case "r": return field.text(formatted("%I:%M:%S %p"))
+    case "c": return field.text(formatted("%a %b %e %H:%M:%S %Y"))
+    case "n": return field.text("\n")
+    case "t": return field.text("\t")
+    case "%": return field.text("%")
+    default: return nil
+    }
+  }
+}
+
+/// The flags and the width of a directive of `strftime`.
+private struct TimeField {
+  var width: Int?
+  /// What fills numbers; nil for the directive's own, `-` for nothing.
+  private var fill: Unicode.Scalar?
+  private var isUpper = false
+  private var isSwapped = false
+
+  static let widthLimit = 1000
+
+  mutating func take(_ flag: Unicode.Scalar) {
+    switch flag {
+    case "^": isUpper = true
+    case "#": isSwapped = true
+    case "_": fill = " "
+    default: fill = flag
+    }
+  }
+
+  func number(_ value: Int, _ standard: Int, _ pad: Unicode.Scalar) -> String {
+    let text = String(value)
+    guard fill != "-" else { return padded(text, to: width ?? 0, with: " ") }
+    return padded(text, to: width ?? standard, with: fill ?? pad)
+  }
+
+  func text(_ text: String, swapped: String? = nil) -> String {
+    var text = text
+    if isSwapped { text = swapped ?? PythonText.upper(text) } else if isUpper { text = PythonText.upper(text) }
+    return padded(text, to: width ?? 0, with: fill == "-" ? " " : fill ?? " ")
+  }
+
+  private func padded(_ text: String, to width: Int, with pad: Unicode.Scalar) -> String {
+    String(repeating: String(pad), count: max(0, width - text.utf8.count)) + text
   }
 }
 

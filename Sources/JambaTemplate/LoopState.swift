@@ -8,11 +8,19 @@ final class LoopState {
   private var current: Value?
   private(set) var previous: Value?
   var lastChanged: [Value]?
+  /// Of a recursive loop: what `loop(sequence)` runs, and where.
+  private(set) var recursion: (loop: Statement.Loop, activation: Activation)?
+  let recursionDepth: Int
 
   /// How deep the values nest that it runs over.
   let depth: Int
 
-  init(_ items: Value.Cursor, count: Int?) {
+  init(
+    _ items: Value.Cursor, count: Int?, recursion: (loop: Statement.Loop, activation: Activation)? = nil,
+    recursionDepth: Int = 0
+  ) {
+    self.recursion = recursion
+    self.recursionDepth = recursionDepth
     self.items = items
     self.count = count
     depth = items.depth + 1
@@ -25,6 +33,7 @@ final class LoopState {
     current = nil
     previous = nil
     lastChanged = nil
+    recursion = nil
   }
 
   func next() throws(TemplateError) -> Value? {

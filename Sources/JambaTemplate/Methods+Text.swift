@@ -2,6 +2,9 @@
 extension Interpreter {
   func callText(_ name: String, _ text: String, _ arguments: Arguments) throws(TemplateError) -> Value {
     try scan(text.utf8.count)
+    guard arguments.named.isEmpty || Methods.takesKeywords.contains(name) else {
+      throw .runtime("str.\(name)() takes no keyword arguments")
+    }
     switch name {
     case "split", "rsplit":
       let bound = try arguments.bind(name, ["sep", "maxsplit"])
@@ -29,6 +32,9 @@ extension Interpreter {
       return try joined(pieces, text)
     case "find", "rfind", "index", "rindex", "count": return try search(name, text, arguments)
     case "format": return try string(braceFormat(text, arguments))
+    case "format_map": return try string(braceFormat(text, mapping(arguments)))
+    case "translate": return try translate(text, arguments.bind(name, ["table"], required: 1)[0] ?? .none)
+    case "maketrans": return try translation(arguments)
     case "removeprefix", "removesuffix": return try removeAffix(name, text, arguments)
     case "zfill", "center", "ljust", "rjust": return try padded(name, text, arguments)
     case "partition", "rpartition": return try partition(name, text, arguments)
@@ -61,7 +67,7 @@ extension Interpreter {
     case "title": PythonText.title(text)
     case "capitalize": PythonText.capitalize(text)
     case "swapcase": PythonText.swapCase(text)
-    case "casefold": PythonText.lower(text).unicodeScalars.map { $0 == "ß" ? "ss" : String($0) }.joined()
+    case "casefold": PythonText.caseFold(text)
     default: PythonText.lower(text)
     }
   }
@@ -183,11 +189,19 @@ extension Interpreter {
     let width = try bound[0].integer(0)
     let count = text.unicodeScalars.count
     let missing = width.subtractingReportingOverflow(count).partialValue
-    guard width > count else { return .string(text) }
-    let fill = name == "zfill" ? "0" : try bound[1].text("The fill character") ?? " "
+    var fill = " "
+    if name == "zfill" {
+      fill = "0"
+    } else if let given = bound[1] {
+      guard let text = given.text else {
+        throw .runtime("The fill character must be a unicode character, not \(given.typeName)")
+      }
+      fill = text
+    }
     guard fill.unicodeScalars.count == 1 else {
       throw .runtime("The fill character must be exactly one character long")
     }
+    guard width > count else { return .string(text) }
     try allocate(min(missing, TemplateLimits.stringBytes + 1) * fill.utf8.count)
     func pad(_ count: Int) -> String { String(repeating: fill, count: count) }
     switch name {
@@ -234,13 +248,71 @@ extension Interpreter {
     return result
   }
 
+  /// Characters replaced by a table from their codes to texts, codes or nothing.
+  private func translate(_ text: String, _ table: Value) throws(TemplateError) -> Value {
+    var result = ""
+    for scalar in text.unicodeScalars {
+      try spend()
+      let found = try item(.int(Int(scalar.value)), of: table)
+      switch found {
+      case .undefined: result.unicodeScalars.append(scalar)
+      case .none: break
+      case .string(let text), .markup(let text): result += text
+      default:
+        guard let code = found.integer, let scalar = UInt32(exactly: code).flatMap(Unicode.Scalar.init) else {
+          throw .runtime("character mapping must return integer, None or str")
+        }
+        result.unicodeScalars.append(scalar)
+      }
+    }
+    return try string(result)
+  }
+
+  /// `str.maketrans`
+  private func translation(_ arguments: Arguments) throws(TemplateError) -> Value {
+    let bound = try arguments.bind("maketrans", ["x", "y", "z"], required: 1)
+    let result = Value.Dictionary()
+    if bound[1] == nil {
+      guard case .dict(let dictionary) = bound[0] else {
+        throw .runtime("if you give only one argument to maketrans it must be a dict")
+      }
+      for (key, value) in zip(dictionary.keys, dictionary.values) {
+        guard let text = key.text else {
+          try result.set(key, value)
+          continue
+        }
+        guard text.unicodeScalars.count == 1 else {
+          throw .runtime("string keys in translate table must be of length 1")
+        }
+        try result.set(.int(Int(text.unicodeScalars.first!.value)), value)
+      }
+      return .dict(result)
+    }
+    guard let from = bound[0]?.text?.unicodeScalars, let to = bound[1]?.text?.unicodeScalars else {
+      throw .runtime("maketrans() arguments must be str")
+    }
+    guard from.count == to.count else {
+      throw .runtime("the first two maketrans arguments must have equal length")
+    }
+    for (old, new) in zip(from, to) { try result.set(.int(Int(old.value)), .int(Int(new.value))) }
+    if let gone = bound[2] {
+      guard let text = gone.text else { throw .runtime("maketrans() argument 3 must be str, not \(gone.typeName)") }
+      for scalar in text.unicodeScalars { try result.set(.int(Int(scalar.value)), .none) }
+    }
+    return .dict(result)
+  }
+
   /// `isdigit` and its like.
   static func holds(_ name: String, _ text: String) -> Bool {
     let scalars = text.unicodeScalars
     if name == "isascii" { return scalars.allSatisfy(\.isASCII) }
+    if name == "isprintable" { return scalars.allSatisfy(\.isPythonPrintable) }
     guard !scalars.isEmpty else { return false }
     switch name {
     case "isdigit": return scalars.allSatisfy(\.isPythonDigit)
+    case "isidentifier":
+      let first = scalars.first!
+      return (first == "_" || first.properties.isXIDStart) && scalars.dropFirst().allSatisfy(\.properties.isXIDContinue)
     case "isdecimal": return scalars.allSatisfy { $0.properties.numericType == .decimal }
     case "isnumeric": return scalars.allSatisfy { $0.properties.numericType != nil }
     case "isalpha": return scalars.allSatisfy(\.isPythonAlphabetic)

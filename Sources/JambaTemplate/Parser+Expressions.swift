@@ -130,6 +130,9 @@ extension Parser {
     case .integer(let value):
       advance()
       return .constant(.integer(value))
+    case .bigInteger(let value):
+      advance()
+      return .constant(.bigInteger(value))
     case .float(let value):
       advance()
       return .constant(.float(value))
@@ -322,7 +325,7 @@ extension Parser {
     case .symbol("("): arguments = try callArguments()
     case .name("else"), .name("or"), .name("and"): break
     case .name("is"): throw failure("You cannot chain multiple tests with is")
-    case .name, .string, .integer, .float, .symbol("["), .symbol("{"):
+    case .name, .string, .integer, .bigInteger, .float, .symbol("["), .symbol("{"):
       try enter()
       defer { leave() }
       let argument = try primary()

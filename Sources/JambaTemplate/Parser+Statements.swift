@@ -61,8 +61,18 @@ extension Parser {
     case "break", "continue":
       guard loopDepth > 0 else { throw failure("'\(tag)' outside loop", at: position) }
       return [tag == "break" ? .breakLoop : .continueLoop]
-    case "include", "import", "from", "extends", "block", "autoescape":
-      throw failure("the tag '\(tag)' is not supported in chat templates", at: position)
+    case "block": return [.named(try namedBlock(at: position))]
+    case "autoescape":
+      let value = try expression()
+      let body = try body(until: "endautoescape").body
+      return [
+        .escaping(
+          Statement.WithBlock(id: newBlock(), targets: [], values: [value], body: body, position: position))
+      ]
+    case "include", "import", "from", "extends":
+      guard current.kind != .blockEnd else { throw failure("Expected an expression, got 'end of statement block'") }
+      while current.kind != .blockEnd, current.kind != .end { advance() }
+      return [.failure("no loader for this environment specified: a chat template stands alone", position)]
     default:
       let wanted = ends.map { "'\($0)'" }.joined(separator: " or ")
       throw failure(
@@ -79,9 +89,7 @@ extension Parser {
     try expect(name: "in")
     let sequence = try tuple(allowsCondition: false, endsAt: "recursive")
     let filter = skip(name: "if") ? try expression() : nil
-    guard !current.isName("recursive") else {
-      throw failure("recursive loops are not supported in chat templates")
-    }
+    let isRecursive = skip(name: "recursive")
     let filterTarget = filter == nil ? nil : renumbered(target)
     loopDepth += 1
     let (body, end) = try body(until: "endfor", "else")
@@ -89,8 +97,8 @@ extension Parser {
     let otherwise = end == "else" ? try self.body(until: "endfor").body : []
     return .loop(
       Statement.Loop(
-        id: newBlock(), target: target, sequence: sequence, filter: filter, filterTarget: filterTarget, body: body,
-        otherwise: otherwise, position: position))
+        id: newBlock(), target: target, sequence: sequence, filter: filter, filterTarget: filterTarget,
+        isRecursive: isRecursive, body: body, otherwise: otherwise, position: position))
   }
 
   private mutating func renumbered(_ target: Target) -> Target {
@@ -219,6 +227,30 @@ extension Parser {
     let caller = Statement.Macro(
       id: id, name: nil, parameters: parameters, defaults: defaults, body: body, position: position)
     return .call(Statement.CallBlock(caller: caller, callee: callee, position: position))
+  }
+
+  private mutating func namedBlock(at position: Position) throws(TemplateError) -> Statement.NamedBlock {
+    let name = try expectName()
+    let isScoped = skip(name: "scoped")
+    let isRequired = skip(name: "required")
+    guard !current.isSymbol("-") else {
+      throw failure("Block names in Jinja have to be valid Python identifiers and may not contain hyphens")
+    }
+    let body = try inFunction { (parser: inout Parser) throws(TemplateError) in
+      try parser.body(until: "endblock").body
+    }
+    if isRequired {
+      for statement in body {
+        guard case .text(let text) = statement, text.unicodeScalars.allSatisfy(\.isPythonSpace) else {
+          throw failure("Required blocks can only contain comments or whitespace", at: position)
+        }
+      }
+    }
+    _ = skip(name: name)
+    let block = Statement.NamedBlock(
+      id: newBlock(), name: name, isScoped: isScoped, isRequired: isRequired, body: body, position: position)
+    try add(block)
+    return block
   }
 
   private mutating func filterBlock(at position: Position) throws(TemplateError) -> Statement {

@@ -5,17 +5,20 @@ struct Parser {
   private var nesting = 0
   /// How many loops of the current function surround the current place.
   var loopDepth = 0
+  private(set) var namedBlocks: [String: Statement.NamedBlock] = [:]
   private(set) var nameCount = 0
   private(set) var blockCount = 0
 
   static func parse(_ source: String) throws(TemplateError) -> Parsed {
     var parser = Parser(tokens: try Lexer.tokens(of: source))
     let body = try parser.statements(until: [])
-    return Parsed(body: body, nameCount: parser.nameCount, blockCount: parser.blockCount)
+    return Parsed(
+      body: body, namedBlocks: parser.namedBlocks, nameCount: parser.nameCount, blockCount: parser.blockCount)
   }
 
   struct Parsed {
     let body: [Statement]
+    let namedBlocks: [String: Statement.NamedBlock]
     let nameCount: Int
     let blockCount: Int
   }
@@ -77,6 +80,12 @@ struct Parser {
 
   func failure(_ message: String, at position: Position? = nil) -> TemplateError {
     .syntax(message, at: position ?? current.position)
+  }
+
+  mutating func add(_ block: Statement.NamedBlock) throws(TemplateError) {
+    guard namedBlocks.updateValue(block, forKey: block.name) == nil else {
+      throw failure("block '\(block.name)' defined twice", at: block.position)
+    }
   }
 
   // MARK: Numbers and nesting

@@ -1,6 +1,7 @@
 /// `format % values`
 extension Interpreter {
-  func percentFormat(_ format: String, _ values: Value) throws(TemplateError) -> String {
+  /// - Parameter escapes: what is put into a format that is marked safe is escaped.
+  func percentFormat(_ format: String, _ values: Value, escapes: Bool = false) throws(TemplateError) -> String {
     try scan(format.utf8.count)
     var arguments: [Value] = [values]
     if case .tuple(let sequence) = values { arguments = sequence.elements }
@@ -61,11 +62,14 @@ extension Interpreter {
         result += "%"
         continue
       }
-      result += try percentField(conversion, argument(), spec)
+      result += try percentField(conversion, argument(), spec, escapes)
       try allocate(result.utf8.count)
     }
     var acceptsRest = false
-    if case .dict = values { acceptsRest = true }
+    switch values {
+    case .dict, .undefined: acceptsRest = true
+    default: break
+    }
     if case .list = values, used == 0 { acceptsRest = true }
     if case .range = values, used == 0 { acceptsRest = true }
     guard used >= arguments.count || acceptsRest else {
@@ -85,14 +89,15 @@ extension Interpreter {
   }
 
   private func percentField(
-    _ conversion: Unicode.Scalar, _ value: Value, _ spec: NumberFormat
+    _ conversion: Unicode.Scalar, _ value: Value, _ spec: NumberFormat, _ escapes: Bool
   ) throws(TemplateError) -> String {
     var spec = spec
     switch conversion {
     case "s", "r", "a":
       var text = conversion == "s" ? try self.text(of: value) : try representation(of: value)
+      if escapes { text = conversion == "s" ? try escaped(value) : PythonText.escapedForHTML(text) }
       if conversion == "a" {
-        text = text.unicodeScalars.map { $0.isASCII ? String($0) : PythonText.escape($0) }.joined()
+        text = PythonText.ascii(text)
       }
       if let precision = spec.precision { text = String(text.unicodeScalars.prefix(precision)) }
       if spec.align == nil { spec.align = ">" }
@@ -112,14 +117,12 @@ extension Interpreter {
       if spec.align == nil { spec.align = ">" }
       return try spec.aligned(text, self)
     case "d", "i", "u", "x", "X", "o":
-      let integer: Int
-      if let whole = value.integer {
+      let integer: BigInteger
+      if let whole = value.whole {
         integer = whole
       } else if case .float(let number) = value, "diu".unicodeScalars.contains(conversion) {
-        guard let whole = Int(exactly: number.rounded(.towardZero)) else {
-          throw .runtime("cannot convert float to integer")
-        }
-        integer = whole
+        guard number.isFinite else { throw .runtime("cannot convert float to integer") }
+        integer = BigInteger(floor: number.rounded(.towardZero))
       } else if case .undefined(let undefined) = value {
         throw undefined.error
       } else {
@@ -200,26 +203,26 @@ struct NumberFormat {
     isNegative ? "-" : sign == "+" ? "+" : sign == " " ? " " : ""
   }
 
-  func formatted(_ value: Int, _ interpreter: Interpreter) throws(TemplateError) -> String {
+  func formatted(_ value: BigInteger, _ interpreter: Interpreter) throws(TemplateError) -> String {
     var digits: String
     var prefix = ""
     switch kind {
     case "x", "X":
-      digits = String(value.magnitude, radix: 16, uppercase: kind == "X")
+      digits = value.magnitude.text(radix: 16, uppercase: kind == "X")
       prefix = kind == "X" ? "0X" : "0x"
     case "o":
-      digits = String(value.magnitude, radix: 8)
+      digits = value.magnitude.text(radix: 8)
       prefix = "0o"
     case "b":
-      digits = String(value.magnitude, radix: 2)
+      digits = value.magnitude.text(radix: 2)
       prefix = "0b"
-    default: digits = String(value.magnitude)
+    default: digits = try interpreter.text(of: value.magnitude)
     }
     if minimumDigits > digits.utf8.count {
       try interpreter.allocate(minimumDigits)
       digits = String(repeating: "0", count: minimumDigits - digits.utf8.count) + digits
     }
-    return try number(sign: signText(value < 0), prefix: isAlternate ? prefix : "", digits: digits, interpreter)
+    return try number(sign: signText(value.isNegative), prefix: isAlternate ? prefix : "", digits: digits, interpreter)
   }
 
   func formatted(_ value: Double, _ interpreter: Interpreter) throws(TemplateError) -> String {
@@ -228,7 +231,7 @@ struct NumberFormat {
     let precision = precision ?? 6
     try interpreter.allocate(precision)
     if !value.isFinite {
-      digits = value.isNaN ? "nan" : "inf"
+      digits = (value.isNaN ? "nan" : "inf") + (kind == "%" ? "%" : "")
       if kind == "F" || kind == "E" || kind == "G" { digits = PythonText.upper(digits) }
     } else {
       switch kind {

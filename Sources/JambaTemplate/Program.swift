@@ -43,6 +43,9 @@ struct Program: Sendable {
   /// By the ids of blocks.
   var blocks: [Block]
   var root = Scope()
+  var namedBlocks: [String: Statement.NamedBlock] = [:]
+  /// Targets, by their ids, whose values named blocks see: those of the template's own level, where it has such blocks.
+  var exported: Set<Int> = []
   /// By function; the template itself is the first.
   var slotCounts: [Int] = []
 }

@@ -38,6 +38,11 @@ enum PythonText {
     return "\\" + letter + String(repeating: "0", count: width - digits.count) + digits
   }
 
+  /// A representation in ASCII.
+  static func ascii(_ text: String) -> String {
+    text.unicodeScalars.map { $0.isASCII ? String($0) : escape($0) }.joined()
+  }
+
   static func equal(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 
   /// By code points, as UTF-8 sorts.
@@ -163,6 +168,21 @@ enum PythonText {
     return before?.properties.isCased == true && after?.properties.isCased != true
   }
 
+  /// `str.casefold`, by the mappings of case: they agree with Unicode's case folding but for a few characters.
+  static func caseFold(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+      switch scalar.value {
+      case 0x131: result.unicodeScalars.append(scalar)
+      case 0x1E9E: result += "ss"
+      case 0x13A0...0x13FD, 0xAB70...0xABBF: result += scalar.properties.uppercaseMapping
+      default:
+        for upper in scalar.properties.uppercaseMapping.unicodeScalars { result += upper.properties.lowercaseMapping }
+      }
+    }
+    return result
+  }
+
   static func capitalize(_ text: String) -> String {
     let scalars = Array(text.unicodeScalars)
     guard let first = scalars.first else { return "" }
@@ -232,6 +252,11 @@ extension Unicode.Scalar {
     case "A"..."Z": Int(value) - 55
     default: nil
     }
+  }
+
+  /// The value of a decimal digit of any script.
+  var decimalValue: Int? {
+    properties.numericType == .decimal ? properties.numericValue.flatMap { Int(exactly: $0) } : nil
   }
 
   var isPythonSpace: Bool {

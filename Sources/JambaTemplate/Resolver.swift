@@ -7,7 +7,7 @@ struct Resolver {
     let program = Program(
       body: parsed.body,
       references: Array(repeating: Program.Reference(hops: 0, slot: 0), count: parsed.nameCount),
-      blocks: Array(repeating: Program.Block(), count: parsed.blockCount))
+      blocks: Array(repeating: Program.Block(), count: parsed.blockCount), namedBlocks: parsed.namedBlocks)
     var resolver = Resolver(program: program)
     let function = resolver.slots.newFunction(inside: nil)
     let symbols = Symbols(parent: nil, function: function, slots: resolver.slots)
@@ -36,7 +36,7 @@ struct Resolver {
 
   private static func analyze(_ statement: Statement, in symbols: Symbols) {
     switch statement {
-    case .text, .breakLoop, .continueLoop: break
+    case .text, .breakLoop, .continueLoop, .named, .escaping, .failure: break
     case .output(let expression, _): load(expression, in: symbols)
     case .condition(let branches, let otherwise):
       guard let first = branches.first else { return }
@@ -111,7 +111,22 @@ struct Resolver {
 
   private mutating func resolve(_ statement: Statement, in frame: Frame) throws(TemplateError) {
     switch statement {
-    case .text, .breakLoop, .continueLoop: break
+    case .text, .breakLoop, .continueLoop, .failure: break
+    case .named(let block):
+      let function = slots.newFunction(inside: block.isScoped ? frame.function : nil)
+      let symbols = Symbols(parent: block.isScoped ? frame.symbols : nil, function: function, slots: slots)
+      let inside = Frame(symbols: symbols, function: function, isSoft: false)
+      Self.analyze(block.body, in: symbols)
+      try resolve(block.body, in: inside)
+      program.blocks[block.id].function = function
+      program.blocks[block.id].scope = scope(of: symbols, in: inside)
+    case .escaping(let block):
+      let inside = inner(frame)
+      for value in block.values { Self.load(value, in: inside.symbols) }
+      Self.analyze(block.body, in: inside.symbols)
+      for value in block.values { try resolve(value, in: inside) }
+      try resolve(block.body, in: inside)
+      program.blocks[block.id].scope = scope(of: inside.symbols, in: inside)
     case .output(let expression, _): try resolve(expression, in: frame)
     case .condition(let branches, let otherwise):
       var soft = frame
@@ -158,8 +173,10 @@ struct Resolver {
   }
 
   private mutating func resolve(_ loop: Statement.Loop, in frame: Frame) throws(TemplateError) {
-    let inside = inner(frame)
-    let otherwise = inner(frame)
+    let function = loop.isRecursive ? slots.newFunction(inside: frame.function) : nil
+    let inside = inner(frame, function: function)
+    let otherwise = inner(frame, function: function)
+    program.blocks[loop.id].function = function ?? frame.function
     if Usage.undeclared(["loop"], in: loop.body).contains("loop") {
       program.blocks[loop.id].loopSlot = inside.symbols.parameter("loop").index
     }
@@ -167,7 +184,7 @@ struct Resolver {
     Self.analyze(loop.body, in: inside.symbols)
     Self.analyze(loop.otherwise, in: otherwise.symbols)
     if let filter = loop.filter, let target = loop.filterTarget {
-      let test = inner(frame, isLoopFilter: true)
+      let test = inner(frame, function: function, isLoopFilter: true)
       for name in target.names { test.symbols.parameter(name.name) }
       Self.load(filter, in: test.symbols)
       resolve(target, in: test)
@@ -216,7 +233,12 @@ struct Resolver {
   }
 
   private mutating func resolve(_ target: Target, in frame: Frame) {
-    for name in target.names { bind(name.name, name.id, in: frame) }
+    for name in target.names {
+      bind(name.name, name.id, in: frame)
+      if !program.namedBlocks.isEmpty, !name.isAttribute, frame.function == 0, frame.symbols.level == 0 {
+        program.exported.insert(name.id)
+      }
+    }
   }
 
   private mutating func bind(_ name: String, _ id: Int, in frame: Frame) {
@@ -276,7 +298,10 @@ private struct Usage {
 
   private mutating func visit(_ statement: Statement) {
     switch statement {
-    case .text, .breakLoop, .continueLoop: break
+    case .text, .breakLoop, .continueLoop, .named, .failure: break
+    case .escaping(let block):
+      for value in block.values { visit(value) }
+      visit(block.body)
     case .output(let expression, _): visit(expression)
     case .condition(let branches, let otherwise):
       for branch in branches {

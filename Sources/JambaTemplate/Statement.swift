@@ -10,6 +10,12 @@ enum Statement: Sendable {
   case call(CallBlock)
   case filter(FilterBlock)
   case with(WithBlock)
+  /// A part of the template with a name, printed where it stands.
+  case named(NamedBlock)
+  /// `autoescape`: a block whose only value says whether what it prints is escaped.
+  case escaping(WithBlock)
+  /// A tag that always fails, such as `include`: a chat template has no others to load.
+  case failure(String, Position)
   case breakLoop
   case continueLoop
 
@@ -26,6 +32,8 @@ enum Statement: Sendable {
     /// The inline `if`, with names of its own for the target: it may run ahead of the body.
     let filter: Expression?
     let filterTarget: Target?
+    /// Whether `loop(sequence)` runs the loop again, within itself. Such a loop is a function of its own.
+    let isRecursive: Bool
     let body: [Statement]
     let otherwise: [Statement]
     let position: Position
@@ -69,6 +77,20 @@ enum Statement: Sendable {
     let id: Int
     let targets: [Target]
     let values: [Expression]
+    let body: [Statement]
+    let position: Position
+  }
+}
+
+extension Statement {
+  /// `block name scoped required … endblock`
+  struct NamedBlock: Sendable {
+    let id: Int
+    let name: String
+    /// Whether it sees the variables around it, and not only the template's own.
+    let isScoped: Bool
+    /// Whether it is for another template to fill, which there is none.
+    let isRequired: Bool
     let body: [Statement]
     let position: Position
   }

@@ -67,14 +67,26 @@ package enum TemplateLimits {
   /// Lists within lists, and other values within values.
   static let valueDepth = 200
   /// Steps of a rendering: statements and expressions evaluated, elements visited, text read in units of 16 bytes and
-  /// copied in units of 64.
+  /// copied in units of 64 or more.
   package static let work = 10_000_000
   /// The most bytes that a rendering may allocate in all, freed or not.
-  static let allocatedBytes = 1 << 30
+  static let allocatedBytes = 2 << 30
   /// One string, or the output.
   static let stringBytes = 64 << 20
   /// The elements of one list.
   static let elements = 1 << 20
   /// As in the reference's sandbox.
   static let rangeElements = 100_000
+  /// The digits of an integer that is read or printed, as in Python.
+  static let integerDigits = 4300
+  /// The bits of an integer.
+  static let integerBits = 1 << 17
+
+  /// The digits of an integer, if they are not too many.
+  static func checked(_ digits: [UInt8]) throws(TemplateError) -> [UInt8] {
+    guard digits.count <= integerDigits else {
+      throw .runtime("Exceeds the limit (\(integerDigits) digits) for integer string conversion: value has \(digits.count) digits")
+    }
+    return digits
+  }
 }

@@ -7,6 +7,7 @@ struct Token: Sendable {
     case name(String)
     case string(String)
     case integer(Int)
+    case bigInteger(BigInteger)
     case float(Double)
     case symbol(String)
     case end
@@ -28,7 +29,7 @@ struct Token: Sendable {
     case .blockEnd: "end of statement block"
     case .name(let name): name
     case .string: "string"
-    case .integer: "integer"
+    case .integer, .bigInteger: "integer"
     case .float: "float"
     case .symbol(let symbol): symbol
     case .end: "end of template"

@@ -6,6 +6,8 @@ enum Value {
   case none
   case bool(Bool)
   case int(Int)
+  /// An integer that 64 bits do not hold.
+  case big(BigInteger)
   case float(Double)
   case string(String)
   /// A string marked safe: adding to it escapes the other side.
@@ -25,6 +27,9 @@ enum Value {
   case loop(LoopState)
   case cycler(Cycler)
   case joiner(Joiner)
+  /// `self`: the template, whose named blocks are its attributes.
+  case template
+  case block(Statement.NamedBlock)
 
   /// Names of the render context's and the language's functions.
   enum Function: String, CaseIterable {
@@ -208,6 +213,13 @@ extension Value {
 
     subscript(name: String) -> Value? { self[.string(ExactString(name))] }
 
+    /// The value of a name, which is none from then on: its owner alone holds it.
+    func take(_ name: String) -> Value? {
+      guard let index = indices[.string(ExactString(name))] else { return nil }
+      defer { values[index] = .none }
+      return values[index]
+    }
+
     func set(_ key: Value, _ value: Value) throws(TemplateError) {
       let hashed = try Key(key)
       let depth = try Value.depth(around: [key, value])
@@ -230,6 +242,7 @@ extension Value {
   indirect enum Key: Hashable {
     case none
     case int(Int)
+    case big(BigInteger)
     case float(Double)
     case string(ExactString)
     case tuple([Key])
@@ -243,7 +256,13 @@ extension Value {
       case .none: self = .none
       case .bool(let value): self = .int(value ? 1 : 0)
       case .int(let value): self = .int(value)
-      case .float(let value): self = Int(exactly: value).map { .int($0) } ?? .float(value)
+      case .big(let value): self = .big(value)
+      case .float(let value):
+        if let whole = Int(exactly: value) {
+          self = .int(whole)
+        } else {
+          self = value.isFinite && value == value.rounded(.down) ? .big(BigInteger(floor: value)) : .float(value)
+        }
       case .string(let text), .markup(let text): self = .string(ExactString(text))
       case .tuple(let sequence):
         var keys: [Key] = []
@@ -259,6 +278,8 @@ extension Value {
       case .cycler(let object): self = .object(ObjectIdentifier(object))
       case .joiner(let object): self = .object(ObjectIdentifier(object))
       case .function(let function): self = .function(function.rawValue)
+      case .template: self = .function("self")
+      case .block(let block): self = .function("self.\(block.name)")
       }
     }
   }
@@ -271,6 +292,7 @@ extension Value {
     case .bool(let value): self = .bool(value)
     case .integer(let value): self = .int(value)
     case .number(let value): self = .float(value)
+    case .numeral(let text): self = try Value(numeral: text)
     case .string(let value): self = .string(value)
     case .array(let elements):
       var values: [Value] = []
@@ -284,6 +306,32 @@ extension Value {
     }
   }
 
+  /// As Python reads numbers: whole ones exactly, others as the nearest of 64 bits.
+  private init(numeral text: String) throws(TemplateError) {
+    guard !text.utf8.contains(where: { "eE.".utf8.contains($0) }) else {
+      self = .float(Double(text) ?? .infinity)
+      return
+    }
+    let digits = text.utf8.compactMap { 48...57 ~= $0 ? $0 - 48 : nil }
+    self = .whole(try BigInteger(digits: TemplateLimits.checked(digits), radix: 10, isNegative: text.hasPrefix("-")))
+  }
+
+  static func whole(_ big: BigInteger) -> Value { big.int.map { .int($0) } ?? .big(big) }
+
+  /// The number when the value is an integer of any size, or a boolean.
+  var whole: BigInteger? {
+    if case .big(let value) = self { return value }
+    return integer.map { BigInteger($0) }
+  }
+
+  /// Whether the value is an integer or a boolean.
+  var isWhole: Bool {
+    switch self {
+    case .bool, .int, .big: true
+    default: false
+    }
+  }
+
   /// The text of a string, marked safe or not.
   var text: String? {
     switch self {
@@ -292,7 +340,7 @@ extension Value {
     }
   }
 
-  /// The number when the value is an integer or a boolean, which counts as one.
+  /// The number when the value is an integer of 64 bits or a boolean, which counts as one.
   var integer: Int? {
     switch self {
     case .int(let value): value
@@ -301,9 +349,10 @@ extension Value {
     }
   }
 
-  /// The number when the value is one.
+  /// The number when the value is one; infinite for an integer that is too large.
   var number: Double? {
     if case .float(let value) = self { return value }
+    if case .big(let value) = self { return value.double }
     return integer.map { Double($0) }
   }
 
@@ -314,6 +363,7 @@ extension Value {
     case .undefined, .none: false
     case .bool(let value): value
     case .int(let value): value != 0
+    case .big: true
     case .float(let value): value != 0
     case .string(let text), .markup(let text): !text.isEmpty
     case .list(let sequence), .tuple(let sequence): !sequence.elements.isEmpty
@@ -328,7 +378,7 @@ extension Value {
     case .undefined: "Undefined"
     case .none: "NoneType"
     case .bool: "bool"
-    case .int: "int"
+    case .int, .big: "int"
     case .float: "float"
     case .string: "str"
     case .markup: "Markup"
@@ -345,6 +395,8 @@ extension Value {
     case .loop: "LoopContext"
     case .cycler: "Cycler"
     case .joiner: "Joiner"
+    case .template: "TemplateReference"
+    case .block: "BlockReference"
     }
   }
 }

@@ -24,7 +24,7 @@ import Testing
   static let cases: [Case] = [
     Case(answer: "<think>plain</think> <tool_call>", text: "<think>plain</think> <tool_call>"),
     Case(thinks: true, answer: "<think>\nWell…\n</think>\n\nYes.", text: "Yes.", reasoning: "Well…"),
-    Case(thinks: true, answer: "\n<think>a</think>b\n", text: "b", reasoning: "a"),
+    Case(thinks: true, answer: "\n<think>a</think>b\n", text: "b\n", reasoning: "a"),
     Case(
       thinks: true, begins: true, answer: "\nWell, 1 < 2 </thin\n</think>\n\n  Yes\n no.", text: "Yes\n no.",
       reasoning: "Well, 1 < 2 </thin"),
@@ -54,7 +54,7 @@ import Testing
     // A call that the limit has cut off leaves no mark behind.
     Case(tools: .single, isCut: true, answer: "Hm.\n<tool_call>{\"name\": \"f\", \"argu", text: "Hm."),
     Case(tools: .single, isCut: true, answer: "Hm.\n<tool", text: "Hm."),
-    Case(tools: .single, isCut: true, answer: "a < b\n", text: "a < b"),
+    Case(tools: .single, isCut: true, answer: "a < b\n", text: "a < b\n"),
     Case(
       tools: .list, isCut: true, answer: "<tool_calls>[{\"name\": \"f\"}, {\"name\"", text: "", calls: [call("f")]),
     // What is no call stays text.

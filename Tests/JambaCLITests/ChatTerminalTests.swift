@@ -35,6 +35,11 @@ import Testing
       close(master)
     }
 
+    func resize(columns: UInt16) {
+      var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+      _ = ioctl(master, UInt(TIOCSWINSZ), &size)
+    }
+
     func type(_ text: String) {
       let bytes = Array(text.utf8)
       _ = bytes.withUnsafeBytes { write(master, $0.baseAddress, $0.count) }
@@ -120,6 +125,70 @@ import Testing
     session.type("/quit\r")
     session.process.waitUntilExit()
     #expect(session.process.terminationStatus == 0)
+  }
+
+  /// A chat whose model can say one thing only, at a terminal that has colours unless the environment says otherwise.
+  private func answer(
+    _ text: String, environment: [String: String] = [:], columns: UInt16 = 60, until end: String,
+    during: (TerminalSession) -> Void = { _ in }
+  ) throws -> String {
+    let folder = try TemporaryFolder()
+    let model = folder.file("demo.jamba")
+    #expect(try Program.run(["convert", Fixtures.checkpoint("demo"), model], in: folder).status == 0)
+    let grammar = folder.file("text.gbnf")
+    let literal = text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+    try write(Array("root ::= \"\(literal)\"".utf8), to: grammar)
+    let session = try TerminalSession(
+      ["chat", model, "--grammar", grammar, "-n", "100000"],
+      environment: ["JAMBA_HISTORY": "", "TERM": "xterm", "NO_COLOR": ""].merging(environment) { $1 }, columns: columns)
+    _ = session.wait(for: "> ")
+    session.type("Go on\r")
+    during(session)
+    let answer = session.wait(for: end)
+    session.type("/quit\r")
+    session.process.waitUntilExit()
+    return answer.replacing("\r\n", with: "\n")
+  }
+
+  private static let markdown = """
+    # A *title*
+    Some **bold** and *leaning* text, 2 * 3 * 4, a_b_c, `code **x**` and **open.
+    - one item that is longer than the terminal is wide, so that it is broken
+    ```swift
+    let x = "**"   // two  spaces
+    ```
+    1. the end!
+    """
+
+  @Test func showsMarkdown() throws {
+    let answer = try answer(Self.markdown, until: "end!")
+    let (bold, dim, normal) = ("\u{1B}[1m", "\u{1B}[2m", "\u{1B}[22m")
+    for part in [
+      "\(bold)A \(bold)title\(normal)\(bold)\(normal)\n", "Some \(bold)bold\(normal) and \(bold)leaning\(normal) text,",
+      "2 * 3 * 4, a_b_c,", "\(dim)code **x**\(normal)", "and **open.\n", "• one item that", "is\n  broken",
+      "\(dim)```swift\(normal)\n\(dim)let x = \"**\"   // two  spaces\(normal)\n\(dim)```\(normal)\n1. the end!",
+    ] { #expect(answer.contains(part), "\(part.debugDescription) in \(answer.debugDescription)") }
+  }
+
+  @Test func plainTerminalsShowMarkdownAsItIs() throws {
+    for environment in [["NO_COLOR": "1"], ["TERM": "dumb"]] {
+      let answer = try answer(Self.markdown, environment: environment, until: "end!")
+      #expect(answer.contains("# A *title*\nSome **bold** and *leaning* text"), "\(answer)")
+      #expect(answer.contains("```swift\nlet x = \"**\""), "\(answer)")
+    }
+  }
+
+  /// A window that is made narrower or wider while an answer comes has the answer drawn anew.
+  @Test func drawsAnewForAnotherSize() throws {
+    let words = Array(repeating: "alpha beta gamma delta", count: 60).joined(separator: " ") + " end!"
+    let answer = try answer(words, columns: 60, until: "end!") { session in
+      _ = session.wait(for: "delta")
+      session.resize(columns: 24)
+    }
+    #expect(answer.contains("\u{1B}[J"), "\(answer.debugDescription)")
+    let redrawn = answer.split(separator: "\u{1B}[J", maxSplits: 1).last ?? ""
+    for line in redrawn.split(separator: "\n") where line.contains("alpha") { #expect(line.count <= 24, "\(line)") }
+    #expect(redrawn.contains("alpha beta gamma delta\n"))
   }
 
   /// The terminal's edge cuts no word: lines end between words, and a longer one is left whole.

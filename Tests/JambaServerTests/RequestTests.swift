@@ -110,7 +110,7 @@ struct RequestTests {
     ),
     (#""tools": [{"type": "function"}]"#, "tools[0]", "unsupported_parameter"),
     (#""tools": [{"type": "function", "function": {"name": "a b"}}]"#, "tools[0].function.name", "invalid_value"),
-    (#""tools": [{"type": "function", "function": {"name": "a"}}]"#, "tools", "unsupported_parameter"),
+    (#""continue_final_message": true, "add_generation_prompt": true"#, "continue_final_message", "invalid_value"),
     (#""tool_choice": "required""#, "tool_choice", "invalid_value"),
     (#""parallel_tool_calls": 0"#, "parallel_tool_calls", "invalid_value"),
   ])
@@ -150,7 +150,7 @@ struct RequestTests {
             ToolCall(name: "clock", arguments: .object(["zone": .integer(1)])),
             ToolCall(name: "clock", arguments: .string("no object")),
           ]),
-        .tool("noon", name: "clock"),
+        .tool("noon"),
       ])
   }
 

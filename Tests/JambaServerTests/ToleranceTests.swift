@@ -55,7 +55,7 @@ struct ToleranceTests {
     (#""modalities": ["text", "audio"]"#, "modalities"), (#""n_probs": 3"#, "n_probs"), (#""tfs_z": 0.5"#, "tfs_z"),
     (#""lora": [{"id": 0, "scale": 1}]"#, "lora"), (#""min_tokens": 5"#, "min_tokens"),
     (#""guided_json": {"type": "object"}"#, "guided_json"), (#""stop_token_ids": [5]"#, "stop_token_ids"),
-    (#""continue_final_message": true"#, "continue_final_message"), (#""best_of": 2"#, "best_of"),
+    (#""best_of": 2"#, "best_of"),
     (#""web_search_options": {}"#, "web_search_options"), (#""samplers": "tk""#, "samplers"),
     (#""samplers": ["nonsense"]"#, "samplers"),
     (#""thinking": {"type": "enabled", "budget_tokens": 9}"#, "thinking.budget_tokens"),

@@ -7,13 +7,16 @@ enum Fixtures {
   static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
 
   /// Fixtures too large or not ours to keep in the repository; nil where they are not at hand.
-  static var shared: URL? {
+  static var shared: URL? { shared("fixtures/chat_templates") }
+  static var sharedCases: URL? { shared("cases/chat/templates.jsonl") }
+
+  private static func shared(_ path: String) -> URL? {
     let root = folder.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     let candidates = [
       ProcessInfo.processInfo.environment["JAMBA_SHARED"].map { URL(filePath: $0) },
       root.deletingLastPathComponent().appending(path: "shared"),
     ]
-    return candidates.compactMap { $0?.appending(path: "fixtures/chat_templates") }
+    return candidates.compactMap { $0?.appending(path: path) }
       .first { FileManager.default.fileExists(atPath: $0.path) }
   }
 

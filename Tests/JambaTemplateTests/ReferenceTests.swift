@@ -1,4 +1,5 @@
 import Foundation
+import JambaSystem
 import JambaTemplate
 import Testing
 
@@ -23,9 +24,18 @@ import Testing
   @Test func evaluatesCasesAsTheReference() throws {
     let cases = try Fixtures.lines(Fixtures.folder.appending(path: "cases.jsonl"))
     #expect(cases.count >= 1000)
+    try check(cases, output: "output")
+  }
+
+  /// Cases beside the checkout, where there are any.
+  @Test(.enabled(if: Fixtures.sharedCases != nil)) func evaluatesSharedCasesAsTheReference() throws {
+    try check(Fixtures.lines(#require(Fixtures.sharedCases)), output: "expected")
+  }
+
+  private func check(_ cases: [JSON], output name: String) throws {
     for line in cases {
       let template = try #require(line["template"]?.string)
-      let wanted = line["output"]?.string
+      let wanted = line[name]?.string
       do {
         let output = try ChatTemplate(template).render(line["context"]?.object ?? [:])
         guard let wanted, wanted.utf8.elementsEqual(output.utf8) else {

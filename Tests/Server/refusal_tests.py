@@ -26,7 +26,9 @@ class Refusals(WithServer):
         self.assertRefused(
             bad, "unsupported_parameter", "messages[0].content",
             messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x"}}]}])
-        self.assertRefused(bad, "unsupported_parameter", "tools", tools=[WEATHER], tool_choice="required")
+        self.assertRefused(
+            bad, "invalid_value", "continue_final_message",
+            extra_body={"continue_final_message": True, "add_generation_prompt": True})
         self.assertRefused(
             bad, "invalid_schema", response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {"not": {}}}})
         self.assertRefused(bad, "context_length_exceeded", messages=[{"role": "user", "content": "ball " * 20000}])

@@ -22,10 +22,10 @@ from scoring_tests import Scores
 from slot_tests import Document, Slots
 from stream_tests import Silence, Together
 from tolerance_tests import Places, Strict, Tolerance
-from tool_tests import Thoughts, Tools
+from tool_tests import GenericTools, Thoughts, Tools
 
 __all__ = [
-    "Answers", "Conformance", "Crowd", "Disconnects", "Document", "Embeddings", "Idlers", "Keys", "Log", "Messages",
+    "Answers", "Conformance", "Crowd", "Disconnects", "Document", "Embeddings", "GenericTools", "Idlers", "Keys", "Log", "Messages",
     "MessagesThoughts", "MessagesTools", "Ollama", "OllamaThoughts", "OllamaTools", "Pages", "Places", "Proxies", "Refusals",
     "Responses", "ResponsesThoughts", "ResponsesTools", "Scores", "Silence", "Slots", "Sockets", "Stopping", "Strict",
     "StrictOllama", "Thoughts", "Together", "Tolerance", "Tools",

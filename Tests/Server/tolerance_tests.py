@@ -95,10 +95,20 @@ class Tolerance(WithServer):
             status, answer = post(self.server, "/v1/completions", {"prompt": "x", "max_tokens": 40, **options})
             self.assertIn(json.loads(answer["choices"][0]["text"]), [{"a": 1}, {"a": 2}])
 
-    def test_tools_without_a_template_for_them(self):
-        tools = [{"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}]
-        self.assertEqual(self.chat(tools=tools).choices[0].message.content, self.chat().choices[0].message.content)
-        self.assertRefused(openai.BadRequestError, "unsupported_parameter", "tools", tools=tools, tool_choice="required")
+    def test_continued_messages(self):
+        """An assistant's message at the end begins the answer; the answer goes on with it."""
+        def prompt(**options):
+            messages = QUESTION + [{"role": "assistant", "content": "Once upon "}]
+            return post(self.server, "/apply-template", {"messages": messages, **options})[1]["prompt"]
+        self.assertTrue(prompt().endswith("<|bom|><|assistant|>Once upon "), prompt())
+        self.assertEqual(prompt(continue_final_message=True, add_generation_prompt=False), prompt())
+        for options in [{"continue_final_message": False}, {"add_generation_prompt": True}]:
+            self.assertTrue(prompt(**options).endswith("<|eom|><|bom|><|assistant|>"), options)
+        begun = QUESTION + [{"role": "assistant", "content": "There was a red"}]
+        answer = self.chat(begun, max_tokens=5).choices[0].message.content
+        text = f"<|startoftext|><|bom|><|user|>{QUESTION[0]['content']}<|eom|><|bom|><|assistant|>There was a red"
+        expected = post(self.server, "/v1/completions", {"prompt": text, "max_tokens": 5, "temperature": 0})[1]
+        self.assertEqual(answer, expected["choices"][0]["text"])
 
 
 class Strict(WithServer):

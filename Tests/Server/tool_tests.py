@@ -58,16 +58,28 @@ class Tools(WithTemplate):
         whole = self.call(tool_choice="required").choices[0]
         self.assertEqual(whole.finish_reason, "tool_calls")
         self.check(whole.message.tool_calls)
-        calls, reason = [], None
-        for chunk in self.call(tool_choice="required", stream=True):
-            for call in chunk.choices[0].delta.tool_calls or []:
-                self.assertEqual(call.index, len(calls))
-                calls.append(call)
-            reason = chunk.choices[0].finish_reason or reason
+        calls, reason, pieces = self.streamed(tool_choice="required")
         self.assertEqual(reason, "tool_calls")
-        self.assertEqual(
-            [(call.function.name, call.function.arguments) for call in calls],
-            [(call.function.name, call.function.arguments) for call in whole.message.tool_calls])
+        self.assertGreater(pieces, 2 * len(calls), "arguments come as they are made")
+        self.assertEqual(calls, [[call.function.name, call.function.arguments] for call in whole.message.tool_calls])
+
+    def streamed(self, **options):
+        """Names and arguments of calls, the end's reason, and how many pieces the arguments came in."""
+        calls, reason, pieces = [], None, 0
+        for chunk in self.call(stream=True, **options):
+            parts = chunk.choices[0].delta.tool_calls or []
+            self.assertLessEqual(len(parts), 1)
+            for part in parts:
+                if part.index == len(calls):
+                    self.assertTrue(part.id and part.type == "function")
+                    self.assertEqual(part.function.arguments, "")
+                    calls.append([part.function.name, ""])
+                else:
+                    self.assertEqual((part.index, part.id, part.function.name), (len(calls) - 1, None, None))
+                    calls[-1][1] += part.function.arguments
+                    pieces += 1
+            reason = chunk.choices[0].finish_reason or reason
+        return calls, reason, pieces
 
     def test_refusals(self):
         bad = openai.BadRequestError
@@ -136,6 +148,38 @@ class Tools(WithTemplate):
         self.assertIn('"arguments": {}', prompt("{}"))
         for arguments in ["", None, {}]:
             self.assertEqual(prompt(arguments), prompt("{}"))
+
+
+class GenericTools(WithServer):
+    """The demo's own template knows no tools."""
+
+    call, check, streamed = Tools.call, Tools.check, Tools.streamed
+
+    def test_calls(self):
+        self.assertTrue(self.client.models.list().data[0].model_extra["jamba"]["supports_tools"])
+        whole = self.call(tool_choice="required").choices[0]
+        self.assertEqual((whole.finish_reason, whole.message.content), ("tool_calls", None))
+        self.check(whole.message.tool_calls)
+        calls, reason, _ = self.streamed(tool_choice="required")
+        self.assertEqual(calls, [[call.function.name, call.function.arguments] for call in whole.message.tool_calls])
+        self.assertEqual(reason, "tool_calls")
+        named = self.call(tool_choice={"type": "function", "function": {"name": "get_time"}}).choices[0]
+        self.assertEqual([call.function.name for call in named.message.tool_calls], ["get_time"])
+
+    def test_answers(self):
+        for seed in range(4):
+            options = {"tools": [WEATHER, CLOCK], "max_tokens": 60, "temperature": 1, "seed": seed}
+            message = self.chat(**options).choices[0].message
+            streamed = "".join(chunk.choices[0].delta.content or "" for chunk in self.chat(stream=True, **options))
+            self.assertEqual(streamed, message.content or "")
+            self.assertNotIn("tool_calls", streamed)
+            self.assertFalse(streamed.startswith("{"), streamed)
+
+    def test_tools_that_do_not_fit(self):
+        many = [
+            {"type": "function", "function": {"name": f"f{number}", "description": "much to say " * 300}} for number in range(36)]
+        self.assertEqual(self.chat(tools=many).choices[0].message.content, self.chat().choices[0].message.content)
+        self.assertRefused(openai.BadRequestError, "context_length_exceeded", tools=many, tool_choice="required")
 
 
 class Thoughts(WithServer):

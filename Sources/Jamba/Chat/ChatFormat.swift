@@ -8,12 +8,29 @@ package struct ChatFormat: Sendable {
     case list
     /// `<tool_call>{"name": …, "arguments": …}</tool_call>`, one after the other: the ChatML family.
     case single
+    /// `{"tool_calls": [{"name": …, "arguments": …}, …]}` or `{"response": "…"}` as the whole answer: where the template knows
+    /// no tools (`GenericTools`).
+    case generic
 
-    var opening: String { self == .list ? "<tool_calls>" : "<tool_call>" }
-    var closing: String { self == .list ? "</tool_calls>" : "</tool_call>" }
+    var opening: String {
+      switch self {
+      case .list: "<tool_calls>"
+      case .single: "<tool_call>"
+      case .generic: "{\"tool_calls\":"
+      }
+    }
+
+    var closing: String {
+      switch self {
+      case .list: "</tool_calls>"
+      case .single: "</tool_call>"
+      case .generic: "}"
+      }
+    }
   }
 
   let thinks: Bool
+  /// The template's own way of calling tools; nil where it shows none that is known.
   let toolStyle: ToolStyle?
   /// Whether the template takes an assistant's thoughts as a field of their own.
   let hasReasoningField: Bool

@@ -12,14 +12,14 @@ enum ChatGrammar {
   static func grammar(
     _ grammar: Grammar?, _ style: AnswerParser.Style, _ options: ChatOptions
   ) throws(GrammarError) -> Grammar? {
-    if let grammar, style.tools == nil || options.toolUse == .free {
-      guard style.thinks else { return grammar }
+    // The generic form is held to the tools at all times: no model knows it beforehand.
+    guard let tools = style.tools, options.toolUse != .free || tools == .generic else {
+      guard let grammar, style.thinks else { return grammar }
       var rules = grammar.rules
       let body = Expression.rule(rules.root)
       try finish(&rules, body, style)
       return try Grammar(rules)
     }
-    guard let tools = style.tools, options.toolUse != .free else { return nil }
     var compiler = try SchemaCompiler(.bool(true))
     var calls: [Expression] = []
     for tool in options.tools {
@@ -29,15 +29,16 @@ enum ChatGrammar {
       calls.append(
         .sequence([.text("{\"name\": \(JSON.string(name).text()), \"arguments\": "), arguments, .text("}")]))
     }
+    let string = tools == .generic ? try compiler.value(of: .object(["type": .string("string")])) : .empty
     var rules = compiler.rules
     let call = try rules.add(.choice(calls))
     let newline = Expression.optional(.text("\n"))
     let block: Expression =
       switch tools {
       case .single: .sequence([newline, call, newline, .text(tools.closing)])
-      case .list:
+      case .list, .generic:
         .sequence([
-          .text("["), newline, call,
+          .text(tools == .generic ? " [" : "["), newline, call,
           options.allowsSeveralCalls
             ? .any(.sequence([.text(","), .optional(.scalars(ScalarSet(of: " \n"))), call])) : .empty,
           newline, .text("]" + tools.closing),
@@ -45,12 +46,14 @@ enum ChatGrammar {
       }
     let once = Expression.sequence([.text(tools.opening), block])
     let onlyCalls =
-      tools == .list || !options.allowsSeveralCalls ? once : .sequence([once, .any(.sequence([newline, once]))])
+      tools != .single || !options.allowsSeveralCalls ? once : .sequence([once, .any(.sequence([newline, once]))])
     let body: Expression
     if options.toolUse == .required {
       body = onlyCalls
     } else if let grammar {
       body = .choice([try rules.add(grammar.rules), onlyCalls])
+    } else if tools == .generic {
+      body = .choice([.sequence([.text("{\"response\": "), string, .text("}")]), onlyCalls])
     } else {
       let text = try rules.number(of: "#text")
       rules.define(
@@ -77,7 +80,9 @@ enum ChatGrammar {
       compiler = attempt
       return arguments
     } catch {
-      guard options.leavesParametersToModel, function["strict"]?.bool != true else { throw error }
+      guard options.leavesParametersToModel || options.toolUse == .free, function["strict"]?.bool != true else {
+        throw error
+      }
       return try compiler.value(of: .object(["type": .string("object")]))
     }
   }
@@ -89,7 +94,7 @@ enum ChatGrammar {
     let root = try rules.number(of: "#answer")
     rules.define(root, body)
     rules.root = root
-    guard style.thinks else { return }
+    guard style.thinks, style.beginsThinking || !style.isThoughtOver else { return }
     let space = Expression.repeated(.scalars(ScalarSet(of: " \n")), 0, 4)
     let thought = try search(ChatFormat.thinkClosing, &rules, mayEnd: false, then: .sequence([space, body]))
     rules.define(

@@ -76,6 +76,12 @@ public struct ChatOptions: Sendable {
   /// Whether a schema of parameters that no grammar can hold leaves the arguments to the model, as any object, unless the
   /// tool says `strict`; else it is an error.
   package var leavesParametersToModel = false
+  /// Whether the answer goes on with the last message instead of beginning a turn of its own: what the assistant's answer
+  /// is to begin with (prefill). The answer then holds what follows, without that beginning.
+  public var continuesFinalMessage = false
+  /// Whether the prompt ends where a turn of the assistant begins. With false it ends as the template ends the last
+  /// message.
+  public var addsGenerationPrompt = true
   /// Texts the model may refer to, as the template wants them (`title`, `text` …).
   public var documents: [JSON]
   /// More variables of the template, such as `knobs` or `enable_thinking`. They are the program's word: names of control

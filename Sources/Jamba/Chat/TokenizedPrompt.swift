@@ -12,6 +12,10 @@ package struct TokenizedPrompt: Sendable {
   let continuesText: Bool
   /// The grammar of the answer, where it has been compiled.
   private(set) var answerGrammar: Grammar??
+  /// Whether tools that were given are not in the prompt, because they do not fit the context.
+  package private(set) var leavesOutTools = false
+  /// Tokens of the prompt that the session has seen already.
+  var seenTokenCount = 0
 
   /// A text to go on with.
   package init(tokens: [Int32], continuesText: Bool = true) {
@@ -29,7 +33,7 @@ package struct TokenizedPrompt: Sendable {
     let rest = text[text.utf8.index(text.startIndex, offsetBy: seenByteCount)...]
     tokens = tokenizer.encode(MarkedText(marked: String(rest), mark: prompt.text.mark))
     chat = (prompt, options)
-    continuesText = false
+    continuesText = options.continuesFinalMessage
   }
 
   /// What is left to append once a session has read the prompt.
@@ -57,4 +61,25 @@ package struct TokenizedPrompt: Sendable {
   private func compiled(_ grammar: Grammar?) throws(GrammarError) -> Grammar? {
     try ChatGrammar.grammar(grammar, chat?.prompt.parsing ?? AnswerParser.Style(), chat?.options ?? ChatOptions())
   }
+
+  /// The prompt, or the one without tools where this one leaves too little room for an answer, unless a call is required.
+  ///
+  /// - Parameters:
+  ///   - limit: the tokens of a text, prompt and answer; nil for no limit.
+  ///   - other: makes the prompt for other options.
+  func fitting(
+    _ limit: Int?, otherwise other: (ChatOptions) throws(JambaError) -> TokenizedPrompt
+  ) throws(JambaError) -> TokenizedPrompt {
+    guard let limit, var options = chat?.options, !options.tools.isEmpty, options.toolUse != .required,
+      seenTokenCount + tokens.count > limit - limit / TokenizedPrompt.roomShare
+    else { return self }
+    (options.tools, options.toolUse) = ([], .free)
+    var prompt = try other(options)
+    guard prompt.seenTokenCount + prompt.tokens.count < limit else { return self }
+    prompt.leavesOutTools = true
+    return prompt
+  }
+
+  /// The share of the context that tools have to leave for the answer.
+  private static let roomShare = 16
 }

@@ -19,18 +19,22 @@ extension ToolCall {
   /// `{"name": …, "arguments": …}`, as saved conversations and jamba.h have it.
   package var json: JSON { .object(["name": .string(name), "arguments": arguments]) }
 
-  /// Reads that; nil for what is no call.
+  /// Reads that, with or without arguments, also where it stands in a member `function` as in OpenAI's messages; nil for
+  /// what is no call.
   package init?(json: JSON) {
-    guard let name = json["name"]?.string, let arguments = json["arguments"] else { return nil }
-    self.init(name: name, arguments: arguments)
+    let function = json["function"] ?? json
+    guard let name = function["name"]?.string else { return nil }
+    self.init(name: name, arguments: function["arguments"] ?? .object([:]))
   }
 
-  /// The members `type` and `function` of a call as chat templates know it.
-  package var templateMembers: JSONObject { ["type": .string("function"), "function": json] }
+  /// The members `type` and `function` of a call as chat templates know it, with an object for its arguments.
+  package var templateMembers: JSONObject { members(ToolCall.arguments(arguments)) }
 
   /// The members `type` and `function` of a call in OpenAI's messages, which have the arguments as a text.
-  package var messageMembers: JSONObject {
-    ToolCall(name: name, arguments: .string(arguments.text())).templateMembers
+  package var messageMembers: JSONObject { members(.string(arguments.text())) }
+
+  private func members(_ arguments: JSON) -> JSONObject {
+    ["type": .string("function"), "function": ToolCall(name: name, arguments: arguments).json]
   }
 
   /// Arguments that may have come as a text; one that holds no JSON stays one. No text and null are a call without

@@ -23,7 +23,7 @@ extension AnswerRequest: Work {
   ) throws(Failure) -> any PreparedWork {
     let grammar = try grammar()
     let prompts: [TokenizedPrompt]
-    do throws(JambaError) { prompts = try self.prompts(model, grammar) } catch {
+    do throws(JambaError) { prompts = try self.prompts(model, options, notices, grammar) } catch {
       throw Failure(error, grammarParameter: "tools", promptParameter: promptParameter)
     }
     let rooms = try prompts.map { (prompt) throws(Failure) in try room(after: prompt.tokens.count, model, options) }
@@ -32,12 +32,18 @@ extension AnswerRequest: Work {
     return prepared
   }
 
-  private func prompts(_ model: JambaModel, _ grammar: Grammar?) throws(JambaError) -> [TokenizedPrompt] {
+  private func prompts(
+    _ model: JambaModel, _ options: ServerOptions, _ notices: Notices, _ grammar: Grammar?
+  ) throws(JambaError) -> [TokenizedPrompt] {
     switch source {
-    case .chat(let messages, let options):
-      [try model.tokenizedPrompt(messages, options).constrained(by: grammar)]
+    case .chat(let messages, let chat):
+      let prompt = try model.tokenizedPrompt(
+        messages, chat, hasAnswerGrammar: form != .free,
+        fitting: options.refusesUnknownMembers ? nil : model.textLimit)
+      if prompt.leavesOutTools { notices.passedOver(["tools (they do not fit the context)"]) }
+      return [try prompt.constrained(by: grammar)]
     case .texts(let prompts):
-      try prompts.map { (prompt) throws(JambaError) in
+      return try prompts.map { (prompt) throws(JambaError) in
         TokenizedPrompt(tokens: try prompt.tokens(model))
       }
     }

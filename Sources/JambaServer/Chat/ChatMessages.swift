@@ -3,8 +3,6 @@ import JambaSystem
 
 /// Reads the messages of a chat request.
 package struct ChatMessages {
-  /// The functions that calls were for, by the calls' ids.
-  private var names: [String: String] = [:]
   private let unknown: UnknownMembers
 
   package static func read(
@@ -14,7 +12,7 @@ package struct ChatMessages {
     guard list.count <= Limits.messages else {
       throw .invalid("messages", "there are more than \(Limits.messages) messages")
     }
-    var reader = ChatMessages(unknown)
+    let reader = ChatMessages(unknown)
     var messages: [ChatMessage] = []
     for (index, value) in list.enumerated() {
       let place = place(index)
@@ -32,7 +30,7 @@ package struct ChatMessages {
     "reasoning_signature", "thinking_blocks", "status", "created_at", "createdAt", "timestamp", "metadata",
   ]
 
-  private mutating func message(_ object: JSONObject, _ place: String) throws(Failure) -> ChatMessage {
+  private func message(_ object: JSONObject, _ place: String) throws(Failure) -> ChatMessage {
     var members = Parameters(object, path: place + ".", unknown)
     var message = ChatMessage(role: "", content: "")
     message.name = try members.string("name")
@@ -51,8 +49,7 @@ package struct ChatMessages {
       message.toolCalls = calls
     case "tool", "function":
       message.role = "tool"
-      let id = try members.string("tool_call_id")
-      message.name = message.name ?? id.flatMap { names[$0] }
+      members.ignore(["tool_call_id", "is_error"])
     default: throw .invalid(place + ".role", "\(place) has no role among system, developer, user, assistant and tool")
     }
     guard message.role == "assistant" || calls.isEmpty else {
@@ -127,13 +124,12 @@ package struct ChatMessages {
     }
   }
 
-  private mutating func calls(_ members: inout Parameters, _ place: String) throws(Failure) -> [ToolCall] {
+  private func calls(_ members: inout Parameters, _ place: String) throws(Failure) -> [ToolCall] {
     var calls: [ToolCall] = []
     for call in try members.array("tool_calls") ?? [] {
       guard let function = call["function"], let name = function["name"]?.string else {
         throw .invalid(place + ".tool_calls", "\(place) holds a tool call without a function's name")
       }
-      if let id = call["id"]?.string { names[id] = name }
       calls.append(ToolCall(name: name, arguments: ToolCall.arguments(function["arguments"] ?? .null)))
     }
     // The form before there were tool calls.

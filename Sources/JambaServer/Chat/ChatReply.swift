@@ -11,7 +11,6 @@ struct ChatReply: ChunkedReply {
   private struct Choice {
     var isOpen = false
     var message = ChatMessage.assistant("")
-    var callIDs: [String] = []
     var probabilities: [JSON] = []
     var finishReason: FinishReason?
   }
@@ -47,16 +46,16 @@ struct ChatReply: ChunkedReply {
     var delta: JSONObject = [:]
     if !piece.reasoning.isEmpty { delta["reasoning_content"] = .string(piece.reasoning) }
     if !piece.text.isEmpty { delta["content"] = .string(piece.text) }
-    if !piece.toolCalls.isEmpty {
-      delta["tool_calls"] = .array(
-        piece.toolCalls.map { call in
-          let id = "call_" + ReplyHead.randomText()
-          defer { choices[choice].callIDs.append(id) }
-          return ChatReply.json(call, id: id, index: choices[choice].callIDs.count)
-        })
+    // OpenAI's clients take one part of a call from a chunk: first its name without arguments, then pieces of these.
+    var calls: [JSON] = []
+    for part in piece.toolCallDeltas {
+      if let name = part.name { calls.append(ChatReply.json(part.index, name: name)) }
+      if !part.arguments.isEmpty { calls.append(ChatReply.json(part.index, arguments: part.arguments)) }
     }
+    if !calls.isEmpty { delta["tool_calls"] = .array([calls[0]]) }
     let probabilities = TokenText.probabilities(of: piece, tokenizer)
     if delta.count > 0 || !probabilities.isEmpty { chunks.append(chunk(choice, delta, probabilities)) }
+    for call in calls.dropFirst() { chunks.append(chunk(choice, ["tool_calls": .array([call])])) }
     if let reason = piece.finishReason { chunks.append(chunk(choice, [:], [], reason)) }
     return chunks.map { StreamEvent($0) }
   }
@@ -88,8 +87,7 @@ struct ChatReply: ChunkedReply {
       message["refusal"] = .null
       if let reasoning = choice.message.reasoning { message["reasoning_content"] = .string(reasoning) }
       if !calls.isEmpty {
-        message["tool_calls"] = .array(
-          calls.map { ChatReply.json($0, id: "call_" + ReplyHead.randomText(), index: nil) })
+        message["tool_calls"] = .array(calls.map(ChatReply.json))
       }
       return .object([
         "index": .integer(index), "message": .object(message),
@@ -100,11 +98,20 @@ struct ChatReply: ChunkedReply {
     return head.whole("chat.completion", list, usage)
   }
 
-  private static func json(_ call: ToolCall, id: String, index: Int?) -> JSON {
-    var object: JSONObject = [:]
-    if let index { object["index"] = .integer(index) }
-    object["id"] = .string(id)
+  private static func json(_ call: ToolCall) -> JSON {
+    var object: JSONObject = ["id": .string("call_" + ReplyHead.randomText())]
     for (name, value) in call.messageMembers.members { object[name] = value }
     return .object(object)
+  }
+
+  private static func json(_ index: Int, name: String) -> JSON {
+    .object([
+      "index": .integer(index), "id": .string("call_" + ReplyHead.randomText()), "type": .string("function"),
+      "function": .object(["name": .string(name), "arguments": .string("")]),
+    ])
+  }
+
+  private static func json(_ index: Int, arguments: String) -> JSON {
+    .object(["index": .integer(index), "function": .object(["arguments": .string(arguments)])])
   }
 }

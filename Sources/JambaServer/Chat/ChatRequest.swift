@@ -19,12 +19,13 @@ extension AnswerRequest {
         .badRequest, "\"messages\" is missing or empty", code: "missing_required_parameter", parameter: "messages")
     }
     let messages = try ChatMessages.read(list, parameters.unknown) { parameters.place("messages[\($0)]") }
-    let tools = try ChatTools(&parameters, areKnown: model.callsTools)
+    let tools = try ChatTools(&parameters)
     var chat = ChatOptions(tools: tools.list, toolUse: tools.use)
     chat.allowsSeveralCalls = tools.maySeveralBeCalled
     chat.leavesParametersToModel = !tools.isRequired
     chat.documents = try parameters.array("documents") ?? []
     chat.variables = try templateVariables(&parameters)
+    try readOpening(&parameters, messages, into: &chat)
     var request = try AnswerRequest(&parameters, source: .chat(messages, chat), model, options)
     if request.form != .free, !tools.list.isEmpty {
       // An answer that has to be a call has no other form; any other has the form, or is a call.
@@ -40,6 +41,22 @@ extension AnswerRequest {
     try parameters.finish()
     request.passedOver = parameters.unknown.names
     return request
+  }
+
+  /// Where the answer begins: an assistant's message at the end is continued, unless a turn of its own is asked for, or a
+  /// call, which is one.
+  private static func readOpening(
+    _ parameters: inout Parameters, _ messages: [ChatMessage], into chat: inout ChatOptions
+  ) throws(Failure) {
+    let continues = try parameters.bool("continue_final_message")
+    let adds = try parameters.bool("add_generation_prompt")
+    guard continues != true || adds != true else {
+      throw .invalid(
+        "continue_final_message", "\"continue_final_message\" and \"add_generation_prompt\" do not go together")
+    }
+    let isBegun = messages.last.map { $0.role == "assistant" && $0.toolCalls.isEmpty } ?? false
+    chat.continuesFinalMessage = continues ?? (isBegun && adds != true && chat.toolUse != .required)
+    chat.addsGenerationPrompt = adds ?? true
   }
 
   private static func readLogProbabilities(

@@ -12,10 +12,7 @@ struct ChatTools {
 
   /// Reads `tools`, `tool_choice` and `parallel_tool_calls`. Calls are held to the tools' parameters where a call is asked
   /// for or only one may come, and where a tool says `strict`.
-  ///
-  /// - Parameter areKnown: whether the chat template has a way of calling tools. Without one, tools are left out where no
-  ///   call is required.
-  init(_ parameters: inout Parameters, areKnown: Bool) throws(Failure) {
+  init(_ parameters: inout Parameters) throws(Failure) {
     list = try ChatTools.list(&parameters)
     maySeveralBeCalled = try parameters.bool("parallel_tool_calls") ?? true
     let choice = try ChatTools.choice(&parameters, list)
@@ -32,12 +29,6 @@ struct ChatTools {
       use = .required
       if isSingle { maySeveralBeCalled = false }
     }
-    guard !areKnown else { return }
-    let failure = Failure.unsupported("tools", "the model's chat template shows no way of calling tools that is known")
-    guard !isRequired else { throw failure }
-    try parameters.unknown.pass(over: "tools", orThrow: failure)
-    list = []
-    use = .free
   }
 
   private static func name(of tool: JSON) -> String { tool["function"]?["name"]?.string ?? "" }

@@ -221,7 +221,8 @@ private struct JSONParser {
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if whole, let value = Int(text) { return .integer(value) }
     guard let value = Double(text) else { throw failure("a number that cannot be read") }
-    return .number(value)
+    guard !whole else { return .numeral(text) }
+    return value.isFinite || takesPythonNumbers ? .number(value) : .numeral(text)
   }
 
   func isDigit(_ byte: UInt8) -> Bool { UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte }

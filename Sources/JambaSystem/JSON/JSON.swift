@@ -4,8 +4,10 @@ public enum JSON: Sendable, Equatable {
   case null
   case bool(Bool)
   case integer(Int)
-  /// A number with a fraction or an exponent, or an integer beyond 64 bits.
+  /// A number with a fraction or an exponent.
   case number(Double)
+  /// A number that neither of these holds, an integer beyond 64 bits or one such as 1e400, as it was written.
+  case numeral(String)
   case string(String)
   case array([JSON])
   case object(JSONObject)
@@ -77,7 +79,7 @@ extension JSON {
   public var object: JSONObject? { if case .object(let value) = self { value } else { nil } }
   public var isNull: Bool { self == .null }
 
-  /// The value as an integer; a floating-point number counts when it is whole (`32.0`).
+  /// The value as an integer of 64 bits; a floating-point number counts when it is whole (`32.0`).
   public var integer: Int? {
     switch self {
     case .integer(let value): value
@@ -90,6 +92,7 @@ extension JSON {
     switch self {
     case .integer(let value): Double(value)
     case .number(let value): value
+    case .numeral(let text): Double(text).flatMap { $0.isFinite ? $0 : nil }
     default: nil
     }
   }
