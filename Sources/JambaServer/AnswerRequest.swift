@@ -108,7 +108,8 @@ package struct AnswerRequest: Sendable {
       throw .invalid(name, "\"\(name)\" is neither a string nor a list of strings")
     }
     guard texts.count <= Limits.stops, texts.allSatisfy({ $0.utf8.count <= Limits.stopBytes }) else {
-      throw .invalid(name, "\"\(name)\" holds more than \(Limits.stops) texts, or one of over \(Limits.stopBytes) bytes")
+      throw .invalid(
+        name, "\"\(name)\" holds more than \(Limits.stops) texts, or one of over \(Limits.stopBytes) bytes")
     }
     return texts.filter { !$0.isEmpty }
   }

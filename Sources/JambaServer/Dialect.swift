@@ -20,7 +20,9 @@ enum Dialect: Sendable {
     case .anthropic:
       .object([
         "type": .string("error"),
-        "error": .object(["type": .string(Dialect.anthropicType(failure)), "message": .string(failure.anthropicMessage)]),
+        "error": .object([
+          "type": .string(Dialect.anthropicType(failure)), "message": .string(failure.anthropicMessage),
+        ]),
       ])
     case .ollama: .object(["error": .string(failure.message)])
     }

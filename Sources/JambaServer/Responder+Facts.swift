@@ -32,7 +32,13 @@ extension Responder {
     case .ollamaProcesses: return Responder.ollamaList(ollamaModel.running)
     case .response: return request.method == .delete ? try deleteResponse(request) : try storedResponse(request)
     case .responseInput: return try inputItems(request)
-    default: return Responder.response(.object(["object": .string("list"), "data": .array([description])]))
+    default:
+      let name = JSON.string(options.modelName)
+      return Responder.response(
+        .object([
+          "object": .string("list"), "data": .array([description]), "has_more": .bool(false), "first_id": name,
+          "last_id": name,
+        ]))
     }
   }
 
@@ -40,6 +46,8 @@ extension Responder {
     .object([
       "id": .string(options.modelName), "object": .string("model"), "created": .integer(0),
       "owned_by": .string("jamba"),
+      // Anthropic's members beside OpenAI's.
+      "type": .string("model"), "display_name": .string(options.modelName), "created_at": .string(started.text),
       "jamba": .object([
         "context": model.textLimit.map { .integer($0) } ?? .null,
         "parameters_bytes": .integer(model.file.byteCount), "memory_limit": .integer(model.plan.limit.byteCount),

@@ -30,7 +30,8 @@ struct MessagesTests {
          {"type": "text", "text": "So?"}]},
        {"role": "assistant", "content": "It is"}]
       """#
-    let system = #"[{"type": "text", "text": "Be ", "cache_control": {"type": "ephemeral"}}, {"type": "text", "text": "brief."}]"#
+    let system =
+      #"[{"type": "text", "text": "Be ", "cache_control": {"type": "ephemeral"}}, {"type": "text", "text": "brief."}]"#
     let found = try messages(list, system: system)
     #expect(found.map(\.role) == ["system", "user", "assistant", "tool", "tool", "user", "assistant"])
     #expect(
@@ -38,7 +39,8 @@ struct MessagesTests {
     #expect(found[2].reasoning == "Hm")
     #expect(
       found[2].toolCalls == [
-        ToolCall(name: "clock", arguments: .object(["zone": .integer(1)])), ToolCall(name: "sky", arguments: .object([:])),
+        ToolCall(name: "clock", arguments: .object(["zone": .integer(1)])),
+        ToolCall(name: "sky", arguments: .object([:])),
       ])
   }
 
@@ -94,7 +96,10 @@ struct MessagesTests {
     (#""messages": [{"role": "user", "content": "a"}], "stop_sequences": 1"#, "stop_sequences"),
     (#""messages": [{"role": "user", "content": "a"}], "n": 2"#, "n"),
     (#""messages": [{"role": "user", "content": "a"}], "container": "x""#, "container"),
-    (#""messages": [{"role": "user", "content": "a"}], "tools": [{"name": "a b", "input_schema": {}}]"#, "tools[0].name"),
+    (
+      #""messages": [{"role": "user", "content": "a"}], "tools": [{"name": "a b", "input_schema": {}}]"#,
+      "tools[0].name"
+    ),
     (
       #""messages": [{"role": "user", "content": "a"}], "tools": [{"name": "a", "input_schema": 1}]"#,
       "tools[0].input_schema"
@@ -104,7 +109,10 @@ struct MessagesTests {
       #""messages": [{"role": "user", "content": "a"}], "tool_choice": {"type": "tool", "name": "a"}"#,
       "tool_choice.name"
     ),
-    (#""messages": [{"role": "user", "content": "a"}], "output_config": {"format": {"type": "xml"}}"#, "output_config.format.type"),
+    (
+      #""messages": [{"role": "user", "content": "a"}], "output_config": {"format": {"type": "xml"}}"#,
+      "output_config.format.type"
+    ),
   ])
   func refusals(_ members: String, _ parameter: String) throws {
     let failure = #expect(throws: Failure.self) { _ = try read(members) }

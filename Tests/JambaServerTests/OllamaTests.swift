@@ -11,7 +11,8 @@ struct OllamaTests {
     options.refusesOtherModelNames = isStrict
     let body = try JSON.parse("{" + members + "}").object!
     return try isChat
-      ? OllamaRequest.chat(body, RequestTests.model(), options) : OllamaRequest.generate(body, RequestTests.model(), options)
+      ? OllamaRequest.chat(body, RequestTests.model(), options)
+      : OllamaRequest.generate(body, RequestTests.model(), options)
   }
 
   private static let hello = #""messages": [{"role": "user", "content": "a"}]"#

@@ -7,7 +7,9 @@ import Testing
 
 /// Requests as a model without a tokenizer and without tools sees them.
 struct RequestTests {
-  static func model() throws -> JambaModel {
+  static func model() throws -> JambaModel { try written.get() }
+
+  private static let written = Result<JambaModel, any Error> {
     let folder = try TemporaryFolder()
     try SyntheticModels.write(to: folder.file("model.jamba"), hidden: 32, intermediate: 32, experts: 1)
     return try JambaModel.open(folder.file("model.jamba"))

@@ -67,10 +67,15 @@ struct ResponsesTests {
 
   @Test func conversationsGoOn() throws {
     let store = ResponseStore()
-    let items = try JSON.parse(#"[{"id": "m1", "role": "user", "content": "a"}, {"id": "m2", "role": "assistant", "content": "b"}]"#)
+    let items = try JSON.parse(
+      #"[{"id": "m1", "role": "user", "content": "a"}, {"id": "m2", "role": "assistant", "content": "b"}]"#)
     store.keep(ResponseStore.Entry(response: .object([:]), items: items.array!, inputCount: 1), id: "r1")
-    #expect(messages(try read(#""input": "c", "previous_response_id": "r1""#, store)).map(\.content) == ["a", "b", "c"])
-    #expect(messages(try read(#""input": [{"id": "m2"}, {"type": "item_reference", "id": "m1"}]"#, store)).map(\.content) == ["b", "a"])
+    #expect(
+      messages(try read(#""input": "c", "previous_response_id": "r1""#, store)).map(\.content) == ["a", "b", "c"])
+    #expect(
+      messages(try read(#""input": [{"id": "m2"}, {"type": "item_reference", "id": "m1"}]"#, store)).map(\.content) == [
+        "b", "a",
+      ])
     #expect(store.remove("r1"))
     #expect(!store.remove("r1"))
     #expect(store.item("m1") == nil)
@@ -128,12 +133,16 @@ struct ResponsesTests {
     (#""input": [{"role": "user", "content": "a"}, {"type": "function_call"}]"#, "input[1].name"),
     (#""instructions": 1, "input": "a""#, "instructions"), (#""input": "a", "truncation": "some""#, "truncation"),
     (#""input": "a", "background": true"#, "background"), (#""input": "a", "prompt": {"id": "x"}"#, "prompt"),
-    (#""input": "a", "conversation": "x""#, "conversation"), (#""input": "a", "max_output_tokens": "x""#, "max_output_tokens"),
+    (#""input": "a", "conversation": "x""#, "conversation"),
+    (#""input": "a", "max_output_tokens": "x""#, "max_output_tokens"),
     (#""input": "a", "text": {"format": {"type": "json_schema"}}"#, "text.format.json_schema.schema"),
     (#""input": "a", "tools": [{"type": "function", "name": "a", "parameters": 1}]"#, "tools[0].parameters"),
     (#""input": "a", "tools": [{"type": "web_search"}, {"type": "function", "name": "?"}]"#, "tools[1].name"),
     (#""input": "a", "tools": [{"type": "web_search"}], "tool_choice": "required""#, "tool_choice"),
-    (#""input": "a", "tools": [{"type": "custom", "name": "a"}], "tool_choice": {"type": "custom", "name": "a"}"#, "tool_choice"),
+    (
+      #""input": "a", "tools": [{"type": "custom", "name": "a"}], "tool_choice": {"type": "custom", "name": "a"}"#,
+      "tool_choice"
+    ),
   ])
   func refusals(_ members: String, _ parameter: String) throws {
     let failure = #expect(throws: Failure.self) { _ = try read(members) }

@@ -119,6 +119,11 @@ class Messages(MessagesMixin, WithServer):
         self.assertEqual((status, body["error"]["type"]), (404, "not_found_error"))
         self.assertEqual(post(self.server, "/messages", b"{")[1]["type"], "error")
 
+    def test_models(self):
+        models = list(self.anthropic.models.list())
+        self.assertEqual([(model.id, model.type, model.display_name) for model in models], [(self.name, "model", self.name)])
+        self.assertEqual(self.anthropic.models.retrieve(self.name), models[0])
+
     def test_without_v1(self):
         self.assertEqual(post(self.server, "/messages", {"messages": QUESTION, "max_tokens": 24, "temperature": 0})[1]["content"][0]["text"], self.create().content[0].text)
         self.assertGreater(post(self.server, "/messages/count_tokens", {"messages": QUESTION})[1]["input_tokens"], 10)

@@ -20,7 +20,8 @@ extension AnswerRequest {
     try parameters.renameMessagesEffort()
     try parameters.renameMessagesThinking()
     parameters.ignore([
-      "anthropic_version", "anthropic_beta", "cache_control", "inference_geo", "speed", "diagnostics", "user_profile_id",
+      "anthropic_version", "anthropic_beta", "cache_control", "inference_geo", "speed", "diagnostics",
+      "user_profile_id",
       "workspace_id", "billing_policy",
     ])
     for name in ["mcp_servers", "fallbacks"] { try parameters.fixed(name, [.array([])]) }

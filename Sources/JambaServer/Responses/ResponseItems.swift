@@ -15,7 +15,9 @@ enum ResponseItems {
     var items: [JSON] = []
     for (index, value) in list.enumerated() {
       guard var item = value.object else { throw .invalid("input[\(index)]", "input[\(index)] is not an object") }
-      if item["type"] ?? .null == .null, item["role"] == nil, item["id"] != nil { item["type"] = .string("item_reference") }
+      if item["type"] ?? .null == .null, item["role"] == nil, item["id"] != nil {
+        item["type"] = .string("item_reference")
+      }
       let kind = item["type"]?.string ?? "message"
       if kind == "item_reference" {
         let id = item["id"]?.string ?? ""

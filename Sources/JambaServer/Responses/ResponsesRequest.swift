@@ -27,7 +27,8 @@ package struct ResponsesRequest: Sendable {
     let history = try ResponseHistory(
       instructions: parameters.value("instructions"), items, ownStart: earlier.count, parameters.unknown)
     guard !history.messages.isEmpty else {
-      throw Failure(.badRequest, "\"input\" is missing or empty", code: "missing_required_parameter", parameter: "input")
+      throw Failure(
+        .badRequest, "\"input\" is missing or empty", code: "missing_required_parameter", parameter: "input")
     }
     var places = ["messages": "input"]
     for (index, place) in history.places.enumerated() { places["messages[\(index)]"] = place }
