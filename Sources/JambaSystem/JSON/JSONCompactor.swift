@@ -163,6 +163,8 @@ package struct JSONCompactor: Sendable {
   /// Writes an escape once it is complete; half of a pair of surrogates waits for the other.
   private mutating func endEscape() {
     if escape.count == 2, escape[1] != UInt8(ascii: "u") { return writeEscape() }
+    if escape.count == 7, escape[6] != UInt8(ascii: "\\") { return fail() }
+    if escape.count == 8, escape[7] != UInt8(ascii: "u") { return fail() }
     guard escape.count == 6 || escape.count == JSONCompactor.escapeLimit else { return }
     if escape.count == 6, escape[2] | 0x20 == UInt8(ascii: "d"), "89abAB".utf8.contains(escape[3]) { return }
     writeEscape()
