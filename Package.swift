@@ -106,7 +106,8 @@ let package = Package(
       name: "JambaEvaluationTests", dependencies: ["JambaEvaluation", "Jamba", "JambaConvert", "JambaSystem", "TestSupport"]),
     .testTarget(
       name: "ChatTests",
-      dependencies: ["Jamba", "JambaConvert", "JambaFormat", "JambaGrammar", "JambaSystem", "JambaText", "TestSupport"]),
+      dependencies: ["Jamba", "JambaConvert", "JambaFormat", "JambaGrammar", "JambaSystem", "JambaText", "TestSupport"],
+      exclude: ["Fixtures"]),
     .testTarget(
       name: "JambaServerTests", dependencies: ["JambaServer", "Jamba", "JambaConvert", "JambaSystem", "TestSupport"]),
     .testTarget(

@@ -271,6 +271,7 @@ extension Value {
     case .bool(let value): self = .bool(value)
     case .integer(let value): self = .int(value)
     case .number(let value): self = .float(value)
+    case .largeInteger(let digits): self = .float(Double(digits) ?? .infinity)
     case .string(let value): self = .string(value)
     case .array(let elements):
       var values: [Value] = []

@@ -219,7 +219,7 @@ private struct JSONParser {
       try requireDigits()
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
-    if whole, let value = Int(text) { return .integer(value) }
+    if whole { return Int(text).map { .integer($0) } ?? .largeInteger(text) }
     guard let value = Double(text) else { throw failure("a number that cannot be read") }
     return .number(value)
   }

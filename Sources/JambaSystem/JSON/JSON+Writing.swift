@@ -23,6 +23,7 @@ extension JSON {
     case .bool(let value): output += value ? "true" : "false"
     case .integer(let value): output += String(value)
     case .number(let value): output += JSON.text(of: value)
+    case .largeInteger(let digits): output += digits
     case .string(let value): JSON.quote(value, into: &output)
     case .array(let elements):
       JSON.list(elements, "[", "]", to: &output, style: style, depth: depth) { element, output in

@@ -4,8 +4,10 @@ public enum JSON: Sendable, Equatable {
   case null
   case bool(Bool)
   case integer(Int)
-  /// A number with a fraction or an exponent, or an integer beyond 64 bits.
+  /// A number with a fraction or an exponent.
   case number(Double)
+  /// An integer beyond 64 bits, in its digits.
+  case largeInteger(String)
   case string(String)
   case array([JSON])
   case object(JSONObject)
@@ -90,6 +92,7 @@ extension JSON {
     switch self {
     case .integer(let value): Double(value)
     case .number(let value): value
+    case .largeInteger(let digits): Double(digits)
     default: nil
     }
   }
