@@ -21,8 +21,9 @@ extension SchemaCompiler {
     var names = isClosed ? declared : objects.names
     names += objects.required.filter { objects.property($0) == nil }
     if !isClosed {
-      for (name, others) in objects.dependents.sorted(by: { $0.key.text < $1.key.text }) {
-        for name in [name] + others.sorted(by: { $0.text < $1.text }) where !names.contains(name) { names.append(name) }
+      for (name, others) in objects.dependents.sorted(by: { $0.key.text.utf8.lexicographicallyPrecedes($1.key.text.utf8) }) {
+        for name in [name] + others.sorted(by: { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) })
+        where !names.contains(name) { names.append(name) }
       }
     }
     let listed = isClosed ? nil : try listedNames(objects.nameGoal)
@@ -51,17 +52,19 @@ extension SchemaCompiler {
   ) throws(GrammarError) -> Expression {
     var (required, optional) = (members.filter(\.isRequired), members.filter { !$0.isRequired })
     // A member that needs one which cannot be there cannot be there itself.
-    func present() -> Set<ExactString> { Set((required + optional).map(\.name)) }
-    while let missing = optional.firstIndex(where: { !(objects.dependents[$0.name] ?? []).isSubset(of: present()) }) {
-      optional.remove(at: missing)
+    var present = Set(members.map(\.name))
+    while !objects.dependents.isEmpty,
+      let missing = optional.firstIndex(where: { !(objects.dependents[$0.name] ?? []).isSubset(of: present) })
+    {
+      present.remove(optional.remove(at: missing).name)
     }
     // What a required member needs is required.
-    while let needed = optional.firstIndex(where: { one in
+    while !objects.dependents.isEmpty, let needed = optional.firstIndex(where: { one in
       required.contains { objects.dependents[$0.name]?.contains(one.name) ?? false }
     }) {
       required.append(optional.remove(at: needed))
     }
-    for member in required where !(objects.dependents[member.name] ?? []).isSubset(of: present()) { return .choice([]) }
+    for member in required where !(objects.dependents[member.name] ?? []).isSubset(of: present) { return .choice([]) }
 
     let all = required.count + optional.count
     let most = objects.most.flatMap { others == nil && $0 >= all ? nil : $0 }
@@ -72,7 +75,7 @@ extension SchemaCompiler {
       throw .unsupported(
         keyword: "minProperties", path: path, reason: "more than one member without a name given, and names may repeat")
     }
-    let dependents = optional.map { one in
+    let dependents = objects.dependents.isEmpty ? optional.map { _ in [] } : optional.map { one in
       (objects.dependents[one.name] ?? []).compactMap { name in optional.firstIndex { $0.name == name } }.sorted()
     }
     let isPlain = least == 0 && most == nil && dependents.allSatisfy { $0.isEmpty }
@@ -83,7 +86,7 @@ extension SchemaCompiler {
           keyword: dependents.allSatisfy { $0.isEmpty } ? least > 0 ? "minProperties" : "maxProperties" : "dependentRequired",
           path: path, reason: "beside more than \(GrammarRules.Members.optionalLimit) optional members")
       }
-      return try inOrder(members.filter { present().contains($0.name) }, others, ws)
+      return try inOrder(members.filter { present.contains($0.name) }, others, ws)
     }
     return .members(
       GrammarRules.Members(

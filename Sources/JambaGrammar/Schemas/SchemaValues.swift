@@ -124,6 +124,7 @@ struct ObjectValues: Hashable {
   /// What the names themselves must fit.
   var nameGoal = SchemaGoal.anything
   private(set) var required: [ExactString] = []
+  private var requiredNames: Set<ExactString> = []
   var least = 0
   var most: Int?
   /// Members that must be there where another is.
@@ -146,10 +147,10 @@ struct ObjectValues: Hashable {
     set(name, Property(goal: known.goal.and(goal), isDeclared: known.isDeclared))
   }
 
-  func isRequired(_ name: ExactString) -> Bool { required.contains(name) }
+  func isRequired(_ name: ExactString) -> Bool { requiredNames.contains(name) }
 
   mutating func require(_ name: ExactString) {
-    if !required.contains(name) { required.append(name) }
+    if requiredNames.insert(name).inserted { required.append(name) }
   }
 
   /// What a member must fit that is not declared.
