@@ -8,9 +8,9 @@ struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Converts a checkpoint to a .jamba file.",
     discussion: """
-      Reads a folder with config.json, safetensors weights and a tokenizer (tokenizer.json, or tokenizer.model of
-      SentencePiece), or a GGUF file, in a few hundred megabytes of memory whatever its size. A name such as
-      ai21labs/AI21-Jamba2-3B is looked up in the local Hugging Face cache.
+      Reads a folder with config.json, safetensors weights, quantized or not, and a tokenizer (tokenizer.json, or
+      tokenizer.model of SentencePiece), or a GGUF file, in a few hundred megabytes of memory whatever its size. A name
+      such as ai21labs/AI21-Jamba2-3B is looked up in the local Hugging Face cache.
       """)
 
   @Argument(help: "The checkpoint's folder, its name in the Hugging Face cache, or a GGUF file: of one in parts the first.")

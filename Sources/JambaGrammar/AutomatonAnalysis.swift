@@ -1,8 +1,10 @@
 /// Analysis of a grammar before it is followed. Linear in its edges, whatever the grammar.
 enum AutomatonAnalysis {
-  /// The states from which a rule's end can be reached.
-  static func productiveStates(_ outgoing: [[Automaton.Edge]], _ isEnd: [Bool]) -> [Bool] {
-    fixpoint(outgoing, isEnd) { _ in true }
+  /// The states from which a rule's end can be reached, and the counters that can.
+  static func productiveStates(
+    _ outgoing: [[Automaton.Edge]], _ isEnd: [Bool], _ counters: [Counter]
+  ) -> (states: [Bool], counters: [Bool]) {
+    fixpoint(outgoing, isEnd, counters) { _ in true }
   }
 
   /// The states from which nothing leads but to the end of the rule, without a byte.
@@ -26,23 +28,29 @@ enum AutomatonAnalysis {
     return ends
   }
 
-  /// The states from which a rule's end can be reached without a byte.
-  private static func nullableStates(_ outgoing: [[Automaton.Edge]], _ isEnd: [Bool]) -> [Bool] {
-    fixpoint(outgoing, isEnd) { $0.kind != .bytes }
-  }
-
   /// Spreads a property from the ends back over edges; one over a call needs it of the rule and of what follows.
   private static func fixpoint(
-    _ outgoing: [[Automaton.Edge]], _ isEnd: [Bool], where counts: (Automaton.Edge) -> Bool
-  ) -> [Bool] {
+    _ outgoing: [[Automaton.Edge]], _ isEnd: [Bool], _ counters: [Counter], where counts: (Automaton.Edge) -> Bool
+  ) -> (states: [Bool], counters: [Bool]) {
     var users: [[(state: Int32, edge: Int32)]] = Array(repeating: [], count: outgoing.count)
+    var gates: [[Int32]] = Array(repeating: [], count: counters.count)
     for (state, edges) in outgoing.enumerated() {
       for (index, edge) in edges.enumerated() where counts(edge) {
+        if edge.kind == .counter {
+          gates[Int(edge.target)].append(Int32(state))
+          continue
+        }
         users[Int(edge.target)].append((Int32(state), Int32(index)))
         if edge.kind == .call { users[Int(edge.following)].append((Int32(state), Int32(index))) }
       }
     }
+    // The counters that a state may open: asked again when it holds.
+    var waitingCounters: [Int32: [Int]] = [:]
+    for (number, counter) in counters.enumerated() {
+      for state in counter.calls + [counter.behind] { waitingCounters[state, default: []].append(number) }
+    }
     var holds = isEnd
+    var isOpen = [Bool](repeating: false, count: counters.count)
     var waiting = isEnd.indices.filter { isEnd[$0] }
     while let state = waiting.popLast() {
       for user in users[state] where !holds[Int(user.state)] {
@@ -51,8 +59,15 @@ enum AutomatonAnalysis {
         holds[Int(user.state)] = true
         waiting.append(Int(user.state))
       }
+      for number in waitingCounters[Int32(state)] ?? [] where !isOpen[number] && counters[number].holds({ holds[Int($0)] }) {
+        isOpen[number] = true
+        for gate in gates[number] where !holds[Int(gate)] {
+          holds[Int(gate)] = true
+          waiting.append(Int(gate))
+        }
+      }
     }
-    return holds
+    return (holds, isOpen)
   }
 
   /// The first states of rules that come to themselves without a byte, by way of a call; empty if there are none.
@@ -61,10 +76,15 @@ enum AutomatonAnalysis {
   static func leftRecursiveStates(_ automaton: Automaton) -> [Int32] {
     let count = automaton.isEnd.count
     let outgoing = (0..<count).map { state in automaton.edges(of: Int32(state)).map { automaton.edges[$0] } }
-    let isNullable = nullableStates(outgoing, automaton.isEnd)
+    let isNullable = fixpoint(outgoing, automaton.isEnd, automaton.counters) { $0.kind != .bytes }.states
     func corners(_ state: Int) -> [Int32] {
       var corners: [Int32] = []
       for edge in outgoing[state] where edge.kind != .bytes {
+        if edge.kind == .counter {
+          let counter = automaton.counters[Int(edge.target)]
+          corners += counter.firstCalls + [counter.behind]
+          continue
+        }
         corners.append(edge.target)
         if edge.kind == .call, isNullable[Int(edge.target)] { corners.append(edge.following) }
       }
@@ -73,8 +93,15 @@ enum AutomatonAnalysis {
     let component = components(count, corners)
     var states: [Int32] = []
     for state in 0..<count {
-      for edge in outgoing[state] where edge.kind == .call && component[state] == component[Int(edge.target)] {
-        states.append(edge.target)
+      for edge in outgoing[state] {
+        switch edge.kind {
+        case .call: if component[state] == component[Int(edge.target)] { states.append(edge.target) }
+        case .counter:
+          for call in automaton.counters[Int(edge.target)].firstCalls where component[state] == component[Int(call)] {
+            states.append(call)
+          }
+        case .bytes, .empty: break
+        }
       }
     }
     return states

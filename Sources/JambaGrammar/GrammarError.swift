@@ -43,12 +43,12 @@ enum GrammarLimits {
   /// Parentheses within parentheses; schemas within schemas.
   static let nesting = 100
   /// The largest bound of a repetition.
-  static let repetitions = 100_000
-  static let states = 1 << 19
+  static let repetitions = 1_000_000
+  static let states = 1 << 18
   /// Rules waiting for the end of others: what a text may nest.
   static let depth = 1000
   /// Steps of one token mask.
-  static let work = 20_000_000
-  /// Sets of stacks kept between steps.
-  static let stackSets = 1 << 17
+  static let work = 10_000_000
+  /// Bytes of sets of stacks kept between steps.
+  static let stackBytes = 12 << 20
 }

@@ -2,6 +2,8 @@
 struct GrammarMatcher {
   private var sets: StackSets
   private let byteClass: [UInt8]
+  private let hasUnique: Bool
+  private var unique = UniqueItems()
   private var here: Int32
   /// Masks of places that were there before: inside a string, a place comes back with every token.
   private var masks: [Int32: TokenMask] = [:]
@@ -12,6 +14,7 @@ struct GrammarMatcher {
   init(_ automaton: Automaton) throws(GrammarError) {
     sets = StackSets(automaton)
     byteClass = automaton.byteClass
+    hasUnique = !automaton.uniqueStates.isEmpty
     here = try sets.initial()
   }
 
@@ -24,13 +27,36 @@ struct GrammarMatcher {
   /// Goes on by a text. False, and no change, where the grammar does not allow it.
   mutating func advance(_ text: some Sequence<UInt8>) throws(GrammarError) -> Bool {
     var next = here
+    var items = unique
     sets.work = 0
     for byte in text {
-      next = try sets.step(next, byteClass: byteClass[Int(byte)])
-      if next == StackSets.dead { return false }
+      if sets.byteCount > GrammarLimits.stackBytes {
+        var kept = [here, next]
+        try forgetAll(but: &kept)
+        (here, next) = (kept[0], kept[1])
+      }
+      guard try step(&next, &items, byte) else { return false }
     }
     here = next
+    unique = items
     return true
+  }
+
+  /// Goes on by a byte, in the grammar and beside it.
+  @inline(__always)
+  private mutating func step(_ set: inout Int32, _ items: inout UniqueItems, _ byte: UInt8) throws(GrammarError) -> Bool {
+    let before = set
+    set = try sets.step(set, byteClass: byteClass[Int(byte)])
+    if set == StackSets.dead { return false }
+    guard hasUnique else { return true }
+    let opens = byte == UInt8(ascii: "[") && sets.opensUnique(before, byteClass: byteClass[Int(byte)])
+    return items.take(byte, opens: opens)
+  }
+
+  private mutating func forgetAll(but kept: inout [Int32]) throws(GrammarError) {
+    masks.removeAll(keepingCapacity: true)
+    try sets.forgetAll(but: &kept)
+    guard sets.byteCount < GrammarLimits.stackBytes / 2 else { throw .tooAmbiguous }
   }
 
   /// The tokens whose whole text may come next; `endTokens` where the text may end, too.
@@ -39,11 +65,21 @@ struct GrammarMatcher {
   mutating func mask(
     _ trie: TokenTrie, endTokens: Set<Int32>, isKept: Bool = true
   ) throws(GrammarError) -> TokenMask {
+    guard hasUnique else { return try grammarMask(trie, endTokens, isKept) }
+    var mask = try grammarMask(trie, endTokens, isKept)
+    try removeRepeated(from: &mask, trie, endTokens)
+    return mask
+  }
+
+  private mutating func grammarMask(
+    _ trie: TokenTrie, _ endTokens: Set<Int32>, _ isKept: Bool
+  ) throws(GrammarError) -> TokenMask {
     if isKept, let mask = masks[here] { return mask }
     if masks.count >= GrammarMatcher.maskLimit { masks.removeAll(keepingCapacity: true) }
-    if sets.count > GrammarLimits.stackSets {
-      masks.removeAll(keepingCapacity: true)
-      here = try sets.forgetAll(but: here)
+    if sets.byteCount > GrammarLimits.stackBytes {
+      var kept = [here]
+      try forgetAll(but: &kept)
+      here = kept[0]
     }
     sets.work = 0
     var mask = TokenMask(vocabularyCount: trie.vocabularyCount)
@@ -53,6 +89,12 @@ struct GrammarMatcher {
     let count = trie.bytes.count
     while node < count {
       let depth = Int(trie.depths[node])
+      if sets.byteCount > GrammarLimits.stackBytes {
+        var kept = Array(path[...depth]) + [here]
+        try forgetAll(but: &kept)
+        path.replaceSubrange(...depth, with: kept.dropLast())
+        here = kept[depth + 1]
+      }
       let next = try sets.step(path[depth], byteClass: byteClass[Int(trie.bytes[node])])
       if next == StackSets.dead {
         node = Int(trie.ends[node])
@@ -65,5 +107,51 @@ struct GrammarMatcher {
     if accepts { for token in endTokens { mask.insert(token) } }
     if isKept { masks[here] = mask }
     return mask
+  }
+
+  // MARK: Items that differ
+
+  /// Tokens of which so many are looked at for what must come behind them.
+  private static let lookaheadLimit = 300
+  private static let lookaheadBytes = 64
+
+  /// Takes out the tokens by which an item would come again.
+  private mutating func removeRepeated(
+    from mask: inout TokenMask, _ trie: TokenTrie, _ endTokens: Set<Int32>
+  ) throws(GrammarError) {
+    let isActive = unique.isActive
+    let allowed = mask.count
+    // Within a long string only what may end it matters.
+    let looksAhead = isActive && allowed <= GrammarMatcher.lookaheadLimit
+    let candidates = looksAhead ? mask.tokens : (isActive ? trie.structuralTokens : trie.bracketTokens).filter { mask.contains(Int($0)) }
+    for token in candidates where !endTokens.contains(token) {
+      // Forgetting renumbers `here`, and nothing else is kept in between.
+      if sets.byteCount > GrammarLimits.stackBytes {
+        var kept = [here]
+        try forgetAll(but: &kept)
+        here = kept[0]
+      }
+      sets.work = 0
+      if try !isNew(trie.text(of: token), looksAhead) { mask.remove(token) }
+    }
+  }
+
+  private mutating func isNew(_ text: ArraySlice<UInt8>, _ looksAhead: Bool) throws(GrammarError) -> Bool {
+    var (place, items) = (here, unique)
+    for byte in text { guard try step(&place, &items, byte) else { return false } }
+    guard looksAhead else { return true }
+    // Where only one byte can follow, it must be one that may.
+    for _ in 0..<GrammarMatcher.lookaheadBytes where items.isActive {
+      var only: (Int32, UniqueItems)?
+      for byte in UInt8.min...UInt8.max {
+        var (next, others) = (place, items)
+        guard try step(&next, &others, byte) else { continue }
+        if only != nil { return true }
+        only = (next, others)
+      }
+      guard let one = only else { return false }
+      (place, items) = one
+    }
+    return true
   }
 }

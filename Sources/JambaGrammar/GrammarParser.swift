@@ -18,7 +18,9 @@ struct GrammarParser {
     guard source.utf8.count <= GrammarLimits.sourceBytes else {
       throw .tooLarge("its text has more than \(GrammarLimits.sourceBytes) bytes")
     }
-    var parser = GrammarParser(scalars: Array(source.unicodeScalars), rules: rules)
+    // Editors of some systems write a mark of the byte order first.
+    let scalars = source.unicodeScalars.first == "\u{FEFF}" ? source.unicodeScalars.dropFirst() : source.unicodeScalars[...]
+    var parser = GrammarParser(scalars: Array(scalars), rules: rules)
     try parser.readRules()
     for (name, body) in zip(parser.rules.names, parser.rules.bodies) where body == nil { throw .unknownRule(name) }
     return parser.rules
@@ -121,23 +123,30 @@ struct GrammarParser {
       case "\n", "\r", "|", ")": return items.count == 1 ? items[0] : .sequence(items)
       default: throw failure("\(scalar.escaped(asASCII: true)) means nothing here")
       }
-      items.append(try repetitions(of: item))
+      items.append(try repetitions(of: item, isNested: depth > 0))
       skipSpace(newlines: depth > 0)
     }
     return items.count == 1 ? items[0] : .sequence(items)
   }
 
-  private mutating func repetitions(of item: GrammarRules.Expression) throws(GrammarError) -> GrammarRules.Expression {
+  private mutating func repetitions(
+    of item: GrammarRules.Expression, isNested: Bool
+  ) throws(GrammarError) -> GrammarRules.Expression {
     var item = item
     var count = 0
-    while let scalar = current {
+    while true {
+      // A blank may stand before a repetition.
+      let behind = position
+      skipSpace(newlines: isNested)
+      guard let scalar = current else { return item }
       switch scalar {
       case "*": item = .repeated(item, 0, nil)
       case "+": item = .repeated(item, 1, nil)
       case "?": item = .repeated(item, 0, 1)
       case "{":
         position += 1
-        let least = try number()
+        skipSpace(newlines: false)
+        let least = current == "," ? 0 : try number()
         var most: Int? = least
         skipSpace(newlines: false)
         if skip(",") {
@@ -148,7 +157,9 @@ struct GrammarParser {
         guard current == "}" else { throw failure("expected }") }
         if let most, most < least { throw failure("the repetition's bounds are the wrong way round") }
         item = .repeated(item, least, most)
-      default: return item
+      default:
+        position = behind
+        return item
       }
       position += 1
       count += 1

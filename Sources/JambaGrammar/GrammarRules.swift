@@ -7,10 +7,43 @@ package struct GrammarRules: Sendable {
     case choice([Expression])
     case repeated(Expression, Int, Int?)
     case rule(Int)
+    /// States and what leads from one to another; it begins in the first.
+    case machine(Machine)
+    /// Parts between commas, each at most once.
+    case members(Members)
+    /// What stands within an array's brackets if its items must all differ.
+    case unique(Expression)
 
     package static var empty: Expression { .sequence([]) }
     package static func optional(_ body: Expression) -> Expression { .repeated(body, 0, 1) }
     package static func any(_ body: Expression) -> Expression { .repeated(body, 0, nil) }
+  }
+
+  package struct Machine: Sendable {
+    struct Edge: Sendable {
+      let label: Expression
+      let target: Int
+    }
+
+    /// By state: what leads from it.
+    var edges: [[Edge]]
+    var isEnd: [Bool]
+  }
+
+  package struct Members: Sendable {
+    /// These come, in this order.
+    var required: [Expression]
+    /// These may come, each at any place.
+    var optional: [Expression]
+    /// By optional part: the numbers of others that must be there, too.
+    var dependents: [[Int]]
+    /// What may come behind the required ones, any number of times. Together they count for one toward `least`.
+    var others: Expression?
+    var separator: Expression
+    var least: Int
+    var most: Int?
+
+    static let optionalLimit = 16
   }
 
   package private(set) var names: [String] = []
@@ -59,6 +92,20 @@ extension GrammarRules.Expression {
     case .choice(let parts): .choice(parts.map { $0.renumbered(by: offset) })
     case .repeated(let body, let least, let most): .repeated(body.renumbered(by: offset), least, most)
     case .rule(let number): .rule(number + offset)
+    case .unique(let body): .unique(body.renumbered(by: offset))
+    case .machine(let machine):
+      .machine(
+        GrammarRules.Machine(
+          edges: machine.edges.map { edges in
+            edges.map { GrammarRules.Machine.Edge(label: $0.label.renumbered(by: offset), target: $0.target) }
+          }, isEnd: machine.isEnd))
+    case .members(let members):
+      .members(
+        GrammarRules.Members(
+          required: members.required.map { $0.renumbered(by: offset) },
+          optional: members.optional.map { $0.renumbered(by: offset) }, dependents: members.dependents,
+          others: members.others?.renumbered(by: offset), separator: members.separator.renumbered(by: offset),
+          least: members.least, most: members.most))
     }
   }
 }

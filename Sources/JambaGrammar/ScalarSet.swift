@@ -23,16 +23,30 @@ package struct ScalarSet: Hashable, Sendable {
 
   var isEmpty: Bool { ranges.isEmpty }
 
+  func contains(_ value: UInt32) -> Bool {
+    var (low, high) = (0, ranges.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if ranges[middle].upperBound < value { low = middle + 1 } else { high = middle }
+    }
+    return low < ranges.count && ranges[low].lowerBound <= value
+  }
+
   /// - Parameter others: sorted, not overlapping.
   private func subtracting(_ others: [ClosedRange<UInt32>]) -> ScalarSet {
     var result = self
     result.ranges = []
+    var first = 0
     for range in ranges {
       var start = range.lowerBound
       var isUsedUp = false
-      for other in others where other.overlaps(range) && !isUsedUp {
+      while first < others.count, others[first].upperBound < start { first += 1 }
+      var index = first
+      while index < others.count, others[index].lowerBound <= range.upperBound, !isUsedUp {
+        let other = others[index]
         if other.lowerBound > start { result.ranges.append(start...other.lowerBound - 1) }
         if other.upperBound >= range.upperBound { isUsedUp = true } else { start = max(start, other.upperBound + 1) }
+        index += 1
       }
       if !isUsedUp { result.ranges.append(start...range.upperBound) }
     }

@@ -20,6 +20,8 @@ struct StackSets {
   /// By set and byte class: the set behind the byte, −1 while unknown.
   private var transitions: [Int32]
   private var unions: [UInt64: Int32] = [:]
+  /// The places in `transitions` whose byte opens an array of which the items must differ.
+  private var opening: Set<Int> = []
   /// Steps done since it was set to zero.
   var work = 0
   // Scratch of `close`, empty between calls.
@@ -36,7 +38,8 @@ struct StackSets {
     transitions += Array(repeating: 0, count: automaton.classCount)
   }
 
-  var count: Int { sets.count }
+  /// About how much memory the sets take.
+  private(set) var byteCount = 0
 
   func accepts(_ set: Int32) -> Bool { sets[Int(set)].last == StackSets.endEntry }
 
@@ -58,13 +61,21 @@ struct StackSets {
     return try computeStep(set, byteClass, slot)
   }
 
+  /// Whether a byte that was stepped over opens an array whose items must all differ.
+  func opensUnique(_ set: Int32, byteClass: UInt8) -> Bool {
+    opening.contains(Int(set) &* automaton.classCount &+ Int(byteClass))
+  }
+
   private mutating func computeStep(_ set: Int32, _ byteClass: UInt8, _ slot: Int) throws(GrammarError) -> Int32 {
     let byte = automaton.classByte[Int(byteClass)]
     for entry in sets[Int(set)] where entry != StackSets.endEntry {
       let below = Int32(truncatingIfNeeded: entry)
       for index in automaton.edges(of: Int32(truncatingIfNeeded: entry >> 32)) {
         let edge = automaton.edges[index]
-        if edge.kind == .bytes, edge.low <= byte, byte <= edge.high { try add(edge.target, above: below) }
+        if edge.kind == .bytes, edge.low <= byte, byte <= edge.high {
+          try add(edge.target, above: below)
+          if !automaton.uniqueStates.isEmpty, automaton.uniqueStates.contains(edge.target) { opening.insert(slot) }
+        }
       }
     }
     let next = try close()
@@ -113,16 +124,19 @@ struct StackSets {
         switch edge.kind {
         case .bytes: break
         case .empty: try add(edge.target, above: below)
-        case .call:
-          if automaton.onlyEnds[Int(edge.following)] {
-            try add(edge.target, above: below)
-          } else if Int(depths[Int(below)]) < GrammarLimits.depth {
-            let entry = Entry(UInt32(edge.following)) << 32 | Entry(UInt32(below))
-            try add(edge.target, above: try number([entry]))
-          }
+        case .call: try call(edge.target, edge.following, below)
+        case .counter: try add(automaton.counters[Int(edge.target)].base, above: below)
         }
       }
-      guard automaton.isEnd[Int(state)] else { continue }
+      if state >= Counter.firstState {
+        let counter = automaton.counter(of: state)
+        let mayEnd = try counter.advance(from: state) { (target, following) throws(GrammarError) in
+          try count(1)
+          try call(target, following, below)
+        }
+        if mayEnd { try add(counter.behind, above: below) }
+      }
+      guard automaton.ends(state) else { continue }
       for entry in sets[Int(below)] {
         if entry == StackSets.endEntry {
           mayEnd = true
@@ -141,10 +155,50 @@ struct StackSets {
     return try number(entries)
   }
 
+  private mutating func call(_ target: Int32, _ following: Int32, _ below: Int32) throws(GrammarError) {
+    if automaton.onlyEnds(following) {
+      try add(target, above: below)
+    } else if Int(depths[Int(below)]) < GrammarLimits.depth {
+      try add(target, above: try number([Entry(UInt32(following)) << 32 | Entry(UInt32(below))]))
+    }
+  }
+
+  /// Leaves out counts from which nothing can come that does not come from another: of a repetition that may end, the
+  /// lowest count has all that higher ones have.
+  private func withoutHigherCounts(_ entries: [Entry]) -> [Entry] {
+    var kept: [Entry] = []
+    kept.reserveCapacity(entries.count)
+    var (end, base, least): (Int, Int32, Int) = (-1, 0, 0)
+    var lowest: [Int32: Bool] = [:]
+    for entry in entries {
+      let state = Int32(truncatingIfNeeded: entry >> 32)
+      guard entry != StackSets.endEntry, state >= Counter.firstState else {
+        kept.append(entry)
+        continue
+      }
+      if Int(state) > end {
+        let counter = automaton.counter(of: state)
+        lowest.removeAll(keepingCapacity: true)
+        (base, least, end) = (counter.base, Int.max, Int(Int32.max))
+        if case .repetition(_, let low, let most) = counter.kind { (least, end) = (low, Int(counter.base) + most) }
+        if case .members(let counts) = counter.kind { end = Int(counter.base) + counts.stateCount - 1 }
+      }
+      let below = Int32(truncatingIfNeeded: entry)
+      if Int(state - base) >= least, lowest.updateValue(true, forKey: below) != nil { continue }
+      kept.append(entry)
+    }
+    return kept
+  }
+
   private mutating func number(_ entries: [Entry]) throws(GrammarError) -> Int32 {
     if let number = numbers[entries] { return number }
+    if entries.count > 1, entries.contains(where: { $0 != StackSets.endEntry && Int32(truncatingIfNeeded: $0 >> 32) >= Counter.firstState }) {
+      let fewer = withoutHigherCounts(entries)
+      if fewer.count < entries.count { return try number(fewer) }
+    }
     try count(entries.count)
-    guard sets.count < 8 * GrammarLimits.stackSets else { throw .tooAmbiguous }
+    byteCount += 8 * entries.count + 4 * automaton.classCount + 120
+    guard byteCount < 2 * GrammarLimits.stackBytes else { throw .tooAmbiguous }
     let number = Int32(sets.count)
     numbers[entries] = number
     var depth: Int32 = 0
@@ -186,16 +240,18 @@ struct StackSets {
     }
     let result = try number(merged)
     unions[key] = result
+    byteCount += 40
     return result
   }
 
-  /// Forgets every set but those that `set` needs; its new number.
-  mutating func forgetAll(but set: Int32) throws(GrammarError) -> Int32 {
+  /// Forgets every set but those that some need; renumbers these.
+  mutating func forgetAll(but kept: inout [Int32]) throws(GrammarError) {
     var fresh = StackSets(automaton)
+    fresh.work = work
     var renumbered: [Int32: Int32] = [StackSets.dead: StackSets.dead, StackSets.bottom: StackSets.bottom]
     // Sets below have smaller numbers: in ascending order each finds those it needs.
-    var needed: Set<Int32> = [set]
-    for number in stride(from: set, to: StackSets.bottom, by: -1) where needed.contains(number) {
+    var needed = Set(kept)
+    for number in stride(from: kept.max() ?? 0, to: StackSets.bottom, by: -1) where needed.contains(number) {
       for entry in sets[Int(number)] where entry != StackSets.endEntry {
         needed.insert(Int32(truncatingIfNeeded: entry))
       }
@@ -208,6 +264,6 @@ struct StackSets {
       renumbered[number] = try fresh.number(entries)
     }
     self = fresh
-    return renumbered[set]!
+    kept = kept.map { renumbered[$0]! }
   }
 }

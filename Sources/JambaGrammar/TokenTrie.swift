@@ -13,6 +13,9 @@ struct TokenTrie: Sendable {
   private(set) var tokens: [Int32] = []
   /// Tokens without text.
   private(set) var emptyTokens: [Int32] = []
+  /// Tokens with a bracket that may open an array, and those that may end a value within one.
+  private(set) var bracketTokens: [Int32] = []
+  private(set) var structuralTokens: [Int32] = []
   private(set) var maximumDepth = 0
   let vocabularyCount: Int
   /// By token: where its text begins in `texts`; one more at the end.
@@ -30,6 +33,8 @@ struct TokenTrie: Sendable {
       guard let text = text(token) else { continue }
       texts += text
       if text.isEmpty { emptyTokens.append(token) } else { order.append(token) }
+      if text.contains(UInt8(ascii: "[")) { bracketTokens.append(token) }
+      if text.contains(where: TokenTrie.isStructural) { structuralTokens.append(token) }
     }
     textStarts.append(Int32(texts.count))
     order.sort { self.text(of: $0).lexicographicallyPrecedes(self.text(of: $1)) }
@@ -56,6 +61,13 @@ struct TokenTrie: Sendable {
     tokenStarts.append(Int32(tokens.count))
   }
 
+  private static func isStructural(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: ","), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"): true
+    default: false
+    }
+  }
+
   func text(of token: Int32) -> ArraySlice<UInt8> {
     texts[Int(textStarts[Int(token)])..<Int(textStarts[Int(token) + 1])]
   }
@@ -71,6 +83,26 @@ package struct TokenMask: Sendable {
   mutating func insert(_ token: Int32) {
     words[Int(token) >> 6] |= 1 << UInt64(token & 63)
     isEmpty = false
+  }
+
+  mutating func remove(_ token: Int32) {
+    words[Int(token) >> 6] &= ~(1 << UInt64(token & 63))
+    isEmpty = words.allSatisfy { $0 == 0 }
+  }
+
+  var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+
+  /// The tokens in ascending order.
+  var tokens: [Int32] {
+    var tokens: [Int32] = []
+    for (index, word) in words.enumerated() {
+      var rest = word
+      while rest != 0 {
+        tokens.append(Int32(64 * index + rest.trailingZeroBitCount))
+        rest &= rest - 1
+      }
+    }
+    return tokens
   }
 
   /// The smallest token of the set.

@@ -30,7 +30,7 @@ public struct JambaServer: Sendable {
     logging format: RequestLogFormat = .text, onRequest: (@Sendable (String) -> Void)? = nil
   ) async throws {
     let metrics = Metrics()
-    let notices = Notices(onNotice)
+    let notices = Notices(metrics, onNotice)
     let answers: Answers
     do { answers = try Answers(model, options, metrics, notices) } catch {
       throw ServerError(description: "cannot start the threads that answer: \(error)")

@@ -125,11 +125,7 @@ struct Responder: HTTPResponder {
   }
 
   /// Counts members of a request that were passed over, and has them told.
-  func note(_ passedOver: [String]) {
-    guard !passedOver.isEmpty else { return }
-    metrics.countPassedOver(passedOver.count)
-    notices.passedOver(passedOver)
-  }
+  func note(_ passedOver: [String]) { notices.passedOver(passedOver) }
 
   static func response(_ body: JSON, status: HTTPResponse.Status = .ok) -> Response {
     response(text: body.text(), status: status)

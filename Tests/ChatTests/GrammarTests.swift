@@ -20,6 +20,11 @@ import Testing
       ("root ::= [α-ωΑ-Ω]", ["α", "ω", "Σ"], ["a", "ϊ"]),
       ("root ::= a | \"\"\na ::= \"x\" a \"y\" | \"x\" \"y\"", ["", "xy", "xxxyyy"], ["xyxy", "xxy"]),
       ("root ::= (\"\" | \"a\" | [b]*)* \"c\"", ["c", "aabbac"], ["", "ac!"]),
+      ("root ::= \"a\" * (\"b\" | \"c\") {2}", ["aabc", "bb"], ["ab"]), ("\u{FEFF}root ::= \"a\"", ["a"], ["b"]),
+      ("root ::= (\"a\"\n  | \"b\"\n  +) \"c\"{,2}", ["a", "bbcc"], ["c", "bccc"]),
+      ("root ::= ([a-z]+ \" \"?){1,100000}", ["once upon a time"], ["", "a  b"]),
+      ("root ::= ([a-z]+ \" \"?){3,5} \"!\"", ["abc!", "a b c d e!", "abcdefgh!"], ["ab!", "a b c d e f!"]),
+      ("root ::= (\"a\"{1000}){2}", [String(repeating: "a", count: 2000)], [String(repeating: "a", count: 1999)]),
       ("root ::= [\\]\\-^] [+-]", ["]-", "^+", "-+"], ["a+", "--+"]),
       ("root ::= even\neven ::= \"\" | \"a\" odd\nodd ::= \"a\" even", ["", "aa", "aaaa"], ["a", "aaa"]),
     ] as [(String, [String], [String])])

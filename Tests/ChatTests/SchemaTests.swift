@@ -1,3 +1,4 @@
+import Foundation
 import Jamba
 import JambaGrammar
 import JambaSystem
@@ -77,6 +78,11 @@ import Testing
         ["{}", #"{"next":{"next":{}}}"#], [#"{"next":1}"#]
       ),
       (#"{"minLength": 2}"#, [#""ab""#], [#""a""#]),
+      // Members that may be left out come at any place.
+      (
+        #"{"type": "object", "properties": {"a": {"type": "null"}, "b": {"type": "null"}}, "required": ["b"]}"#,
+        [#"{"b":null,"a":null}"#, #"{"a":null,"b":null}"#], [#"{"a":null}"#, #"{"b":null,"b":null}"#]
+      ),
     ] as [(String, [String], [String])])
   func matches(_ schema: String, _ right: [String], _ wrong: [String]) throws {
     let grammar = try Grammar(jsonSchema: JSON.parse(schema))
@@ -84,27 +90,29 @@ import Testing
     for text in wrong { #expect(try !grammar.matches(text), "\(text)") }
   }
 
+  /// What is refused, and the sentence that says so.
   @Test(arguments: [
-    (#"{"type": "object", "patternProperties": {}}"#, "patternProperties"),
-    (#"{"type": "array", "uniqueItems": true}"#, "uniqueItems"),
-    (#"{"not": {}}"#, "not"), (#"{"type": "integer", "multipleOf": 5}"#, "multipleOf"),
-    (#"{"if": {}, "then": {}}"#, "if"),
-    (#"{"type": "string", "minimum": 3}"#, "minimum"), (#"{"type": "number", "minimum": 0.5}"#, "minimum"),
-    (#"{"type": "string", "format": "email"}"#, "format"), (#"{"type": "string", "pattern": "a(?=b)"}"#, "pattern"),
-    (#"{"type": "string", "pattern": "(a)\\1"}"#, "pattern"), (#"{"type": "string", "pattern": "a^b"}"#, "pattern"),
-    (#"{"oneOf": [{"type": "integer"}, {"type": "number"}]}"#, "oneOf"), (#"{"allOf": [{}, {}]}"#, "allOf"),
-    (#"{"anyOf": [{}], "minLength": 2}"#, "minLength"), (#"{"$ref": "other.json"}"#, "$ref"),
-    (#"{"nonsense": 1}"#, "nonsense"),
-    (#"{"properties": {"a": {"contains": {}}}}"#, "contains"),
-    (#"{"type": "object", "minProperties": 1}"#, "minProperties"),
+    (#"{"properties": {"a": {"type": "number", "multipleOf": 4999}}}"#, "multipleOf", "at /properties/a"),
+    (#"{"type": "string", "pattern": "(a)\\1"}"#, "pattern", "\"1\" at character 5"),
+    (#"{"type": "string", "pattern": "(?<=a)b"}"#, "pattern", "\"=\" at character 4"),
+    (#"{"type": "string", "pattern": "\\bword"}"#, "pattern", "\"b\" at character 2"),
+    (#"{"type": "string", "pattern": "(a|^b)*"}"#, "pattern", "an anchor or a look ahead inside a repetition"),
+    (#"{"type": "string", "pattern": "a("}"#, "pattern", "the end at character 3"),
+    (#"{"$ref": "other.json"}"#, "$ref", "outside of the document"),
+    (#"{"$ref": "http://json-schema.org/draft-07/schema#"}"#, "$ref", "outside of the document"),
+    (#"{"oneOf": [{"type": "object"}, {"type": "object", "patternProperties": {"^a": {"type": "integer"}}}]}"#, "oneOf", "use anyOf"),
+    (#"{"type": "array", "not": {"items": {"type": "string"}, "uniqueItems": true}, "maxItems": 0}"#, "not", "array"),
+    (#"{"type": "object", "minProperties": 2}"#, "minProperties", "at its root"),
+    (#"{"type": "array", "contains": {"type": "null"}, "minContains": 5000}"#, "contains", "at its root"),
   ])
-  func refusesByName(_ schema: String, _ keyword: String) throws {
+  func refusesByName(_ schema: String, _ keyword: String, _ reason: String) throws {
     let error = try #require(throws: GrammarError.self) { try Grammar(jsonSchema: JSON.parse(schema)) }
     guard case .unsupported(let found, _, _) = error else {
       Issue.record("\(error)")
       return
     }
     #expect(found == keyword && error.description.contains("\"\(keyword)\""))
+    #expect(error.description.contains(reason), "\(error)")
   }
 
   @Test(arguments: [
@@ -116,5 +124,84 @@ import Testing
   ])
   func refusesWhatIsNoSchema(_ schema: String) throws {
     #expect(throws: GrammarError.self) { try Grammar(jsonSchema: JSON.parse(schema)) }
+  }
+
+  struct Case: Sendable, CustomTestStringConvertible {
+    let schema: JSON
+    let valid: [String]
+    let invalid: [String]
+
+    var testDescription: String { schema.text() }
+  }
+
+  /// Written by tools/fixtures/schemas; Python's jsonschema says what is valid.
+  static let cases: [Case] = {
+    let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/schemas.jsonl")
+    guard let text = try? String(contentsOf: file, encoding: .utf8) else { return [] }
+    return text.split(separator: "\n").map { line in
+      let json = try! JSON.parse(String(line))
+      func texts(_ key: String) -> [String] { json[key]!.array!.map { $0.string! } }
+      return Case(schema: json["schema"]!, valid: texts("valid"), invalid: texts("invalid"))
+    }
+  }()
+
+  @Test func agreesWithPython() throws {
+    #expect(SchemaTests.cases.count >= 400)
+    for one in SchemaTests.cases {
+      do {
+        let grammar = try Grammar(jsonSchema: one.schema)
+        for text in one.valid { #expect(try grammar.matches(text), "\(one.schema.text()) \(text)") }
+        for text in one.invalid { #expect(try !grammar.matches(text), "\(one.schema.text()) \(text)") }
+      } catch {
+        Issue.record("\(one.schema.text()): \(error)")
+      }
+    }
+  }
+
+  /// Items that must differ are told apart as values, whatever they are.
+  @Test func tellsItemsApart() throws {
+    let any = try Grammar(jsonSchema: JSON.parse(#"{"type": "array", "uniqueItems": true}"#))
+    for text in ["[]", "[1,2]", #"[null,"null"]"#, "[[1],[2]]", "[true, false]", "[[1,1],[2]]", #"[{"a":[1,1]},{"a":[1]}]"#] {
+      #expect(try any.matches(text), "\(text)")
+    }
+    for text in ["[1,1]", "[1,1.0]", "[1, 10e-1 ]", #"["a","\u0061"]"#, #"[{"a":1,"b":2},{"b":2,"a":1}]"#, "[[1],[1]]", "[true,true]"] {
+      #expect(try !any.matches(text), "\(text)")
+    }
+    let inner = try Grammar(
+      jsonSchema: JSON.parse(#"{"type": "array", "items": {"type": "array", "items": {"type": "integer"}, "uniqueItems": true}}"#))
+    #expect(try inner.matches("[[1,2],[1,2]]"))
+    #expect(try !inner.matches("[[1,2],[2,2]]"))
+    let mixed = try Grammar(
+      jsonSchema: JSON.parse(#"{"properties": {"a": {"type": "array", "items": {"type": "string"}, "uniqueItems": true}, "b": {"type": "array"}}}"#))
+    #expect(try mixed.matches(#"{"b":[1,1],"a":["x","y"]}"#))
+    #expect(try !mixed.matches(#"{"b":[1,1],"a":["x","x"]}"#))
+  }
+
+  /// Schemas made to take time or memory are answered or refused.
+  @Test func boundsHostileSchemas() throws {
+    func outcome(_ schema: String, _ text: String) throws -> Bool? {
+      let schema = try JSON.parse(schema)
+      do { return try Grammar(jsonSchema: schema).matches(text) } catch { return nil }
+    }
+    // Lengths are counted, not spelled out.
+    let long = (0..<200).map { #""p\#($0)": {"type": "string", "maxLength": 1000000}"# }.joined(separator: ", ")
+    #expect(try outcome("{\"type\": \"object\", \"properties\": {\(long)}}", #"{"p7": "a"}"#) == true)
+    #expect(try outcome(#"{"pattern": "^(([a-z]{1000}){1000}){1000}$"}"#, #""a""#) != true)
+    #expect(try outcome(#"{"pattern": "^([a-z]+ ?){1,5000}$"}"#, #""once upon a time""#) == true)
+    #expect(try outcome(#"{"pattern": "^(a?){3000}a{3000}$", "maxLength": 4000}"#, #""b""#) != true)
+    #expect(try outcome(#"{"pattern": "(a|b)*a(a|b){40}", "maxLength": 100}"#, #""b""#) != true)
+    // Combinations that double with every schema.
+    let doubling = (0..<30).map { #"{"anyOf": [{"required": ["a\#($0)"]}, {"required": ["b\#($0)"]}]}"# }.joined(separator: ", ")
+    #expect(try outcome("{\"type\": \"object\", \"allOf\": [\(doubling)]}", "{}") == nil)
+    let either = (0..<30).map { #"{"properties": {"p\#($0)": {"type": "null"}}, "required": ["p\#($0)"]}"# }.joined(separator: ", ")
+    _ = try outcome("{\"type\": \"object\", \"oneOf\": [\(either)]}", "{}")
+    // References that go round, and long chains of them.
+    #expect(try outcome(##"{"allOf": [{"$ref": "#"}]}"##, "{}") == nil)
+    #expect(try outcome(##"{"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"not": {"$ref": "#/$defs/a"}}}}"##, "1") == nil)
+    let chain = (0..<2000).map { ##""d\##($0)": {"type": "object", "properties": {"n": {"$ref": "#/$defs/d\##($0 + 1)"}}, "required": ["n"]}"## }.joined(separator: ", ")
+    #expect(try outcome("{\"$ref\": \"#/$defs/d0\", \"$defs\": {\(chain), \"d2000\": {\"type\": \"null\"}}}", "{}") == false)
+    let names = (0..<3000).map { "\"\($0)\"" }.joined(separator: ", ")
+    #expect(try outcome("{\"enum\": [\(names)]}", "\"77\"") == true)
+    #expect(try outcome("{\"type\": \"string\", \"not\": {\"enum\": [\(names)]}}", "\"77\"") == false)
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import JambaSystem
 import TestSupport
 import Testing
@@ -26,6 +27,30 @@ import Testing
     #expect(try jamba(["verify", model, "--against", source]).status == 1)
     // The same sizes are sought for the merged weights.
     #expect(try jamba(["convert", source, model, "--bits", "6"] + adapters).status == 0)
+  }
+
+  /// An adapter's name leads to the Hugging Face cache, with the checkpoint's or in its place.
+  @Test func adaptersOfTheCache() throws {
+    func save(_ source: String, as name: String) throws {
+      let path = folder.file("hub/models--org--\(name)/snapshots/aaaa")
+      try FileManager.default.createDirectory(
+        atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+      try FileManager.default.copyItem(atPath: source, toPath: path)
+    }
+    try save(Fixtures.adapter("lora"), as: "adapter")
+    try save(Fixtures.checkpoint("moe"), as: "base")
+    let settings = folder.file("hub/models--org--adapter/snapshots/aaaa/adapter_config.json")
+    let text = String(decoding: try bytes(of: settings), as: UTF8.self)
+    try write(Array(text.replacing("the moe model", with: "org/base").utf8), to: settings)
+    let cache = ["HF_HUB_CACHE": folder.file("hub")]
+    let model = folder.file("m.jamba")
+    for arguments in [[Fixtures.checkpoint("moe"), model, "--adapter", "org/adapter"], ["org/adapter", model]] {
+      let converted = try Program.run(["convert"] + arguments, environment: cache, in: folder)
+      #expect(converted.status == 0 && converted.errors.contains("is merged (PEFT LoRA)"), "\(converted.errors)")
+    }
+    let absent = try Program.run(
+      ["convert", Fixtures.checkpoint("moe"), model, "--adapter", "org/other"], environment: cache, in: folder)
+    #expect(absent.status == 1 && absent.errors.contains("no such file or folder"))
   }
 
   @Test func scalesBelongToAdapters() throws {

@@ -53,7 +53,11 @@ enum ChatGrammar {
     } else if let grammar {
       body = .choice([try rules.add(grammar.rules), onlyCalls])
     } else if tools == .generic {
-      body = .choice([.sequence([.text("{\"response\": "), string, .text("}")]), onlyCalls])
+      // A model that does not keep to the form may answer as it is used to; what begins as an object is one of the form.
+      let text = Expression.sequence([
+        .scalars(ScalarSet(of: "{").inverted), .any(.scalars(ScalarSet(of: "").inverted)),
+      ])
+      body = .choice([text, .sequence([.text("{\"response\": "), string, .text("}")]), onlyCalls])
     } else {
       let text = try rules.number(of: "#text")
       rules.define(

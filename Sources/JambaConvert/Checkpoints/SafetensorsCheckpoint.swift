@@ -117,10 +117,14 @@ struct SafetensorsCheckpoint: Checkpoint {
   var origin: CheckpointOrigin {
     var counts: [String: Int] = [:]
     for tensor in tensors {
-      if case .packed = sources[ExactString(tensor.name)] { counts[tensor.type, default: 0] += tensor.shape.reduce(1, *) }
+      if case .packed = sources[ExactString(tensor.name)] {
+        counts[tensor.type, default: 0] += tensor.shape.reduce(1, *)
+      }
     }
     let types = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
-    let method = folder.quantization.map { $0.method + ": " } ?? ""
+    let name = folder.quantization?.method ?? ""
+    // Some types are called by their method.
+    let method = name.isEmpty || types.first?.lowercased().hasPrefix(name) == true ? "" : name + ": "
     return CheckpointOrigin(
       format: "safetensors", quantization: types.isEmpty ? nil : method + types.joined(separator: ", "),
       files: shards.originFiles)

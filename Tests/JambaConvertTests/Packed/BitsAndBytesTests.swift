@@ -15,7 +15,8 @@ import Testing
     for (old, new) in [
       ("\"blocksize\": 64", "\"blocksize\": 0"), ("\"blocksize\": 64", "\"blocksize\": 65"),
       ("\"blocksize\": 64", "\"blocksize\": 4611686018427387904"), ("[32, 32]", "[32, 33]"), ("[32, 32]", "[0, 32]"),
-      ("[32, 32]", "[4611686018427387904, 4]"), ("[32, 32]", "[-32, -32]"), ("[32, 32]", "[1024]"), ("[32, 32]", "null"),
+      ("[32, 32]", "[4611686018427387904, 4]"), ("[32, 32]", "[-32, -32]"), ("[32, 32]", "[1024]"),
+      ("[32, 32]", "null"),
       ("\"nested_blocksize\": 256", "\"nested_blocksize\": 0"), ("\"nested_offset\"", "\"offset\""), ("{", "["),
     ] {
       var folder = sound
@@ -26,7 +27,9 @@ import Testing
   }
 
   @Test func companionsThatAreMissing() throws {
-    for (part, name) in [("absmax", "absmax"), ("quant_map", "quant_map"), ("quant_state.bitsandbytes__nf4", "quant_state")] {
+    for (part, name) in [
+      ("absmax", "absmax"), ("quant_map", "quant_map"), ("quant_state.bitsandbytes__nf4", "quant_state"),
+    ] {
       var folder = try PackedFolder("nf4")
       folder.tensors[weight + "." + part] = nil
       #expect(try folder.refusal().contains("\(weight) has no \(name)"))

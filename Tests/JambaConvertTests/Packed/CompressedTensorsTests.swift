@@ -64,7 +64,8 @@ import Testing
     let without = try folder.open()
     #expect(try without.values(without.tensor("lm_head.weight"), 0..<tensor.rowCount) == values)
     for group in [2, Int32.max, -2] {
-      folder.tensors["lm_head.weight_g_idx"] = .init(type: "I32", shape: [32], bytes: packed([Int32](repeating: group, count: 32)))
+      folder.tensors["lm_head.weight_g_idx"] = .init(
+        type: "I32", shape: [32], bytes: packed([Int32](repeating: group, count: 32)))
       #expect(try folder.refusal().contains("lm_head.weight_g_idx names groups that are not there"))
     }
   }
@@ -86,7 +87,8 @@ import Testing
     folder.set("quant_method", .string("modelopt"))
     try folder.convert()
     // Scales of inputs change what is computed, other than their rounding.
-    folder.tensors["model.layers.1.self_attn.q_proj.pre_quant_scale"] = .init(type: "F32", shape: [1], bytes: packed([1 as Float]))
+    folder.tensors["model.layers.1.self_attn.q_proj.pre_quant_scale"] = .init(
+      type: "F32", shape: [1], bytes: packed([1 as Float]))
     #expect(try folder.refusal().contains("pre_quant_scale is not part of the model"))
   }
 }

@@ -47,7 +47,8 @@ import Testing
     var folder = try PackedFolder("fp8")
     let scale = folder.tensors.removeValue(forKey: weight + "_scale")!
     #expect(try folder.refusal().contains("\(weight) has no scale beside it"))
-    folder.tensors[weight + "_scale"] = .init(type: "BF16", shape: [scale.shape[0] - 1, 1], bytes: Array(scale.bytes.dropLast(2)))
+    folder.tensors[weight + "_scale"] = .init(
+      type: "BF16", shape: [scale.shape[0] - 1, 1], bytes: Array(scale.bytes.dropLast(2)))
     #expect(try folder.refusal().contains("\(weight) has codes of shape [32, 32], which \(weight)_scale"))
     folder.tensors[weight + "_scale"] = .init(type: "I16", shape: scale.shape, bytes: scale.bytes)
     #expect(try folder.refusal().contains("whose type I16 is not read there"))
@@ -60,9 +61,11 @@ import Testing
   @Test func scalesOfTheCacheAreSaid() throws {
     var folder = try PackedFolder("fp8")
     folder.tensors["model.layers.1.self_attn.k_scale"] = .init(type: "F32", shape: [], bytes: packed([0.5 as Float]))
-    folder.tensors["model.layers.1.self_attn.attn.v_scale"] = .init(type: "F32", shape: [1], bytes: packed([0.5 as Float]))
+    folder.tensors["model.layers.1.self_attn.attn.v_scale"] = .init(
+      type: "F32", shape: [1], bytes: packed([0.5 as Float]))
     #expect(try folder.convert().notes.contains { $0.contains("keys and values in eight bits") })
-    folder.tensors["model.layers.1.self_attn.other_scale"] = .init(type: "F32", shape: [], bytes: packed([0.5 as Float]))
+    folder.tensors["model.layers.1.self_attn.other_scale"] = .init(
+      type: "F32", shape: [], bytes: packed([0.5 as Float]))
     #expect(try folder.refusal().contains("other_scale is not part of the model"))
   }
 
@@ -75,7 +78,8 @@ import Testing
     var map = JSONObject()
     for name in folder.tensors.keys { map[name] = .string("a.safetensors") }
     map[weight + "_again"] = .string("b.safetensors")
-    try write(Array(JSON.object(["weight_map": .object(map)]).text().utf8), to: folder.path + "/model.safetensors.index.json")
+    try write(
+      Array(JSON.object(["weight_map": .object(map)]).text().utf8), to: folder.path + "/model.safetensors.index.json")
     try write(bytes(of: folder.path + "/model.safetensors"), to: folder.path + "/a.safetensors")
     FileSystem.remove(folder.path + "/model.safetensors")
     let error = #expect(throws: ConversionError.self) {

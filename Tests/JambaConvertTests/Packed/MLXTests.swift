@@ -18,7 +18,10 @@ import Testing
 
   @Test func settingsOfModules() throws {
     try configured("mlx") { _ in }.convert()
-    for (key, value) in [("bits", 4), ("bits", 7), ("bits", 0), ("bits", 1 << 40), ("group_size", 0), ("group_size", -32), ("group_size", 33)] {
+    for (key, value) in [
+      ("bits", 4), ("bits", 7), ("bits", 0), ("bits", 1 << 40), ("group_size", 0), ("group_size", -32),
+      ("group_size", 33),
+    ] {
       let folder = try configured("mlx") { settings in
         var own = settings[module]!.object!
         own[key] = .integer(value)

@@ -47,7 +47,8 @@ struct PackedFolder {
   @discardableResult func convert() throws -> ConversionSummary {
     try JambaConvert.convert(
       open(), to: folder.file("out.jamba"),
-      options: ConversionOptions(recipe: .uniform(.f32), packing: .raw, threads: 2), tool: "test", progress: { _, _ in true })
+      options: ConversionOptions(recipe: .uniform(.f32), packing: .raw, threads: 2), tool: "test",
+      progress: { _, _ in true })
   }
 
   /// Why it is refused, in one sentence, with nothing left behind.

@@ -72,7 +72,9 @@ import Testing
     folder.tensors = Dictionary(uniqueKeysWithValues: folder.tensors.map { ("module." + $0, $1) })
     if let settings = folder.config["quantization"]?.object {
       var renamed = JSONObject()
-      for (key, value) in settings.members { renamed[key.hasPrefix("model.") || key == "lm_head" ? "module." + key : key] = value }
+      for (key, value) in settings.members {
+        renamed[key.hasPrefix("model.") || key == "lm_head" ? "module." + key : key] = value
+      }
       folder.config["quantization"] = .object(renamed)
       folder.config["quantization_config"] = nil
     }

@@ -19,7 +19,9 @@ import Testing
     func words(_ line: [Int]) -> [UInt32] {
       var words = [UInt32](repeating: 0, count: line.count * bits / 32)
       for (index, code) in line.enumerated() {
-        for bit in 0..<bits where code >> bit & 1 == 1 { words[(index * bits + bit) / 32] |= 1 << UInt32((index * bits + bit) % 32) }
+        for bit in 0..<bits where code >> bit & 1 == 1 {
+          words[(index * bits + bit) / 32] |= 1 << UInt32((index * bits + bit) % 32)
+        }
       }
       return words
     }
@@ -42,12 +44,15 @@ import Testing
       for column in 0..<columns {
         let group = Int(order[column])
         let zero = (zeros[group][row] + 1) & (1 << bits - 1)
-        if values[row * columns + column] != scales[group * rows + row] * Float(codes[column][row] - zero) { wrong += 1 }
+        if values[row * columns + column] != scales[group * rows + row] * Float(codes[column][row] - zero) {
+          wrong += 1
+        }
       }
     }
     #expect(wrong == 0)
     for first in [511, 512, 600, 1183] {
-      #expect(try checkpoint.values(tensor, first..<first + 1) == Array(values[first * columns..<(first + 1) * columns]))
+      #expect(
+        try checkpoint.values(tensor, first..<first + 1) == Array(values[first * columns..<(first + 1) * columns]))
     }
   }
 

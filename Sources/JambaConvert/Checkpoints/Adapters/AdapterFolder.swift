@@ -34,6 +34,7 @@ struct AdapterFolder {
   ///
   /// - Returns: nil for what is no such folder.
   static func base(ofCheckpoint path: String) throws(ConversionError) -> (any Checkpoint)? {
+    let path = CheckpointLocation.cached(path, holding: configurationName) ?? path
     guard isOne(path), !FileSystem.exists(path + "/" + DocumentName.configuration) else { return nil }
     let name = try AdapterFolder(path).config["base_model_name_or_path"]?.string ?? ""
     do { return try openBase(name) } catch {
@@ -64,6 +65,12 @@ struct AdapterFolder {
         reason:
           "\(configurationName) lies beside the weights, but not as transformers has it; move it away, or give the folder "
           + "with --adapter as well")
+    }
+    guard [peftFile, "adapter_model.bin"].contains(where: { FileSystem.exists(checkpoint.path + "/" + $0) }) else {
+      throw .unusable(
+        path: checkpoint.path,
+        reason: "\(configurationName) says that an adapter belongs to the weights, but there is no \(peftFile); move it away to "
+          + "convert the weights without")
     }
     return AdapterSource(path: checkpoint.path)
   }

@@ -15,8 +15,8 @@ extension Adapter {
     guard file["adapter.alora.invocation_tokens"] == nil else {
       throw refuse("it works behind certain tokens alone, so that it cannot be merged")
     }
-    guard let alpha = file["adapter.lora.alpha"]?.number, alpha.isFinite else {
-      throw refuse("its key adapter.lora.alpha is missing or no number")
+    guard let alpha = (file["adapter.lora.alpha"] ?? .number(0)).number, alpha.isFinite else {
+      throw refuse("its key adapter.lora.alpha is no number")
     }
     let names = TensorNames(configuration) { [GGUFNames.place(of: $0, in: $1)] }
     var factors: [ExactString: [String: AdapterTensor]] = [:]

@@ -54,11 +54,7 @@ extension GGUFType {
   private static func halfOfE4M3(_ bits: UInt8) -> Float {
     // 0x7F stands for no number, and counts as none.
     if bits == 0 || bits == 0x7F { return 0 }
-    let (exponent, fraction) = (Int(bits >> 3 & 15), Float(bits & 7))
-    let value =
-      exponent == 0
-      ? fraction * 0x1p-9 : (1 + fraction / 8) * Float(sign: .plus, exponent: exponent - 7, significand: 1)
-    return value * 0.5
+    return SmallFloat.magnitude(Int(bits & 0x7F), fractionBits: 3, bias: 7) * 0.5
   }
 
   private static func decodePairs(

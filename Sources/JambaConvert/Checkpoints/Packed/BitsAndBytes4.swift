@@ -3,8 +3,9 @@ import JambaSystem
 
 /// Four bits as bitsandbytes has them (nf4, fp4): codes of the matrix as one row, in blocks that share a largest number.
 ///
-/// weight, of any type, two codes to a byte, the first in the high bits; weight.quant_map, the 16 values; weight.absmax, floats, or codes
-/// of floats (weight.nested_quant_map, weight.nested_absmax); weight.quant_state.bitsandbytes__nf4, JSON in bytes.
+/// weight, of any type, two codes to a byte, the first in the high bits; weight.quant_map, the 16 values; weight.absmax,
+/// floats, or codes of floats (weight.nested_quant_map, weight.nested_absmax); weight.quant_state.bitsandbytes__nf4, JSON
+/// in bytes.
 struct BitsAndBytes4: PackedFamily {
   let name: String
   private let codes: StoredTensor
@@ -31,7 +32,9 @@ struct BitsAndBytes4: PackedFamily {
     guard let state, state.type == "U8", state.byteCount <= BitsAndBytes4.stateLimit else {
       throw .clause("has no quant_state beside it")
     }
-    guard let map, map.type == "F32", map.shape == [16] else { throw .clause("has no quant_map of 16 numbers beside it") }
+    guard let map, map.type == "F32", map.shape == [16] else {
+      throw .clause("has no quant_map of 16 numbers beside it")
+    }
     do throws(ConversionError) {
       guard let json = try? JSON.parse(python: state.bytes(0..<state.byteCount)),
         let layout = BlockwiseFloats(
@@ -78,7 +81,8 @@ struct BlockwiseFloats: PackedLayout {
   init?(codes: StoredTensor, absmax: StoredTensor, table: [Float], state: JSON, nested: Nested?) {
     guard let kind = state["quant_type"]?.string, let size = state["blocksize"]?.integer,
       BlockwiseFloats.blockSizes.contains(size),
-      let extents = state["shape"]?.array?.map(\.integer), extents.count == 2, let rows = extents[0], let columns = extents[1],
+      let extents = state["shape"]?.array?.map(\.integer), extents.count == 2, let rows = extents[0],
+      let columns = extents[1],
       rows > 0, columns > 0, codes.byteCount > 0
     else { return nil }
     let (count, overflow) = rows.multipliedReportingOverflow(by: columns)

@@ -1,7 +1,7 @@
 import JambaFormat
 
-/// Eight bits as bitsandbytes has them (LLM.int8()): weight I8, SCB, the largest number of every row, and weight_format, which says
-/// that rows are rows.
+/// Eight bits as bitsandbytes has them (LLM.int8()): weight I8, SCB, the largest number of every row, and weight_format,
+/// which says that rows are rows.
 struct BitsAndBytes8: PackedFamily {
   let name: String
   private let codes: StoredTensor
@@ -23,14 +23,17 @@ struct BitsAndBytes8: PackedFamily {
   func layout() throws(PackedFault) -> any PackedLayout {
     try PackedFamilies.check(codes)
     guard let scales = GroupedWeights.Scales(largest) else { throw PackedFamilies.wrongType(largest) }
-    guard largest.count == codes.shape.dropLast().reduce(1, *), let grid = ScaleGrid(largest.shape, of: codes.shape) else {
+    guard largest.count == codes.shape.dropLast().reduce(1, *), let grid = ScaleGrid(largest.shape, of: codes.shape)
+    else {
       throw PackedFamilies.misfit(codes, largest)
     }
     if let format {
       let value: [Int]
       guard format.count == 1 else { throw PackedFamilies.misfit(codes, format) }
       do throws(ConversionError) { value = try format.integers() } catch { throw .conversion(error) }
-      guard value == [0] else { throw .clause("has its rows in an order that only one processor reads (\(format.name))") }
+      guard value == [0] else {
+        throw .clause("has its rows in an order that only one processor reads (\(format.name))")
+      }
     }
     // A 127th, rounded as bitsandbytes does.
     return GroupedWeights(

@@ -1,4 +1,5 @@
-/// Codes that lie column by column. What rows need of them is read a strip of rows at a time, and kept while rows of it are asked for.
+/// Codes that lie column by column. What rows need of them is read a strip of rows at a time, and kept while rows of it
+/// are asked for.
 struct ColumnPackedWeights: PackedLayout {
   let shape: [Int]
   let type: String
@@ -72,7 +73,9 @@ struct ColumnPackedWeights: PackedLayout {
       let width = 4 * codes.wordCount(columns)
       let zeroWidth = strip.zeros.count / groupCount
       let mask = 1 << codes.bits - 1
-      let zeros = (0..<groupCount).map { Float((codes.code(row, in: strip.zeros, from: $0 * zeroWidth) + offset) & mask) }
+      let zeros = (0..<groupCount).map {
+        Float((codes.code(row, in: strip.zeros, from: $0 * zeroWidth) + offset) & mask)
+      }
       for column in 0..<columns {
         let group = strip.groups[column]
         let code = Float(codes.code(column, in: strip.codes, from: row * width))
@@ -109,7 +112,9 @@ struct ColumnPackedWeights: PackedLayout {
       strip.codes = [UInt8](repeating: 0, count: words.count)
       for row in 0..<rows.count {
         for word in 0..<height {
-          for byte in 0..<4 { strip.codes[4 * (row * height + word) + byte] = words[4 * (word * rows.count + row) + byte] }
+          for byte in 0..<4 {
+            strip.codes[4 * (row * height + word) + byte] = words[4 * (word * rows.count + row) + byte]
+          }
         }
       }
       // Strips begin with a word of zero points.

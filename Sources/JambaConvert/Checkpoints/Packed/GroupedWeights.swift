@@ -1,4 +1,5 @@
-/// Codes row by row, and a scale for each block of them: (t[code] - zero) x scale x factor + bias, of which not all are there.
+/// Codes row by row, and a scale for each block of them: (t[code] - zero) x scale x factor + bias, of which not all are
+/// there.
 struct GroupedWeights: PackedLayout {
   let shape: [Int]
   let type: String

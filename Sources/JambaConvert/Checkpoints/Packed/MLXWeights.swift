@@ -1,5 +1,6 @@
-/// Weights as MLX quantizes them: weight U32 [..., rows, words], codes from the lowest bit on, scales [..., rows, groups], and for
-/// whole numbers biases. How many bits and how large a group stands in config.json, for all modules and for each.
+/// Weights as MLX quantizes them: weight U32 [..., rows, words], codes from the lowest bit on, scales
+/// [..., rows, groups], and for whole numbers biases. How many bits and how large a group stands in config.json, for all
+/// modules and for each.
 struct MLXWeights: PackedFamily {
   let name: String
   private let codes: StoredTensor
@@ -37,10 +38,12 @@ struct MLXWeights: PackedFamily {
     var shape = codes.shape
     shape[shape.count - 1] = 32 * words / bits
     let columns = shape[shape.count - 1]
-    guard size > 0, 32 * words % bits == 0, columns % size == 0, scales.shape == Array(shape.dropLast()) + [columns / size],
+    guard size > 0, 32 * words % bits == 0, columns % size == 0,
+      scales.shape == Array(shape.dropLast()) + [columns / size],
       let grid = ScaleGrid(scales.shape, of: shape, block: (1, size))
     else { throw PackedFamilies.misfit(codes, scales) }
-    guard var read = GroupedWeights.Scales(scales, bytes: kind.scales), (kind.scales == nil) == (scales.type != "U8") else {
+    guard var read = GroupedWeights.Scales(scales, bytes: kind.scales), (kind.scales == nil) == (scales.type != "U8")
+    else {
       throw PackedFamilies.wrongType(scales)
     }
     if mode.name == "affine" {
@@ -48,7 +51,8 @@ struct MLXWeights: PackedFamily {
       guard biases.shape == scales.shape else { throw PackedFamilies.misfit(codes, biases) }
       guard let added = GroupedWeights.Scales(biases) else { throw PackedFamilies.wrongType(biases) }
       return GroupedWeights(
-        shape: shape, type: "MLX \(bits)-bit", codes: codes, bits: bits, table: ByteTables.unsigned(bits: bits), grid: grid,
+        shape: shape, type: "MLX \(bits)-bit", codes: codes, bits: bits, table: ByteTables.unsigned(bits: bits),
+        grid: grid,
         scales: read, biases: added)
     }
     if let commonScale {

@@ -22,7 +22,10 @@ struct PackedFamilies {
   /// Those that know their codes by a name come before those that take any of a type.
   private static var families: [[any PackedFamily.Type]] {
     [
-      [BitsAndBytes4.self, BitsAndBytes8.self, MLXWeights.self, TransposedWeights.self, PackedIntegers.self, PackedFloats.self],
+      [
+        BitsAndBytes4.self, BitsAndBytes8.self, MLXWeights.self, TransposedWeights.self, PackedIntegers.self,
+        PackedFloats.self,
+      ],
       [ScaledWeights.self],
     ]
   }
@@ -63,7 +66,8 @@ struct PackedFamilies {
   /// What a module's inputs and outputs are rounded by in other runtimes. Here they are not.
   private static func namesOfInputs(_ weights: [Weights], _ shards: SafetensorsShards) -> Set<ExactString> {
     let ends = [
-      "input_scale", "input_scale_inv", "input_zero_point", "input_global_scale", "input_scale_ub", "input_activation_scale",
+      "input_scale", "input_scale_inv", "input_zero_point", "input_global_scale", "input_scale_ub",
+      "input_activation_scale",
       "activation_scale", "output_scale", "output_zero_point",
     ]
     var names: Set<ExactString> = []
@@ -92,7 +96,9 @@ struct PackedFamilies {
   }
 
   static func misfit(_ codes: StoredTensor, _ other: StoredTensor) -> PackedFault {
-    .clause("has codes of shape \(codes.shape), which \(other.name) of type \(other.type) and shape \(other.shape) does not fit")
+    .clause(
+      "has codes of shape \(codes.shape), which \(other.name) of type \(other.type) and shape \(other.shape) does not fit"
+    )
   }
 
   static func wrongType(_ other: StoredTensor) -> PackedFault {

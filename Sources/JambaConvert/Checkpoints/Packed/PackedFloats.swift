@@ -1,8 +1,9 @@
-/// Floats of four and six bits, two to a byte or four to three: NVFP4, MXFP4 and MXFP6 of compressed-tensors, and NVFP4 of ModelOpt.
+/// Floats of four and six bits, two to a byte or four to three: NVFP4, MXFP4 and MXFP6 of compressed-tensors, and NVFP4 of
+/// ModelOpt.
 ///
-/// compressed-tensors: weight_packed U8, the first code in the low bits; weight_scale, F8_E4M3 for 16 numbers, or the exponent alone
-/// for 32; weight_global_scale, by which scales are divided. ModelOpt: weight, weight_scale, and weight_scale_2, by which they are
-/// multiplied.
+/// compressed-tensors: weight_packed U8, the first code in the low bits; weight_scale, F8_E4M3 for 16 numbers, or the
+/// exponent alone for 32; weight_global_scale, by which scales are divided. ModelOpt: weight, weight_scale, and
+/// weight_scale_2, by which they are multiplied.
 struct PackedFloats: PackedFamily {
   let name: String
   private let codes: StoredTensor

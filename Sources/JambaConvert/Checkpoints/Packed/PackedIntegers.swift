@@ -36,7 +36,7 @@ struct PackedIntegers: PackedFamily {
     guard let grid = ScaleGrid(scale.shape, of: shape) else { throw PackedFamilies.misfit(codes, scale) }
     let zeros = try zeroPoint.map { (tensor) throws(PackedFault) in
       let matrices = shape.dropLast(2).reduce(1, *)
-      guard let zeros = ZeroPoints(tensor, bits: bits, grid: grid, shape: shape, matrices: matrices) else {
+      guard let zeros = ZeroPoints(tensor, bits: bits, grid: grid, matrices: matrices) else {
         throw PackedFamilies.misfit(codes, tensor)
       }
       return zeros

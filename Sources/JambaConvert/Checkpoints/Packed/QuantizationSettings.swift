@@ -8,7 +8,9 @@ struct QuantizationSettings: Sendable {
   /// - Returns: nil where it says nothing of any.
   init?(config: JSON) {
     func settings(_ name: String) -> JSON? { config[name].flatMap { $0.isNull ? nil : $0 } }
-    if let json = settings("quantization_config") ?? settings("compression_config"), json["quant_method"] != nil || settings("quantization") == nil {
+    if let json = settings("quantization_config") ?? settings("compression_config"),
+      json["quant_method"] != nil || settings("quantization") == nil
+    {
       self.json = json
       // mlx-lm writes the same under both names.
       isMLX = json["quant_method"] == nil && json["group_size"] != nil && json["bits"] != nil
@@ -74,7 +76,9 @@ struct QuantizationSettings: Sendable {
   /// Bits of the codes, where one number stands for all groups of layers.
   var bits: Int? {
     if let bits = json["bits"]?.integer ?? json["w_bit"]?.integer { return bits }
-    let all = json["config_groups"]?.object.map { Set($0.members.compactMap { $0.value["weights"]?["num_bits"]?.integer }) }
+    let all = json["config_groups"]?.object.map {
+      Set($0.members.compactMap { $0.value["weights"]?["num_bits"]?.integer })
+    }
     return all?.count == 1 ? all?.first : nil
   }
 

@@ -1,5 +1,5 @@
-/// Weights of a byte each with their scales: FP8 as compressed-tensors, transformers ("fp8", "fbgemm_fp8") and ModelOpt write
-/// it, and INT8 of compressed-tensors. A scale is for all, for a row, for a group of its columns or for a block.
+/// Weights of a byte each with their scales: FP8 as compressed-tensors, transformers ("fp8", "fbgemm_fp8") and ModelOpt
+/// write it, and INT8 of compressed-tensors. A scale is for all, for a row, for a group of its columns or for a block.
 ///
 /// weight F8_E4M3, F8_E5M2 or I8; weight_scale or weight_scale_inv, by which the weights are multiplied in both cases;
 /// weight_zero_point.
@@ -35,7 +35,7 @@ struct ScaledWeights: PackedFamily {
     }
     let matrices = codes.shape.dropLast(2).reduce(1, *)
     let zeros = try zeroPoint.map { (tensor) throws(PackedFault) in
-      guard let zeros = ZeroPoints(tensor, bits: 8, grid: grid, shape: codes.shape, matrices: matrices) else {
+      guard let zeros = ZeroPoints(tensor, bits: 8, grid: grid, matrices: matrices) else {
         throw PackedFamilies.misfit(codes, tensor)
       }
       return zeros
@@ -48,7 +48,8 @@ struct ScaledWeights: PackedFamily {
       }
     let isMicroscaled = scales.type == .e8m0 && grid.blockRows == 1 && grid.blockColumns == 32
     return GroupedWeights(
-      shape: codes.shape, type: codes.type == "I8" ? "INT8" : isMicroscaled ? "MXFP8" : codes.type, codes: codes, bits: 8,
+      shape: codes.shape, type: codes.type == "I8" ? "INT8" : isMicroscaled ? "MXFP8" : codes.type, codes: codes,
+      bits: 8,
       table: table, grid: grid, scales: scales, zeroPoints: zeros)
   }
 }

@@ -1,7 +1,8 @@
 import JambaFormat
 import Synchronization
 
-/// The strips that were read last, of all tensors of a checkpoint: threads that convert the rows of one need it at the same time.
+/// The strips that were read last, of all tensors of a checkpoint: threads that convert the rows of one need it at the
+/// same time.
 final class StripCache: Sendable {
   struct Key: Equatable {
     let tensor: String

@@ -1,5 +1,5 @@
-/// Weights as GPTQ and AWQ pack them, `[columns, rows]`: qweight, qzeros, scales [groups, rows], and of GPTQ g_idx, the group of every
-/// column. Shapes tell which of both it is.
+/// Weights as GPTQ and AWQ pack them, `[columns, rows]`: qweight, qzeros, scales [groups, rows], and of GPTQ g_idx, the
+/// group of every column. Shapes tell which of both it is.
 struct TransposedWeights: PackedFamily {
   let name: String
   private let codes: StoredTensor
@@ -45,7 +45,8 @@ struct TransposedWeights: PackedFamily {
       }
       bits = found
       columns = groupIndices?.count ?? 32 * codes.shape[0] / bits
-      guard columns > 0, columns <= 32 * codes.shape[0], BitCodes(bits: bits).wordCount(columns) == codes.shape[0] else {
+      guard columns > 0, columns <= 32 * codes.shape[0], BitCodes(bits: bits).wordCount(columns) == codes.shape[0]
+      else {
         throw PackedFamilies.misfit(codes, groupIndices ?? zeros)
       }
     }
@@ -59,7 +60,8 @@ struct TransposedWeights: PackedFamily {
     return ColumnPackedWeights(
       shape: [rows, columns], type: "\(isAWQ ? "AWQ" : "GPTQ") \(bits)-bit", codes: codes, zeros: zeros, scales: scales,
       scaleType: scaleType, groupIndices: groupIndices, groupSize: max(size, 1),
-      order: isAWQ ? .interleaved : .downwards(BitCodes(bits: bits), zeroOffset: settings?.hasPlainZeroPoints == true ? 0 : 1),
+      order: isAWQ
+        ? .interleaved : .downwards(BitCodes(bits: bits), zeroOffset: settings?.hasPlainZeroPoints == true ? 0 : 1),
       cache: cache)
   }
 }

@@ -12,7 +12,7 @@ enum ZeroPoints: Sendable {
   }
 
   /// - Returns: nil where they are no such, or not as many as there are scales.
-  init?(_ tensor: StoredTensor, bits: Int, grid: ScaleGrid, shape: [Int], matrices: Int) {
+  init?(_ tensor: StoredTensor, bits: Int, grid: ScaleGrid, matrices: Int) {
     let scaleCount = grid.rows * grid.columns * (grid.isOfMatrix ? matrices : 1)
     switch tensor.type {
     case "I8", "F8_E4M3":
@@ -20,7 +20,9 @@ enum ZeroPoints: Sendable {
       self = .bytes(tensor, table: tensor.type == "I8" ? ByteTables.signed : SmallFloat.e4m3)
     case "I32":
       let codes = BitCodes(bits: bits)
-      guard grid.blockRows == 1, tensor.count == matrices * codes.wordCount(grid.rows) * grid.columns else { return nil }
+      guard grid.blockRows == 1, tensor.count == matrices * codes.wordCount(grid.rows) * grid.columns else {
+        return nil
+      }
       self = .packed(tensor, codes)
     default: return nil
     }
@@ -43,7 +45,8 @@ enum ZeroPoints: Sendable {
       let before = matrix * codes.wordCount(grid.rows)
       let words = rows.lowerBound * codes.bits / 32..<codes.wordCount(rows.upperBound)
       let rowByteCount = 4 * grid.columns
-      let bytes = try tensor.bytes((before + words.lowerBound) * rowByteCount..<(before + words.upperBound) * rowByteCount)
+      let bytes = try tensor.bytes(
+        (before + words.lowerBound) * rowByteCount..<(before + words.upperBound) * rowByteCount)
       for row in rows {
         for group in 0..<grid.columns {
           var code = 0

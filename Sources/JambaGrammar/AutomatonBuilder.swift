@@ -1,0 +1,205 @@
+/// Makes states and edges of expressions.
+struct AutomatonBuilder {
+  private let rules: GrammarRules
+  private(set) var outgoing: [[Automaton.Edge]] = []
+  private(set) var isEnd: [Bool] = []
+  private(set) var ruleStarts: [Int32] = []
+  private(set) var counters: [Counter] = []
+  private(set) var uniqueStates: Set<Int32> = []
+  private var nextCounterState = Int(Counter.firstState)
+  /// Shared states for sets of characters beyond ASCII, each called like a rule.
+  private var setStarts: [ScalarSet: Int32] = [:]
+
+  init(_ rules: GrammarRules) { self.rules = rules }
+
+  mutating func build() throws(GrammarError) {
+    for _ in rules.names { ruleStarts.append(try state()) }
+    for (rule, body) in rules.bodies.enumerated() {
+      guard let body else { throw .unknownRule(rules.names[rule]) }
+      isEnd[Int(try add(body, from: ruleStarts[rule]))] = true
+    }
+  }
+
+  private mutating func state() throws(GrammarError) -> Int32 {
+    guard outgoing.count < GrammarLimits.states else { throw .tooLarge("more than \(GrammarLimits.states) states") }
+    outgoing.append([])
+    isEnd.append(false)
+    return Int32(outgoing.count - 1)
+  }
+
+  private mutating func connect(
+    _ from: Int32, _ kind: Automaton.Edge.Kind, low: UInt8 = 0, high: UInt8 = 0, following: Int32 = 0, to target: Int32
+  ) {
+    outgoing[Int(from)].append(
+      Automaton.Edge(kind: kind, low: low, high: high, following: following, target: target))
+  }
+
+  /// Adds an expression's states behind `from`; the state behind the expression.
+  private mutating func add(_ expression: GrammarRules.Expression, from: Int32) throws(GrammarError) -> Int32 {
+    switch expression {
+    case .text(let text):
+      var here = from
+      for byte in text.utf8 {
+        let next = try state()
+        connect(here, .bytes, low: byte, high: byte, to: next)
+        here = next
+      }
+      return here
+    case .scalars(let set):
+      let behind = try state()
+      try add(set, from: from, to: behind)
+      return behind
+    case .sequence(let items):
+      var here = from
+      for item in items { here = try add(item, from: here) }
+      return here
+    case .choice(let alternatives):
+      let behind = try state()
+      for alternative in alternatives {
+        let first = try state()
+        connect(from, .empty, to: first)
+        connect(try add(alternative, from: first), .empty, to: behind)
+      }
+      return behind
+    case .rule(let rule):
+      let behind = try state()
+      connect(from, .call, following: behind, to: ruleStarts[rule])
+      return behind
+    case .repeated(let body, let least, let most):
+      return try add(repeating: body, least, most, from: from)
+    case .machine(let machine): return try add(machine, from: from)
+    case .members(let members): return try add(members, from: from)
+    case .unique(let body):
+      uniqueStates.insert(from)
+      return try add(body, from: from)
+    }
+  }
+
+  private mutating func add(
+    repeating body: GrammarRules.Expression, _ least: Int, _ most: Int?, from: Int32
+  ) throws(GrammarError) -> Int32 {
+    var here = from
+    let behind = try state()
+    if max(least, most ?? 0) > 2 {
+      // What is repeated often is counted: its states are reckoned rather than kept.
+      let counted = most ?? least
+      if counted > 0 {
+        let counter = Counter(
+          base: try counterStates(counted + 1), kind: .repetition(body: try called(body), least: least, most: counted),
+          behind: try state())
+        connect(here, .counter, to: Int32(counters.count))
+        counters.append(counter)
+        here = counter.behind
+      }
+    } else {
+      for _ in 0..<least { here = try add(body, from: here) }
+      for _ in least..<(most ?? least) {
+        connect(here, .empty, to: behind)
+        here = try add(body, from: here)
+      }
+    }
+    if most == nil {
+      let loop = try state()
+      connect(here, .empty, to: loop)
+      connect(try add(body, from: loop), .empty, to: loop)
+      here = loop
+    }
+    connect(here, .empty, to: behind)
+    return behind
+  }
+
+  private mutating func counterStates(_ count: Int) throws(GrammarError) -> Int32 {
+    guard count <= Int(Int32.max) - nextCounterState else { throw .tooLarge("its repetitions count too far") }
+    defer { nextCounterState += count }
+    return Int32(nextCounterState)
+  }
+
+  /// An expression as a rule: its first state.
+  private mutating func called(_ body: GrammarRules.Expression) throws(GrammarError) -> Int32 {
+    if case .rule(let rule) = body { return ruleStarts[rule] }
+    let start = try state()
+    isEnd[Int(try add(body, from: start))] = true
+    return start
+  }
+
+  private mutating func add(_ machine: GrammarRules.Machine, from: Int32) throws(GrammarError) -> Int32 {
+    var states: [Int32] = []
+    for _ in machine.edges { states.append(try state()) }
+    let behind = try state()
+    connect(from, .empty, to: states[0])
+    for (index, edges) in machine.edges.enumerated() {
+      for edge in edges { try add(edge.label, from: states[index], to: states[edge.target]) }
+      if machine.isEnd[index] { connect(states[index], .empty, to: behind) }
+    }
+    return behind
+  }
+
+  /// Adds an expression between two states.
+  private mutating func add(
+    _ expression: GrammarRules.Expression, from: Int32, to target: Int32
+  ) throws(GrammarError) {
+    switch expression {
+    case .scalars(let set): try add(set, from: from, to: target)
+    case .rule(let rule): connect(from, .call, following: target, to: ruleStarts[rule])
+    default: connect(try add(expression, from: from), .empty, to: target)
+    }
+  }
+
+  private mutating func add(_ set: ScalarSet, from: Int32, to target: Int32) throws(GrammarError) {
+    let ascii = set.ranges.prefix { $0.upperBound < 0x80 }
+    if ascii.count < set.ranges.count {
+      // ASCII is told apart at once; the rest is called.
+      for range in set.ranges where range.lowerBound < 0x80 {
+        connect(from, .bytes, low: UInt8(range.lowerBound), high: UInt8(min(range.upperBound, 0x7F)), to: target)
+      }
+      let wide = set.subtracting(ScalarSet([0...0x7F]))
+      connect(from, .call, following: target, to: try start(of: wide))
+    } else {
+      for range in ascii {
+        connect(from, .bytes, low: UInt8(range.lowerBound), high: UInt8(range.upperBound), to: target)
+      }
+    }
+  }
+
+  private mutating func add(_ members: GrammarRules.Members, from: Int32) throws(GrammarError) -> Int32 {
+    func part(_ expression: GrammarRules.Expression, _ builder: inout AutomatonBuilder) throws(GrammarError) -> MemberCounts.Part {
+      MemberCounts.Part(
+        first: try builder.called(expression), later: try builder.called(.sequence([members.separator, expression])))
+    }
+    var counts = MemberCounts(least: members.least, most: members.most)
+    for one in members.required { counts.required.append(try part(one, &self)) }
+    for (index, one) in members.optional.enumerated() {
+      counts.optional.append(try part(one, &self))
+      counts.dependents.append(members.dependents[index].reduce(0) { $0 | 1 << $1 })
+    }
+    if let others = members.others { counts.others = try part(others, &self) }
+    let counter = Counter(base: try counterStates(counts.stateCount), kind: .members(counts), behind: try state())
+    connect(from, .counter, to: Int32(counters.count))
+    counters.append(counter)
+    return counter.behind
+  }
+
+  /// The first state of the bytes of a set of characters.
+  private mutating func start(of set: ScalarSet) throws(GrammarError) -> Int32 {
+    if let start = setStarts[set] { return start }
+    let start = try state()
+    let end = try state()
+    isEnd[Int(end)] = true
+    // States from which the same bytes follow are one.
+    var tails: [[ClosedRange<UInt8>]: Int32] = [[]: end]
+    for sequence in UTF8Ranges.sequences(of: set) {
+      for length in 1..<max(sequence.count, 1) {
+        let tail = Array(sequence.suffix(length))
+        guard tails[tail] == nil else { continue }
+        let here = try state()
+        connect(here, .bytes, low: tail[0].lowerBound, high: tail[0].upperBound, to: tails[Array(tail.dropFirst())]!)
+        tails[tail] = here
+      }
+      connect(
+        start, .bytes, low: sequence[0].lowerBound, high: sequence[0].upperBound,
+        to: tails[Array(sequence.dropFirst())]!)
+    }
+    setStarts[set] = start
+    return start
+  }
+}

@@ -1,0 +1,153 @@
+/// States that are reckoned rather than kept: a repetition's, one a count, and those of parts that come each at most once.
+struct Counter: Sendable {
+  enum Kind: Sendable {
+    /// A rule, called so many times.
+    case repetition(body: Int32, least: Int, most: Int)
+    case members(MemberCounts)
+  }
+
+  /// The number of the first of its states, at which it begins. Behind all those that are kept.
+  let base: Int32
+  var kind: Kind
+  /// The kept state behind it.
+  let behind: Int32
+
+  static let firstState: Int32 = 1 << 20
+
+  /// Calls what may come from one of its states: `follow` with a rule's first state and the state behind it. Returns whether
+  /// it may end there.
+  @inline(__always)
+  func advance(from state: Int32, _ follow: (_ target: Int32, _ following: Int32) throws(GrammarError) -> Void)
+    throws(GrammarError) -> Bool
+  {
+    let place = Int(state - base)
+    switch kind {
+    case .repetition(let body, let least, let most):
+      if place < most { try follow(body, place + 1 == most ? behind : state + 1) }
+      return place >= least
+    case .members(let counts):
+      return try counts.advance(from: place) { (part, next) throws(GrammarError) in try follow(part, base + Int32(next)) }
+    }
+  }
+
+  /// Without the parts from which no end can be reached.
+  func keeping(_ isProductive: (Int32) -> Bool) -> Counter {
+    var kept = self
+    guard case .members(var counts) = kind else {
+      if case .repetition(let body, let least, _) = kind, !isProductive(body) {
+        kept.kind = .repetition(body: body, least: least, most: 0)
+      }
+      return kept
+    }
+    for index in counts.optional.indices where !isProductive(counts.optional[index].first) { counts.drop(index) }
+    if let others = counts.others, !isProductive(others.first) { counts.others = nil }
+    kept.kind = .members(counts)
+    return kept
+  }
+
+  /// Whether its end can be reached, where that is known of rules and states.
+  func holds(_ known: (Int32) -> Bool) -> Bool {
+    guard known(behind) else { return false }
+    switch kind {
+    case .repetition(let body, let least, _): return least == 0 || known(body)
+    case .members(var counts):
+      guard counts.required.allSatisfy({ known($0.first) }) else { return false }
+      for index in counts.optional.indices where !known(counts.optional[index].first) { counts.drop(index) }
+      let optional = counts.optional.count - counts.isDropped.nonzeroBitCount
+      let others = counts.others.map { known($0.first) ? 1 : 0 } ?? 0
+      return counts.required.count + optional + others >= counts.least
+    }
+  }
+
+  /// The rules that it may call first.
+  var firstCalls: [Int32] {
+    switch kind {
+    case .repetition(let body, _, _): return [body]
+    case .members(let counts):
+      return (counts.required.prefix(1) + counts.optional + (counts.others.map { [$0] } ?? [])).map(\.first)
+    }
+  }
+
+  /// The rules that it calls.
+  var calls: [Int32] {
+    switch kind {
+    case .repetition(let body, _, _): return [body]
+    case .members(let counts):
+      return (counts.required + counts.optional + (counts.others.map { [$0] } ?? [])).map(\.first)
+    }
+  }
+}
+
+/// Parts between commas: some in their order, some at any place, some that count only.
+///
+/// A state is how many required parts there are, which optional ones, and how many others, up to as many as matter.
+struct MemberCounts: Sendable {
+  struct Part: Sendable {
+    /// The rule of the part, and of a comma and the part.
+    let first: Int32
+    let later: Int32
+  }
+
+  var required: [Part] = []
+  private(set) var isDropped = 0
+  var optional: [Part] = []
+  /// By optional part: a bit for each that must be there, too.
+  var dependents: [Int] = []
+  var others: Part?
+  let least: Int
+  let most: Int?
+
+  init(least: Int, most: Int?) {
+    self.least = least
+    self.most = most
+  }
+
+  private var othersLimit: Int { others == nil ? 0 : most ?? 1 }
+
+  var stateCount: Int { ((required.count + 1) << optional.count) * (othersLimit + 1) }
+
+  /// An optional part that cannot come, and those that need it.
+  mutating func drop(_ index: Int) {
+    isDropped |= 1 << index
+    for other in dependents.indices where isDropped >> other & 1 == 0 && dependents[other] >> index & 1 == 1 { drop(other) }
+  }
+
+  /// What the parts of a set need that are not in it.
+  private func missing(from mask: Int) -> Int {
+    var needed = mask
+    var seen = 0
+    while needed & ~seen != 0 {
+      let index = (needed & ~seen).trailingZeroBitCount
+      seen |= 1 << index
+      needed |= dependents[index]
+    }
+    return (needed & ~mask).nonzeroBitCount
+  }
+
+  @inline(__always)
+  func advance(from place: Int, _ follow: (_ target: Int32, _ next: Int) throws(GrammarError) -> Void)
+    throws(GrammarError) -> Bool
+  {
+    let mask = place & (1 << optional.count - 1)
+    let (counted, written) = ((place >> optional.count) / (required.count + 1), (place >> optional.count) % (required.count + 1))
+    func number(_ counted: Int, _ written: Int, _ mask: Int) -> Int {
+      (counted * (required.count + 1) + written) << optional.count | mask
+    }
+    let isFirst = place == 0
+    let open = required.count - written
+    let count = counted + written + mask.nonzeroBitCount
+    let limit = most ?? Int.max
+    if open > 0 { try follow(isFirst ? required[written].first : required[written].later, number(counted, written + 1, mask)) }
+    for (index, part) in optional.enumerated() where (mask | isDropped) >> index & 1 == 0 {
+      let next = mask | 1 << index
+      guard count + 1 + open + missing(from: next) <= limit else { continue }
+      try follow(isFirst ? part.first : part.later, number(counted, written, next))
+    }
+    let needed = missing(from: mask)
+    if open == 0, let others, count + 1 + needed <= limit {
+      try follow(isFirst ? others.first : others.later, number(min(counted + 1, othersLimit), written, mask))
+    }
+    // Others may be one name written again, so they count for one.
+    return open == 0 && needed == 0 && written + mask.nonzeroBitCount + min(counted, 1) >= least
+  }
+}

@@ -1,0 +1,110 @@
+/// A class of characters that readers of patterns take in more than one way: `\w` is ASCII's for ECMA-262, and Unicode's for
+/// others.
+struct CharacterClass: Sendable {
+  private let sets: @Sendable (Reading) -> ScalarSet
+
+  /// What every reader takes for a member, or what any reader does: found when it is asked for, as the latter may take the
+  /// whole of Unicode.
+  subscript(reading: Reading) -> ScalarSet { sets(reading) }
+
+  init(inner: ScalarSet, outer: @autoclosure @escaping @Sendable () -> ScalarSet) {
+    sets = { $0 == .inner ? inner : outer() }
+  }
+
+  init(_ set: ScalarSet) { sets = { _ in set } }
+
+  /// What is a member of any.
+  init(_ parts: [CharacterClass]) { sets = { reading in ScalarSet(parts.flatMap { $0[reading].ranges }) } }
+
+  private init(_ sets: @escaping @Sendable (Reading) -> ScalarSet) { self.sets = sets }
+
+  var inverted: CharacterClass {
+    let sets = sets
+    return CharacterClass { sets($0.opposite).inverted }
+  }
+
+  // MARK: Those with names
+
+  static let digit = CharacterClass(inner: ScalarSet(["0"..."9"]), outer: decimalNumbers)
+
+  private static let decimalNumbers = category { $0 == .decimalNumber }
+
+  /// Outside: letters, marks, numbers and joining punctuation.
+  static let word = CharacterClass(
+    inner: ScalarSet(["0"..."9", "A"..."Z", "a"..."z", "_"..."_"]), outer: wordCharacters)
+
+  private static let wordCharacters = category {
+    switch $0 {
+    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark,
+      .spacingMark, .enclosingMark, .decimalNumber, .letterNumber, .otherNumber, .connectorPunctuation:
+      true
+    default: false
+    }
+  }.union(ScalarSet(["\u{200C}"..."\u{200D}"]))
+
+  static let space: CharacterClass = {
+    let common = ScalarSet(of: "\t\n\u{0B}\u{0C}\r \u{A0}\u{1680}\u{2028}\u{2029}\u{202F}\u{205F}\u{3000}").union(
+      ScalarSet(["\u{2000}"..."\u{200A}"]))
+    return CharacterClass(
+      inner: common, outer: common.union(ScalarSet(of: "\u{1C}\u{1D}\u{1E}\u{1F}\u{85}\u{180E}\u{200B}\u{FEFF}")))
+  }()
+
+  /// What a point stands for: no line break.
+  static let point = CharacterClass(
+    inner: ScalarSet(of: "\n\r\u{85}\u{2028}\u{2029}").inverted, outer: ScalarSet(of: "\n").inverted)
+
+  /// A property of Unicode by its name, as `\p{…}` has it; nil for one that is not known.
+  static func property(_ name: String) -> CharacterClass? {
+    let name = name.split(separator: "=").last.map(String.init) ?? name
+    if name == "L" || name == "Letter" || name == "Alphabetic" {
+      let letters = category { categoryNames[$0]!.hasPrefix("L") }
+      guard name == "Alphabetic" else { return CharacterClass(letters) }
+      return CharacterClass(inner: letters, outer: wordCharacters.union(category { $0 == .otherSymbol }))
+    }
+    if let short = longNames[name] ?? (name.count <= 2 ? name : nil) {
+      let isKnown = categoryNames.values.contains { $0.hasPrefix(short) }
+      return isKnown ? CharacterClass(category { categoryNames[$0]!.hasPrefix(short) }) : nil
+    }
+    return nil
+  }
+
+  private static let longNames = [
+    "Uppercase_Letter": "Lu", "Lowercase_Letter": "Ll", "Mark": "M", "Number": "N", "Decimal_Number": "Nd",
+    "Punctuation": "P", "Symbol": "S", "Separator": "Z", "Space_Separator": "Zs",
+  ]
+
+  private static let categoryNames: [Unicode.GeneralCategory: String] = [
+    .uppercaseLetter: "Lu", .lowercaseLetter: "Ll", .titlecaseLetter: "Lt", .modifierLetter: "Lm", .otherLetter: "Lo",
+    .nonspacingMark: "Mn", .spacingMark: "Mc", .enclosingMark: "Me", .decimalNumber: "Nd", .letterNumber: "Nl",
+    .otherNumber: "No", .connectorPunctuation: "Pc", .dashPunctuation: "Pd", .openPunctuation: "Ps",
+    .closePunctuation: "Pe", .initialPunctuation: "Pi", .finalPunctuation: "Pf", .otherPunctuation: "Po",
+    .mathSymbol: "Sm", .currencySymbol: "Sc", .modifierSymbol: "Sk", .otherSymbol: "So", .spaceSeparator: "Zs",
+    .lineSeparator: "Zl", .paragraphSeparator: "Zp", .control: "Cc", .format: "Cf", .surrogate: "Cs",
+    .privateUse: "Co", .unassigned: "Cn",
+  ]
+
+  /// Runs of scalars of one category, in order: found once.
+  private static let runs: [(range: ClosedRange<UInt32>, category: Unicode.GeneralCategory)] = {
+    var runs: [(range: ClosedRange<UInt32>, category: Unicode.GeneralCategory)] = []
+    func add(_ range: ClosedRange<UInt32>, _ category: Unicode.GeneralCategory) {
+      if let last = runs.last, last.category == category, last.range.upperBound + 1 == range.lowerBound {
+        runs[runs.count - 1].range = last.range.lowerBound...range.upperBound
+      } else {
+        runs.append((range, category))
+      }
+    }
+    // Between its fourth and its last planes Unicode has nothing, and behind them only private use.
+    for value in Array(UInt32(0)...0x3FFFF) + Array(0xE0000...0xE0FFF) {
+      if value == 0xE0000 { add(0x40000...0xDFFFF, .unassigned) }
+      guard let scalar = Unicode.Scalar(value) else { continue }
+      add(value...value, scalar.properties.generalCategory)
+    }
+    add(0xE1000...0xEFFFF, .unassigned)
+    add(0xF0000...0x10FFFF, .privateUse)
+    return runs
+  }()
+
+  private static func category(_ isMember: (Unicode.GeneralCategory) -> Bool) -> ScalarSet {
+    ScalarSet(runs.filter { isMember($0.category) }.map(\.range))
+  }
+}

@@ -1,0 +1,225 @@
+import JambaSystem
+
+extension SchemaCompiler {
+  /// A member of an object to be written.
+  private struct Member {
+    let name: ExactString
+    let pair: Expression
+    let isRequired: Bool
+  }
+
+  mutating func object(_ objects: ObjectValues) throws(GrammarError) -> Expression {
+    if let literal = objects.literal { return .text(literal) }
+    let ws = try rule("ws")
+    // Who declares members means no others, and a model that may would go on with them without end.
+    let declared = objects.names.filter { objects.property($0)!.isDeclared }
+    let isClosed =
+      objects.isDeclaring && !objects.isRestSaid && objects.least <= declared.count
+      && objects.required.allSatisfy { objects.property($0)?.isDeclared ?? false }
+
+    // The names that are written out: declared, required, or spoken of otherwise.
+    var names = isClosed ? declared : objects.names
+    names += objects.required.filter { objects.property($0) == nil }
+    if !isClosed {
+      for (name, others) in objects.dependents.sorted(by: { $0.key.text.utf8.lexicographicallyPrecedes($1.key.text.utf8) }) {
+        for name in [name] + others.sorted(by: { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) })
+        where !names.contains(name) { names.append(name) }
+      }
+    }
+    let listed = isClosed ? nil : try listedNames(objects.nameGoal)
+    if let listed {
+      let known = Set(names)
+      names += listed.filter { !known.contains($0) }
+    }
+    var members: [Member] = []
+    for name in names {
+      let goal = objects.property(name)?.goal ?? objects.otherGoal(name, in: table)
+      let isRequired = objects.isRequired(name)
+      // A member that can have no value is one that must not be there.
+      guard try normalizer.isName(name, objects.nameGoal), try !normalizer.isEmpty(goal, .inner) else {
+        if isRequired { return .choice([]) }
+        continue
+      }
+      let pair = try add(.sequence([.text(JSON.string(name.text).text() + ":"), ws, value(of: goal), ws]))
+      members.append(Member(name: name, pair: pair, isRequired: isRequired))
+    }
+    let others = isClosed || listed != nil ? nil : try otherPair(objects, than: names, ws)
+    return .sequence([.text("{"), ws, try content(objects, members, others, ws), .text("}")])
+  }
+
+  private mutating func content(
+    _ objects: ObjectValues, _ members: [Member], _ others: Expression?, _ ws: Expression
+  ) throws(GrammarError) -> Expression {
+    var (required, optional) = (members.filter(\.isRequired), members.filter { !$0.isRequired })
+    // A member that needs one which cannot be there cannot be there itself.
+    var present = Set(members.map(\.name))
+    while !objects.dependents.isEmpty,
+      let missing = optional.firstIndex(where: { !(objects.dependents[$0.name] ?? []).isSubset(of: present) })
+    {
+      present.remove(optional.remove(at: missing).name)
+    }
+    // What a required member needs is required.
+    while !objects.dependents.isEmpty, let needed = optional.firstIndex(where: { one in
+      required.contains { objects.dependents[$0.name]?.contains(one.name) ?? false }
+    }) {
+      required.append(optional.remove(at: needed))
+    }
+    for member in required where !(objects.dependents[member.name] ?? []).isSubset(of: present) { return .choice([]) }
+
+    let all = required.count + optional.count
+    let most = objects.most.flatMap { others == nil && $0 >= all ? nil : $0 }
+    guard most.map({ $0 >= required.count }) ?? true else { return .choice([]) }
+    let least = objects.least <= required.count ? 0 : objects.least
+    if least > all + (others == nil ? 0 : 1) {
+      guard others != nil else { return .choice([]) }
+      throw .unsupported(
+        keyword: "minProperties", path: path, reason: "more than one member without a name given, and names may repeat")
+    }
+    let dependents = objects.dependents.isEmpty ? optional.map { _ in [] } : optional.map { one in
+      (objects.dependents[one.name] ?? []).compactMap { name in optional.firstIndex { $0.name == name } }.sorted()
+    }
+    let isPlain = least == 0 && most == nil && dependents.allSatisfy { $0.isEmpty }
+    if optional.isEmpty && isPlain { return sequence(required, others, ws) }
+    guard optional.count <= GrammarRules.Members.optionalLimit, (most ?? 0) <= 1000 else {
+      guard isPlain else {
+        throw .unsupported(
+          keyword: dependents.allSatisfy { $0.isEmpty } ? least > 0 ? "minProperties" : "maxProperties" : "dependentRequired",
+          path: path, reason: "beside more than \(GrammarRules.Members.optionalLimit) optional members")
+      }
+      return try inOrder(members.filter { present.contains($0.name) }, others, ws)
+    }
+    return .members(
+      GrammarRules.Members(
+        required: required.map(\.pair), optional: optional.map(\.pair), dependents: dependents, others: others,
+        separator: .sequence([.text(","), ws]), least: least, most: most))
+  }
+
+  private func sequence(_ members: [Member], _ others: Expression?, _ ws: Expression) -> Expression {
+    let comma = Expression.sequence([.text(","), ws])
+    var parts: [Expression] = []
+    for member in members {
+      if !parts.isEmpty { parts.append(comma) }
+      parts.append(member.pair)
+    }
+    guard let others else { return .sequence(parts) }
+    let more = Expression.any(.sequence([comma, others]))
+    return parts.isEmpty ? .optional(.sequence([others, more])) : .sequence(parts + [more])
+  }
+
+  /// Members in their order, then others.
+  private mutating func inOrder(
+    _ members: [Member], _ others: Expression?, _ ws: Expression
+  ) throws(GrammarError) -> Expression {
+    // From the last member backwards: what may follow at the object's beginning, and what behind a member.
+    let comma = Expression.sequence([.text(","), ws])
+    var later = others.map { Expression.any(.sequence([comma, $0])) } ?? .empty
+    var first = others.map { Expression.optional(.sequence([$0, later])) } ?? .empty
+    for member in members.reversed() {
+      let behind = try add(later)
+      let begun = Expression.sequence([member.pair, behind])
+      let continued = Expression.sequence([comma, member.pair, behind])
+      first = member.isRequired ? begun : try add(.choice([begun, first]))
+      later = member.isRequired ? continued : .choice([continued, behind])
+    }
+    return first
+  }
+
+  // MARK: Other members
+
+  /// The names that `propertyNames` lists, if it does.
+  private func listedNames(_ goal: SchemaGoal) throws(GrammarError) -> [ExactString]? {
+    if goal.isAnything { return nil }
+    let strings = try normalizer.values(of: goal, .inner).strings
+    guard strings.allSatisfy({ $0.constants != nil }) else { return nil }
+    var seen: Set<ExactString> = []
+    return strings.flatMap { $0.constants! }.filter { seen.insert($0).inserted }
+  }
+
+  /// A member whose name is none of those given, and its value; nil where there is none.
+  private mutating func otherPair(
+    _ objects: ObjectValues, than names: [ExactString], _ ws: Expression
+  ) throws(GrammarError) -> Expression? {
+    let patterns = objects.others.flatMap(\.patterns)
+    if patterns.isEmpty, objects.nameGoal.isAnything {
+      let goal = objects.others.reduce(SchemaGoal.anything) { $0.and($1.goal) }
+      if try normalizer.isEmpty(goal, .inner) { return nil }
+      return try add(.sequence([otherName(than: names.map(\.text)), .text(":"), ws, value(of: goal), ws]))
+    }
+    var language = table.both([
+      table.repeated(table.set(SchemaCompiler.raw), 0, nil), table.complement(table.union(names.map { table.text($0.text) })),
+    ])
+    if !objects.nameGoal.isAnything {
+      let strings = try normalizer.values(of: objects.nameGoal, .inner).strings
+      language = table.both([language, table.union(strings.map { normalizer.language(of: $0) })])
+    }
+    // Names by the patterns that they fit.
+    var classes: [(language: Language, fitting: Set<Int>)] = [(language, [])]
+    for (index, pattern) in patterns.enumerated() {
+      var next: [(language: Language, fitting: Set<Int>)] = []
+      for one in classes {
+        let yes = table.both([one.language, pattern.inner])
+        let no = table.both([one.language, table.complement(pattern.outer)])
+        if try !table.isEmpty(yes) { next.append((yes, one.fitting.union([index]))) }
+        if try !table.isEmpty(no) { next.append((no, one.fitting)) }
+      }
+      guard next.count <= 64 else { throw .tooLarge("the patterns of \"patternProperties\" overlap in more than 64 ways") }
+      classes = next
+    }
+    var pairs: [Expression] = []
+    for one in classes {
+      var goal = SchemaGoal.anything
+      var first = 0
+      for clause in objects.others {
+        let fitting = clause.patterns.indices.filter { one.fitting.contains(first + $0) }
+        goal = fitting.isEmpty ? goal.and(clause.goal) : fitting.reduce(goal) { $0.and(clause.patterns[$1].goal) }
+        first += clause.patterns.count
+      }
+      if try normalizer.isEmpty(goal, .inner) { continue }
+      if try table.isEmpty(one.language) { continue }
+      let name = try machine(of: one.language) { SchemaCompiler.spelling(of: $0) }
+      pairs.append(.sequence([.text("\""), name, .text("\":"), ws, try value(of: goal), ws]))
+    }
+    return pairs.isEmpty ? nil : try add(.choice(pairs))
+  }
+
+  /// Strings in quotation marks other than the names given, written without escapes.
+  private mutating func otherName(than names: [String]) throws(GrammarError) -> Expression {
+    struct Node {
+      var children: [(scalar: Unicode.Scalar, node: Int)] = []
+      var isName = false
+    }
+    var nodes = [Node()]
+    for name in names {
+      var here = 0
+      for scalar in name.unicodeScalars {
+        if let child = nodes[here].children.first(where: { $0.scalar == scalar }) {
+          here = child.node
+        } else {
+          guard nodes.count < GrammarLimits.states else { throw .tooLarge("names of members") }
+          nodes[here].children.append((scalar, nodes.count))
+          here = nodes.count
+          nodes.append(Node())
+        }
+      }
+      nodes[here].isName = true
+    }
+    let raw = SchemaCompiler.raw
+    let anything = try rule("#name")
+    if case .rule(let number) = anything { rules.define(number, .any(.scalars(raw))) }
+    var edges: [[GrammarRules.Machine.Edge]] = []
+    for node in nodes {
+      let known = ScalarSet(node.children.map { $0.scalar.value...$0.scalar.value })
+      var list = [
+        GrammarRules.Machine.Edge(label: .sequence([.scalars(raw.subtracting(known)), anything]), target: nodes.count)
+      ]
+      for child in node.children where raw.contains(child.scalar.value) {
+        list.append(GrammarRules.Machine.Edge(label: .scalars(ScalarSet(child.scalar)), target: child.node))
+      }
+      edges.append(list)
+    }
+    edges.append([])
+    return .sequence([
+      .text("\""), .machine(GrammarRules.Machine(edges: edges, isEnd: nodes.map { !$0.isName } + [true])), .text("\""),
+    ])
+  }
+}

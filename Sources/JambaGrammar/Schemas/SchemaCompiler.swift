@@ -1,0 +1,205 @@
+import JambaSystem
+
+/// Makes a grammar of a JSON schema. What it does not understand it refuses by name.
+///
+/// `SchemaNormalizer` finds what fits; here it becomes rules, a goal a rule. The grammar may be narrower than the schema, as
+/// docs/CHAT.md says, never wider.
+package struct SchemaCompiler {
+  package typealias Expression = GrammarRules.Expression
+
+  package internal(set) var rules: GrammarRules
+  let table = LanguageTable()
+  var normalizer: SchemaNormalizer
+  private var goals: [SchemaGoal: Expression] = [:]
+  /// Of the schema that is being written, for errors.
+  var path = ""
+  private var waiting: [(rule: Int, goal: SchemaGoal)] = []
+  var stringRules: [StringValues: Expression] = [:]
+  var numberRules: [NumberValues: Expression] = [:]
+
+  package init(_ schema: JSON) throws(GrammarError) {
+    normalizer = try SchemaNormalizer(schema, table)
+    rules = try GrammarParser.read(SchemaCompiler.prelude, into: GrammarRules())
+  }
+
+  mutating func compile() throws(GrammarError) -> GrammarRules {
+    let root = try document()
+    rules.root = try rules.number(of: "#root")
+    rules.define(rules.root, root)
+    return rules
+  }
+
+  /// The grammar of another schema's values, beside those that are there.
+  package mutating func value(of other: JSON) throws(GrammarError) -> Expression {
+    normalizer = try SchemaNormalizer(other, table)
+    return try document()
+  }
+
+  private mutating func document() throws(GrammarError) -> Expression {
+    goals = [:]
+    let root = try value(of: SchemaGoal(normalizer.document.root))
+    while let next = waiting.popLast() {
+      path = next.goal.parts.first.map { normalizer.document.entry($0.place).path } ?? ""
+      let values = try meant(normalizer.values(of: next.goal, .inner))
+      rules.define(next.rule, try expression(of: values))
+    }
+    return root
+  }
+
+  /// JSON's own grammar. Escapes of half a surrogate pair are left out, as no string has them; white space is bounded, for
+  /// a model may repeat it without end.
+  private static let prelude = #"""
+    value ::= object | array | string | number | "true" | "false" | "null"
+    object ::= "{" ws (member ("," ws member)*)? "}"
+    member ::= string ":" ws value ws
+    array ::= "[" ws (value ws ("," ws value ws)*)? "]"
+    string ::= "\"" char* "\""
+    char ::= raw | "\\" (["\\/bfnrt] | "u" unit)
+    raw ::= [^"\\\x00-\x1F]
+    unit ::= [0-9a-cefA-CEF] hex{3} | [dD] [0-7] hex{2}
+    hex ::= [0-9a-fA-F]
+    number ::= integer ("." [0-9]{1,20})? ([eE] [+-]? [0-9]{1,2})?
+    integer ::= "-"? natural
+    natural ::= "0" | [1-9] [0-9]{0,17}
+    ws ::= ("\n" [ ]{0,20} | " ")?
+    """#
+
+  /// A rule of the prelude, or one that was made before.
+  mutating func rule(_ name: String) throws(GrammarError) -> Expression { .rule(try rules.number(of: name)) }
+
+  mutating func add(_ body: Expression) throws(GrammarError) -> Expression { try rules.add(body) }
+
+  // MARK: Values
+
+  /// The values that fit a goal, as a rule that is made later: a schema may hold itself.
+  mutating func value(of goal: SchemaGoal) throws(GrammarError) -> Expression {
+    if goal.isAnything { return try rule("value") }
+    if let known = goals[goal] { return known }
+    let number = try rules.number(of: "#\(rules.names.count)")
+    goals[goal] = .rule(number)
+    waiting.append((number, goal))
+    return .rule(number)
+  }
+
+  /// A schema that says nothing of types means those that its keywords speak of: narrower than the standard, where such
+  /// keywords let every other type pass.
+  func meant(_ values: SchemaValues) -> SchemaValues {
+    guard !values.isTyped, let spoken = values.spoken else { return values }
+    var values = values
+    values.keep(spoken)
+    return values
+  }
+
+  private mutating func expression(of values: SchemaValues) throws(GrammarError) -> Expression {
+    var alternatives: [Expression] = []
+    if values.hasNull { alternatives.append(.text("null")) }
+    if values.booleans.contains(true) { alternatives.append(.text("true")) }
+    if values.booleans.contains(false) { alternatives.append(.text("false")) }
+    for numbers in values.numbers { alternatives.append(try number(numbers)) }
+    for strings in values.strings { alternatives.append(try string(strings)) }
+    for arrays in values.arrays { alternatives.append(try array(arrays)) }
+    for objects in values.objects { alternatives.append(try object(objects)) }
+    return alternatives.count == 1 ? alternatives[0] : .choice(alternatives)
+  }
+
+  private mutating func number(_ numbers: NumberValues) throws(GrammarError) -> Expression {
+    if numbers == NumberValues() { return try rule("number") }
+    if let constants = numbers.constants { return .choice(constants.map { .text($0.text) }) }
+    if let known = numberRules[numbers] { return known }
+    var whole = NumberValues()
+    whole.isWhole = true
+    let result =
+      numbers == whole
+      ? try rule("integer")
+      : try add(machine(of: normalizer.language(of: numbers, .inner)) { .scalars($0) })
+    numberRules[numbers] = result
+    return result
+  }
+
+  // MARK: Strings
+
+  private mutating func string(_ strings: StringValues) throws(GrammarError) -> Expression {
+    if let constants = strings.constants { return .choice(constants.map { .text(JSON.string($0.text).text()) }) }
+    guard let language = strings.language else { return try rule("string") }
+    if let known = stringRules[strings] { return known }
+    let content: Expression
+    if case .repeated(table.scalar, let least, let most) = table.kind(language) {
+      content = .repeated(try rule("char"), Int(least), most < 0 ? nil : Int(most))
+    } else if case .repeated(let body, let least, let most) = table.kind(language), case .set(let set) = table.kind(body) {
+      content = .repeated(SchemaCompiler.spelling(of: table.sets[Int(set)]), Int(least), most < 0 ? nil : Int(most))
+    } else {
+      content = try machine(of: language) { SchemaCompiler.spelling(of: $0) }
+    }
+    let result = try add(.sequence([.text("\""), content, .text("\"")]))
+    stringRules[strings] = result
+    return result
+  }
+
+  /// The texts of a language; `spelling` writes one of its characters.
+  mutating func machine(
+    of language: Language, spelling: (ScalarSet) -> Expression
+  ) throws(GrammarError) -> Expression {
+    let isPlain = table.facts(language).isPlain
+    if let automaton = try table.automaton(of: language, limit: isPlain ? 4000 : 40_000) {
+      var spellings: [ScalarSet: Expression] = [:]
+      var edges: [[GrammarRules.Machine.Edge]] = []
+      for row in automaton.transitions {
+        var list: [GrammarRules.Machine.Edge] = []
+        for edge in row {
+          if spellings[edge.set] == nil {
+            let spelled = spelling(edge.set)
+            // What is more than a set of characters is a rule, so that it stands there once.
+            if case .scalars = spelled { spellings[edge.set] = spelled } else { spellings[edge.set] = try add(spelled) }
+          }
+          list.append(GrammarRules.Machine.Edge(label: spellings[edge.set]!, target: edge.target))
+        }
+        edges.append(list)
+      }
+      return edges.isEmpty ? .choice([]) : .machine(GrammarRules.Machine(edges: edges, isEnd: automaton.accepts))
+    }
+    try table.check()
+    guard isPlain else { throw .tooLarge("a pattern beside another, or beside lengths") }
+    return try expression(of: language, spelling)
+  }
+
+  /// A language as it is written: for those that have too many states, but few expressions.
+  private mutating func expression(
+    of language: Language, _ spelling: (ScalarSet) -> Expression
+  ) throws(GrammarError) -> Expression {
+    switch table.kind(language) {
+    case .nothing, .both, .complement, .multiple: return .choice([])
+    case .blank: return .empty
+    case .set(let number): return spelling(table.sets[Int(number)])
+    case .union(let members):
+      var alternatives: [Expression] = []
+      for member in members { alternatives.append(try expression(of: member, spelling)) }
+      return .choice(alternatives)
+    case .repeated(let body, let least, let most):
+      return .repeated(try expression(of: body, spelling), Int(least), most < 0 ? nil : Int(most))
+    case .sequence:
+      var parts: [Expression] = []
+      var rest = language
+      while case .sequence(let head, let tail) = table.kind(rest) {
+        parts.append(try expression(of: head, spelling))
+        rest = tail
+      }
+      parts.append(try expression(of: rest, spelling))
+      return .sequence(parts)
+    }
+  }
+
+  /// Characters that a JSON string holds as they are.
+  static let raw = ScalarSet([0x20...0x21, 0x23...0x5B, 0x5D...0xD7FF, 0xE000...0x10FFFF])
+
+  /// One character of a set as a JSON string spells it, with an escape only where there must be one.
+  static func spelling(of set: ScalarSet) -> Expression {
+    let plain = set.intersection(raw)
+    if plain == set { return .scalars(set) }
+    var alternatives: [Expression] = plain.isEmpty ? [] : [.scalars(plain)]
+    for value in 0..<UInt32(0x5D) where value < 0x20 || value == 0x22 || value == 0x5C {
+      guard set.contains(value), let scalar = Unicode.Scalar(value) else { continue }
+      alternatives.append(.text(String(JSON.string(String(Character(scalar))).text().dropFirst().dropLast())))
+    }
+    return alternatives.count == 1 ? alternatives[0] : .choice(alternatives)
+  }
+}

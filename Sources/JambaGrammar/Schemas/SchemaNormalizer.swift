@@ -1,0 +1,147 @@
+import JambaSystem
+
+/// Finds the values that fit schemas of a document, whatever is combined in them.
+///
+/// Schemas within arrays and objects are goals: they are looked at when they are asked for, so a schema may name itself there.
+final class SchemaNormalizer {
+  var document: SchemaDocument
+  let table: LanguageTable
+  private struct Question: Hashable {
+    let part: SchemaGoal.Part
+    let reading: Reading
+  }
+  private struct GoalQuestion: Hashable {
+    let goal: SchemaGoal
+    let reading: Reading
+  }
+  struct PatternQuestion: Hashable {
+    let text: ExactString
+    let reading: Reading
+  }
+  var patterns: [PatternQuestion: Language] = [:]
+  private var known: [Question: SchemaValues] = [:]
+  private var knownGoals: [GoalQuestion: SchemaValues] = [:]
+  private var asked: Set<Question> = []
+  private var emptiness: [GoalQuestion: Bool] = [:]
+  private var depth = 0
+  /// Conjunctions made.
+  private var work = 0
+
+  static let alternatives = 600
+  static let workLimit = 100_000
+
+  init(_ schema: JSON, _ table: LanguageTable) throws(GrammarError) {
+    document = try SchemaDocument(schema)
+    self.table = table
+  }
+
+  var never: SchemaGoal { SchemaGoal(document.never) }
+
+  func isNever(_ goal: SchemaGoal) -> Bool { goal.parts.contains(SchemaGoal.Part(place: document.never)) }
+
+  func count(_ amount: Int = 1) throws(GrammarError) {
+    work += amount
+    guard work <= SchemaNormalizer.workLimit else { throw .tooLarge("its combinations of schemas") }
+  }
+
+  // MARK: Questions
+
+  /// The values that fit a schema.
+  func values(of place: SchemaPlace, _ reading: Reading) throws(GrammarError) -> SchemaValues {
+    try values(of: SchemaGoal.Part(place: place), reading)
+  }
+
+  func values(of part: SchemaGoal.Part, _ reading: Reading) throws(GrammarError) -> SchemaValues {
+    let question = Question(part: part, reading: reading)
+    if let answer = known[question] { return answer }
+    guard asked.insert(question).inserted else {
+      throw .invalidSchema(path: document.entry(part.place).path, reason: "it refers to itself")
+    }
+    guard depth < 2 * GrammarLimits.nesting else { throw .tooLarge("schemas nest deeper than \(2 * GrammarLimits.nesting)") }
+    depth += 1
+    defer {
+      depth -= 1
+      asked.remove(question)
+    }
+    try count()
+    let answer =
+      part.isNegated
+      ? try subtract(SchemaValues(), values(of: part.place, reading.opposite), reading, "not", part.place)
+      : try read(part.place, reading)
+    known[question] = answer
+    return answer
+  }
+
+  /// The values that fit all schemas of a goal.
+  func values(of goal: SchemaGoal, _ reading: Reading) throws(GrammarError) -> SchemaValues {
+    if goal.parts.count == 1 { return try values(of: goal.parts[0], reading) }
+    let question = GoalQuestion(goal: goal, reading: reading)
+    if let answer = knownGoals[question] { return answer }
+    var all = SchemaValues()
+    for part in goal.parts { all = try intersect(all, values(of: part, reading), reading) }
+    knownGoals[question] = all
+    return all
+  }
+
+  /// Whether it is certain that no value fits.
+  func isEmpty(_ goal: SchemaGoal, _ reading: Reading, depth: Int = 0) throws(GrammarError) -> Bool {
+    if goal.isAnything { return false }
+    if isNever(goal) { return true }
+    let question = GoalQuestion(goal: goal, reading: reading)
+    if let answer = emptiness[question] { return answer }
+    // What holds itself counts as possible; so does what is too deep to be looked at.
+    guard depth < 40 else { return false }
+    emptiness[question] = false
+    let values = try values(of: goal, reading)
+    let answer = try isEmpty(values, reading, depth: depth + 1)
+    emptiness[question] = answer
+    return answer
+  }
+
+  func isEmpty(_ values: SchemaValues, _ reading: Reading, depth: Int) throws(GrammarError) -> Bool {
+    if values.hasNull || !values.booleans.isEmpty { return false }
+    for numbers in values.numbers where try !isEmpty(numbers, reading) { return false }
+    for strings in values.strings where try !isEmpty(strings) { return false }
+    for arrays in values.arrays where try !isEmpty(arrays, reading, depth: depth) { return false }
+    for objects in values.objects where try !isEmpty(objects, reading, depth: depth) { return false }
+    return true
+  }
+
+  func isEmpty(_ strings: StringValues) throws(GrammarError) -> Bool {
+    if let constants = strings.constants { return constants.isEmpty }
+    guard let language = strings.language else { return false }
+    return try table.isEmpty(language)
+  }
+
+  func isEmpty(_ numbers: NumberValues, _ reading: Reading) throws(GrammarError) -> Bool {
+    if let constants = numbers.constants { return constants.isEmpty }
+    if numbers == NumberValues() { return false }
+    if let low = numbers.low, let high = numbers.high {
+      if high.value < low.value { return true }
+      if low.value == high.value {
+        guard !low.isExcluded, !high.isExcluded, numbers.contains(low.value) else { return true }
+      }
+      // The commonest question, which needs no language.
+      if !numbers.isWhole, numbers.multiples.isEmpty, numbers.language == nil { return false }
+    } else if numbers.language == nil {
+      return false
+    }
+    return try table.isEmpty(language(of: numbers, reading))
+  }
+
+  func isEmpty(_ arrays: ArrayValues, _ reading: Reading, depth: Int) throws(GrammarError) -> Bool {
+    if let most = arrays.most, most < arrays.least { return true }
+    for index in 0..<min(arrays.least, arrays.leading.count + 1)
+    where try isEmpty(arrays.goal(at: index), reading, depth: depth) { return true }
+    return false
+  }
+
+  func isEmpty(_ objects: ObjectValues, _ reading: Reading, depth: Int) throws(GrammarError) -> Bool {
+    if let most = objects.most, most < max(objects.least, objects.required.count) { return true }
+    for name in objects.required {
+      let goal = objects.property(name)?.goal ?? objects.otherGoal(name, in: table)
+      if try isEmpty(goal, reading, depth: depth) { return true }
+    }
+    return false
+  }
+}

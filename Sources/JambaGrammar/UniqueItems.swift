@@ -1,0 +1,134 @@
+import JambaSystem
+
+/// Watches arrays whose items must all differ, beside the grammar: what has been seen is no matter of states.
+///
+/// It follows the text from the bracket that opens such an array, and says when an item would come again. Items are compared
+/// as JSON values: 1 and 1.0 are one, and so are objects whose members stand in another order.
+struct UniqueItems {
+  private struct Level {
+    /// Brackets that are open within the outermost array, this one included.
+    let depth: Int
+    /// Where the item begins in `text`.
+    var start: Int
+    var seen: Set<ExactString> = []
+    /// Whether the item has come to its end.
+    var isWhole = false
+  }
+
+  private var levels: [Level] = []
+  private var depth = 0
+  private var isInString = false
+  private var isEscaped = false
+  /// From the outermost array's item on.
+  private var text: [UInt8] = []
+
+  /// Whether it is within such an array.
+  var isActive: Bool { !levels.isEmpty }
+
+  /// Goes on by a byte that the grammar allows. False where an item would come again.
+  ///
+  /// - Parameter opens: whether the byte opens such an array.
+  mutating func take(_ byte: UInt8, opens: Bool) -> Bool {
+    guard isActive || opens else { return true }
+    if isInString {
+      text.append(byte)
+      if isEscaped {
+        isEscaped = false
+      } else if byte == UInt8(ascii: "\\") {
+        isEscaped = true
+      } else if byte == UInt8(ascii: "\"") {
+        isInString = false
+        return isItem ? finishItem() : true
+      }
+      return true
+    }
+    switch byte {
+    case UInt8(ascii: "["), UInt8(ascii: "{"):
+      text.append(byte)
+      depth += 1
+      if opens { levels.append(Level(depth: depth, start: text.count)) }
+    case UInt8(ascii: "]"), UInt8(ascii: "}"):
+      if isItem {
+        guard levels[levels.count - 1].isWhole || isBlank || finishItem() else { return false }
+        levels.removeLast()
+      }
+      text.append(byte)
+      depth -= 1
+      guard isActive else {
+        self = UniqueItems()
+        return true
+      }
+      return isItem ? finishItem() : true
+    case UInt8(ascii: ","):
+      guard isItem else {
+        text.append(byte)
+        return true
+      }
+      guard levels[levels.count - 1].isWhole || finishItem(), let item = canonical() else { return false }
+      if levels.count == 1 { text.removeAll(keepingCapacity: true) } else { text.append(byte) }
+      levels[levels.count - 1].seen.insert(item)
+      levels[levels.count - 1].start = text.count
+      levels[levels.count - 1].isWhole = false
+    case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t"):
+      if isItem, !levels[levels.count - 1].isWhole, !isBlank, !finishItem() { return false }
+      text.append(byte)
+    case UInt8(ascii: "\""):
+      text.append(byte)
+      isInString = true
+    default:
+      let begins = isItem && isBlank
+      text.append(byte)
+      // A word is known by its first letter.
+      if begins, let word = ["t": "true", "f": "false", "n": "null"][Unicode.Scalar(byte)] {
+        return !levels[levels.count - 1].seen.contains(ExactString(word))
+      }
+    }
+    return true
+  }
+
+  /// Whether the innermost array's items stand here, rather than something within one of them.
+  private var isItem: Bool { levels.last?.depth == depth }
+
+  private var isBlank: Bool { text[levels.last!.start...].allSatisfy { $0 <= 0x20 } }
+
+  private mutating func finishItem() -> Bool {
+    guard let item = canonical(), !levels[levels.count - 1].seen.contains(item) else { return false }
+    levels[levels.count - 1].isWhole = true
+    return true
+  }
+
+  /// The item as a text that equal values share; nil for what is no value, such as an object that names a member twice.
+  private func canonical() -> ExactString? {
+    let item = text[levels.last!.start...]
+    guard let value = try? JSON.parse(item) else { return nil }
+    var text = ""
+    UniqueItems.write(value, to: &text)
+    return ExactString(text)
+  }
+
+  private static func write(_ value: JSON, to text: inout String) {
+    switch value {
+    case .integer, .number, .numeral:
+      guard let decimal = Decimal(value.text()) else { return text += value.text() }
+      text += decimal.isNegative ? "-" : ""
+      for digit in decimal.digits { text += String(digit) }
+      text += "e\(decimal.exponent)"
+    case .array(let elements):
+      text += "["
+      for element in elements {
+        write(element, to: &text)
+        text += ","
+      }
+      text += "]"
+    case .object(let object):
+      text += "{"
+      for key in object.keys.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+        text += JSON.string(key).text() + ":"
+        write(object[key]!, to: &text)
+        text += ","
+      }
+      text += "}"
+    default: text += value.text()
+    }
+  }
+}
