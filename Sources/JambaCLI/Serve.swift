@@ -26,6 +26,12 @@ struct Serve: ParsableCommand {
       valueName: "path"))
   var unix: String?
 
+  @Option(help: ArgumentHelp("A file with the certificate, in PEM: the server speaks TLS then.", valueName: "file"))
+  var tlsCert: String?
+
+  @Option(help: ArgumentHelp("A file with the certificate's key, in PEM.", valueName: "file"))
+  var tlsKey: String?
+
   @Option(help: ArgumentHelp("Answers that are generated at the same time.", valueName: "n"))
   var sessions = 4
 
@@ -91,6 +97,7 @@ struct Serve: ParsableCommand {
     guard 1...256 ~= sessions else { throw ValidationError("--sessions takes a number from 1 to 256.") }
     guard 0...10_000 ~= queue else { throw ValidationError("--queue takes a number from 0 to 10000.") }
     guard maxTokens > 0 else { throw ValidationError("-n takes a number from 1 on.") }
+    guard (tlsCert == nil) == (tlsKey == nil) else { throw ValidationError("--tls-cert and --tls-key go together.") }
     guard 0...3600 ~= grace else { throw ValidationError("--grace takes a number from 0 to 3600.") }
   }
 
@@ -100,6 +107,7 @@ struct Serve: ParsableCommand {
     options.host = host
     options.port = port
     options.socketPath = unix
+    if let tlsCert, let tlsKey { options.tls = (tlsCert, tlsKey) }
     options.sessions = sessions
     options.queueLimit = queue
     options.defaultMaxTokens = maxTokens
@@ -142,7 +150,7 @@ struct Serve: ParsableCommand {
   private func place(_ port: Int?) -> String {
     if let unix { return "unix:\(unix)" }
     let address = host.contains(":") ? "[\(host)]" : host
-    return "http://\(address):\(port ?? self.port)/"
+    return "http\(tlsCert == nil ? "" : "s")://\(address):\(port ?? self.port)/"
   }
 
   /// A server has the conversations of many to remember.

@@ -59,7 +59,7 @@ public struct JambaServer: Sendable {
     var configuration = ApplicationConfiguration(address: socket.address)
     configuration.availableConnectionsDelegate = MaximumAvailableConnections(2 * connectionCount, logger: logger)
     let application = Application(
-      responder: responder, server: .http1(configuration: http), configuration: configuration,
+      responder: responder, server: try socket.server(http), configuration: configuration,
       onServerRunning: { channel in
         socket.begin()
         onListening(channel.localAddress?.port)

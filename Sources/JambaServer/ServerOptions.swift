@@ -6,6 +6,8 @@ public struct ServerOptions: Sendable {
   public var port = 8080
   /// The path of a socket of this machine's own to listen on, in place of address and port. It is the user's alone.
   public var socketPath: String?
+  /// Files in PEM with the server's certificate (and those behind it) and its key: with them it speaks TLS alone.
+  public var tls: (certificate: String, key: String)?
   /// The name by which clients call the model.
   public var modelName: String
   /// Answers that are generated at the same time.

@@ -67,7 +67,9 @@ def results(python, path, server, folder):
         "JAMBA_MODELS": str(REPOSITORY / "models"), "PYTHONWARNINGS": "ignore",
     }
     try:
-        run = subprocess.run([python, path], capture_output=True, text=True, timeout=SECONDS, env=surroundings, cwd=scratch)
+        # Not by its path: the folder holds files with the packages' names.
+        program = f"import runpy; runpy.run_path({str(path)!r}, run_name='__main__')"
+        run = subprocess.run([python, "-c", program], capture_output=True, text=True, timeout=SECONDS, env=surroundings, cwd=scratch)
         output, rest = run.stdout, run.stderr.strip().splitlines()
         ended = run.returncode == 0
     except subprocess.TimeoutExpired as error:

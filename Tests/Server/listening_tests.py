@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 import openai
@@ -40,6 +41,42 @@ def streams(api):
     found = [chunk for chunk, _ in zip(stream, range(3))]
     stream.close()
     return len(found) == 3
+
+
+@unittest.skipUnless(shutil.which("openssl"), "openssl makes the certificates")
+class Encryption(unittest.TestCase):
+    def test_tls(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pem, key = certificate(folder)
+            with Server(Options.program, Options.model, "--tls-cert", pem, "--tls-key", key) as server:
+                self.assertTrue(server.url.startswith("https://"))
+                trusted = ssl.create_default_context(cafile=pem)
+                base = f"https://localhost:{server.port}"
+                with urllib.request.urlopen(base + "/health", context=trusted, timeout=10) as answer:
+                    self.assertEqual(json.load(answer), {"status": "ok"})
+                api = openai.OpenAI(
+                    base_url=base + "/v1", api_key="none", max_retries=0, http_client=openai.DefaultHttpxClient(verify=trusted))
+                self.assertTrue(streams(api))
+                # Who does not speak it, speaks half of it, or trusts nobody, harms no other.
+                self.assertNotIn(b" 200 ", exchange(server, b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 5))
+                with self.assertRaises(urllib.error.URLError):
+                    urllib.request.urlopen(base + "/health", timeout=10)
+                self.assertTrue(streams(api))
+                wait_until(lambda: b"jamba_requests_running 0" in urllib.request.urlopen(base + "/metrics", context=trusted).read())
+                self.assertEqual(server.stop(), 0)
+
+    def test_what_cannot_be_used(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pem, key = certificate(folder)
+            other = certificate(folder, "other")
+            for arguments, reason in [
+                (("--tls-cert", key, "--tls-key", key), "certificate"), (("--tls-cert", pem, "--tls-key", pem), "key"),
+                (("--tls-cert", pem, "--tls-key", other[1]), "key"), (("--tls-cert", folder + "/no", "--tls-key", key), "/no"),
+                (("--tls-cert", pem), "--tls-key"),
+            ]:
+                run = subprocess.run([Options.program, "serve", Options.model, "--port", "0", *arguments], capture_output=True, text=True, timeout=60)
+                self.assertNotEqual(run.returncode, 0, arguments)
+                self.assertIn(reason, run.stderr)
 
 
 class Sockets(unittest.TestCase):

@@ -13,7 +13,7 @@ from conformance_tests import Conformance
 from connection_tests import Crowd, Disconnects, Idlers, Stopping
 from embedding_tests import Embeddings
 from harness import Options
-from listening_tests import Log, Pages, Proxies, Sockets
+from listening_tests import Encryption, Log, Pages, Proxies, Sockets
 from messages_tests import Messages, MessagesThoughts, MessagesTools
 from ollama_tests import Ollama, OllamaThoughts, OllamaTools, StrictOllama
 from refusal_tests import Keys, Refusals
@@ -25,7 +25,7 @@ from tolerance_tests import Places, Strict, Tolerance
 from tool_tests import GenericTools, Thoughts, Tools
 
 __all__ = [
-    "Answers", "Conformance", "Crowd", "Disconnects", "Document", "Embeddings", "GenericTools", "Idlers", "Keys", "Log", "Messages",
+    "Answers", "Conformance", "Crowd", "Disconnects", "Document", "Embeddings", "Encryption", "GenericTools", "Idlers", "Keys", "Log", "Messages",
     "MessagesThoughts", "MessagesTools", "Ollama", "OllamaThoughts", "OllamaTools", "Pages", "Places", "Proxies", "Refusals",
     "Responses", "ResponsesThoughts", "ResponsesTools", "Scores", "Silence", "Slots", "Sockets", "Stopping", "Strict",
     "StrictOllama", "Thoughts", "Together", "Tolerance", "Tools",

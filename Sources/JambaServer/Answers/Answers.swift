@@ -28,7 +28,7 @@ final class Answers: Sendable {
   let metrics: Metrics
   /// One for each thread that answers.
   let slots: Slots
-  private let notices: Notices
+  let notices: Notices
   private let state: Monitor<State>
   private let threads = Mutex<[BackgroundThread]>([])
   /// Running answers are to end now.
@@ -131,7 +131,7 @@ final class Answers: Sendable {
       }
       guard let job else { return }
       let work: Result<any PreparedWork, Failure>
-      do throws(Failure) { work = .success(try job.work.prepare(model, options, notices)) } catch { work = .failure(error) }
+      do throws(Failure) { work = .success(try job.work.prepare(self)) } catch { work = .failure(error) }
       if case .success(let work) = work { job.tell(.began(promptTokens: work.promptTokenCount)) }
       let failure = state.withLock { state -> Failure? in
         state.isPreparing = false

@@ -5,7 +5,7 @@ import Synchronization
 /// What a request asks for that takes a thread and a session.
 protocol Work: Sendable {
   /// Finds out what the work comes to, and whether it can be done: what is refused is refused here, before it waits.
-  func prepare(_ model: JambaModel, _ options: ServerOptions, _ notices: Notices) throws(Failure) -> any PreparedWork
+  func prepare(_ answers: Answers) throws(Failure) -> any PreparedWork
 }
 
 /// Work that waits for its turn, or has it.

@@ -18,12 +18,11 @@ struct PreparedAnswer: PreparedWork {
 }
 
 extension AnswerRequest: Work {
-  func prepare(
-    _ model: JambaModel, _ options: ServerOptions, _ notices: Notices
-  ) throws(Failure) -> any PreparedWork {
+  func prepare(_ answers: Answers) throws(Failure) -> any PreparedWork {
+    let (model, options) = (answers.model, answers.options)
     let grammar = try grammar()
     let prompts: [TokenizedPrompt]
-    do throws(JambaError) { prompts = try self.prompts(model, options, notices, grammar) } catch {
+    do throws(JambaError) { prompts = try self.prompts(answers, grammar) } catch {
       throw Failure(error, grammarParameter: "tools", promptParameter: promptParameter)
     }
     let rooms = try prompts.map { (prompt) throws(Failure) in try room(after: prompt.tokens.count, model, options) }
@@ -32,19 +31,20 @@ extension AnswerRequest: Work {
     return prepared
   }
 
-  private func prompts(
-    _ model: JambaModel, _ options: ServerOptions, _ notices: Notices, _ grammar: Grammar?
-  ) throws(JambaError) -> [TokenizedPrompt] {
+  private func prompts(_ answers: Answers, _ grammar: Grammar?) throws(JambaError) -> [TokenizedPrompt] {
     switch source {
-    case .chat(let messages, let chat):
-      let prompt = try model.tokenizedPrompt(
-        messages, chat, hasAnswerGrammar: form != .free,
-        fitting: options.refusesUnknownMembers ? nil : model.textLimit)
-      if prompt.leavesOutTools { notices.passedOver(["tools (they do not fit the context)"]) }
+    case .chat(let messages, let options):
+      let prompt = try answers.model.tokenizedPrompt(
+        messages, options, hasAnswerGrammar: form != .free,
+        fitting: answers.options.refusesUnknownMembers ? nil : answers.model.textLimit)
+      if prompt.leavesOutTools {
+        answers.metrics.countPassedOver(1)
+        answers.notices.passedOver(["tools (they do not fit the context)"])
+      }
       return [try prompt.constrained(by: grammar)]
     case .texts(let prompts):
       return try prompts.map { (prompt) throws(JambaError) in
-        TokenizedPrompt(tokens: try prompt.tokens(model))
+        TokenizedPrompt(tokens: try prompt.tokens(answers.model))
       }
     }
   }
@@ -85,9 +85,4 @@ extension AnswerRequest: Work {
           + "are more than \(Limits.probabilities)")
     }
   }
-}
-
-extension JambaModel {
-  /// Tokens that a text may have, prompt and answer: what memory is kept for. nil with a window, where texts have no end.
-  var textLimit: Int? { hasWindow ? nil : plan.context }
 }

@@ -67,9 +67,8 @@ struct EmbeddingRequest: Work {
     return (parameters, EmbeddingRequest(inputs: inputs, inputParameter: name))
   }
 
-  func prepare(
-    _ model: JambaModel, _ options: ServerOptions, _ notices: Notices
-  ) throws(Failure) -> any PreparedWork {
+  func prepare(_ answers: Answers) throws(Failure) -> any PreparedWork {
+    let model = answers.model
     var prompts: [[Int32]] = []
     for input in inputs {
       var tokens: [Int32]

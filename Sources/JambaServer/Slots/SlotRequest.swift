@@ -56,9 +56,7 @@ struct SlotRequest: Work, PreparedWork {
     return name
   }
 
-  func prepare(
-    _ model: JambaModel, _ options: ServerOptions, _ notices: Notices
-  ) throws(Failure) -> any PreparedWork { self }
+  func prepare(_ answers: Answers) throws(Failure) -> any PreparedWork { self }
 
   func run(_ job: Job, _ answers: Answers, slot ownSlot: Int) throws(Failure) -> AnswerUsage {
     let start = monotonicSeconds()

@@ -1,6 +1,4 @@
 # packages: anthropic
-import sys; sys.path.pop(0)  # noqa: E702  this file has the package's name
-
 import anthropic
 
 from client import QUESTION, SCHEMA, URL, check, check_form, feature

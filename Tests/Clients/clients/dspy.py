@@ -1,6 +1,4 @@
 # packages: dspy
-import sys; sys.path.pop(0)  # noqa: E702  this file has the package's name
-
 import typing
 
 import dspy

@@ -1,8 +1,7 @@
 # packages: guidellm
-import sys; sys.path.pop(0)  # noqa: E702  this file has the package's name
-
 import os
 import subprocess
+import sys
 
 from client import URL, check, feature
 

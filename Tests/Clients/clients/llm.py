@@ -1,10 +1,9 @@
 # packages: llm
-import sys; sys.path.pop(0)  # noqa: E702  this file has the package's name
-
 import json
 import os
 import pathlib
 import subprocess
+import sys
 
 from client import BASE, QUESTION, SCHEMA, check, check_form, feature
 

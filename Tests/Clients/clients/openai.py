@@ -1,5 +1,4 @@
 # packages: openai pydantic
-import sys; sys.path.pop(0)  # noqa: E702  this file has the package's name
 import asyncio
 import typing
 
@@ -32,9 +31,11 @@ def _():
 
 @feature("stream")
 def _():
-    with api.chat.completions.stream(model="demo", messages=MESSAGES, max_tokens=16) as stream:
-        text = "".join(event.delta for event in stream if event.type == "content.delta")
-        check(text == stream.get_final_completion().choices[0].message.content and text)
+    chunks = list(api.chat.completions.create(
+        model="demo", messages=MESSAGES, max_tokens=16, stream=True, stream_options={"include_usage": True}))
+    check("".join(chunk.choices[0].delta.content or "" for chunk in chunks[:-1]) and chunks[-1].usage.completion_tokens == 16)
+    with api.chat.completions.stream(model="demo", messages=MESSAGES, response_format=Balls, max_tokens=200) as stream:
+        check_form(stream.get_final_completion().choices[0].message.parsed.model_dump())
 
 
 @feature("async")
@@ -52,7 +53,7 @@ def _():
 
 @feature("schema")
 def _():
-    answer = api.chat.completions.parse(model="demo", messages=MESSAGES, response_format=Balls)
+    answer = api.chat.completions.parse(model="demo", messages=MESSAGES, response_format=Balls, max_tokens=200)
     check_form(answer.choices[0].message.parsed.model_dump())
 
 
@@ -82,4 +83,4 @@ def _():
     check(second.output_text)
     kinds = [event.type for event in api.responses.create(model="demo", input=QUESTION, max_output_tokens=16, stream=True)]
     check(kinds[0] == "response.created" and kinds[-1] in ["response.completed", "response.incomplete"])
-    check_form(api.responses.parse(model="demo", input=QUESTION, text_format=Balls).output_parsed.model_dump())
+    check_form(api.responses.parse(model="demo", input=QUESTION, text_format=Balls, max_output_tokens=200).output_parsed.model_dump())

@@ -1,6 +1,4 @@
 # packages: smolagents[openai]
-import sys; sys.path.pop(0)  # noqa: E702  this file has the package's name
-
 from smolagents import OpenAIModel, Tool
 
 from client import BASE, QUESTION, check, feature
