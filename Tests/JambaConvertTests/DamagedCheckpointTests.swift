@@ -72,11 +72,15 @@ import Testing
     #expect(message.contains("\(name) has type F4") && !message.contains("damaged"))
   }
 
-  @Test func quantizedWeightsAreRefused() throws {
+  @Test func quantizationThatIsNotReadIsRefused() throws {
     var config = try #require(JSON.parse(bytes(of: checkpoint + "/config.json")).object)
+    config["quantization_config"] = .object(["quant_method": .string("quanto"), "bits": .integer(4)])
+    try write(Array(JSON.object(config).text().utf8), to: checkpoint + "/config.json")
+    #expect(try message().contains("its weights are quantized: quant_method quanto is not read"))
+    // What was left in config.json when weights were made floats again does no harm.
     config["quantization_config"] = .object(["quant_method": .string("gptq"), "bits": .integer(4)])
     try write(Array(JSON.object(config).text().utf8), to: checkpoint + "/config.json")
-    #expect(try message().contains("quantized already"))
+    #expect(try openCheckpoint(checkpoint).notes.contains { $0.contains("says that weights are quantized (gptq)") })
   }
 
   @Test func absurdHeaderLength() throws {

@@ -6,7 +6,7 @@ import Testing
 
 /// Quantized checkpoints with whatever may be wrong with them: each is read, or refused in a sentence; nothing is left behind.
 @Suite struct PackedDamageTests {
-  private let roundCount = 250
+  private let roundCount = 160
 
   /// Another shape of as many numbers, or of other numbers in as many bytes, or fewer bytes.
   private func misshape(_ tensor: inout TensorFile.Tensor, _ generator: inout FixedGenerator) {

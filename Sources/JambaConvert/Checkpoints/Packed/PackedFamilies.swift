@@ -57,10 +57,15 @@ struct PackedFamilies {
     let ofInputs = PackedFamilies.namesOfInputs(weights, shards)
     let ofCache = PackedFamilies.namesOfCache(shards)
     self.companions = companions.union(ofInputs).union(ofCache)
-    notes =
-      ofCache.isEmpty && settings?.quantizesCache != true
-      ? []
-      : ["the checkpoint asks for keys and values in eight bits, which is not done: they are kept as with other models"]
+    var notes: [String] = []
+    if let settings, weights.isEmpty {
+      notes.append("config.json says that weights are quantized (\(settings.method)), but all are floats, and read as such")
+    }
+    if !ofCache.isEmpty || settings?.quantizesCache == true {
+      notes.append(
+        "the checkpoint asks for keys and values in eight bits, which is not done: they are kept as with other models")
+    }
+    self.notes = notes
   }
 
   /// What a module's inputs and outputs are rounded by in other runtimes. Here they are not.
