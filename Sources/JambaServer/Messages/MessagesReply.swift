@@ -20,7 +20,8 @@ struct MessagesReply: Reply {
 
   mutating func whole(_ usage: AnswerUsage) -> JSON {
     message(
-      parts.list.enumerated().map { index, part in .object(block(index, part)) }, usage.messagesJSON, reason: stopReason)
+      parts.list.enumerated().map { index, part in .object(block(index, part)) }, usage.messagesJSON, reason: stopReason
+    )
   }
 
   private func message(_ content: [JSON], _ usage: JSON, reason: JSON) -> JSON {
