@@ -5,7 +5,8 @@ struct AnswerParts: Sendable {
   enum Part: Sendable {
     case thoughts(String)
     case text(String)
-    case call(ToolCall)
+    /// The arguments as they are written: JSON once the call is complete.
+    case call(name: String, arguments: String)
   }
 
   /// What a piece does to the parts, in order.
@@ -24,41 +25,49 @@ struct AnswerParts: Sendable {
 
   mutating func add(_ piece: Piece) -> [Change] {
     var changes: [Change] = []
-    if !piece.reasoning.isEmpty { grow(by: piece.reasoning, isThought: true, &changes) }
-    if !piece.text.isEmpty { grow(by: piece.text, isThought: false, &changes) }
+    if !piece.reasoning.isEmpty {
+      if !isThinking { begin(.thoughts(""), &changes) }
+      grow(by: piece.reasoning, &changes)
+    }
+    if !piece.text.isEmpty {
+      if !isSpeaking { begin(.text(""), &changes) }
+      grow(by: piece.text, &changes)
+    }
     for call in piece.toolCalls {
+      begin(.call(name: call.name, arguments: ""), &changes)
+      grow(by: call.arguments.text(), &changes)
       end(&changes)
-      list.append(.call(call))
-      let index = list.count - 1
-      changes += [.began(index), .grew(index, by: call.arguments.text()), .ended(index)]
     }
     guard let reason = piece.finishReason else { return changes }
     finishReason = reason
     stopText = reason == .stop ? piece.stopText : nil
     // Clients look for the first part's text.
-    if list.isEmpty { open(.text(""), &changes) }
+    if list.isEmpty { begin(.text(""), &changes) }
     end(&changes)
     return changes
   }
 
-  private mutating func grow(by text: String, isThought: Bool, _ changes: inout [Change]) {
-    switch (isOpen ? list.last : nil, isThought) {
-    case (.thoughts(var all), true):
-      list[list.count - 1] = .thoughts("")
+  /// Adds to the last part. It is taken out of the list meanwhile, so that its text keeps its memory.
+  private mutating func grow(by text: String, _ changes: inout [Change]) {
+    switch list.removeLast() {
+    case .thoughts(var all):
       all += text
-      list[list.count - 1] = .thoughts(all)
-    case (.text(var all), false):
-      list[list.count - 1] = .text("")
+      list.append(.thoughts(all))
+    case .text(var all):
       all += text
-      list[list.count - 1] = .text(all)
-    default:
-      end(&changes)
-      open(isThought ? .thoughts(text) : .text(text), &changes)
+      list.append(.text(all))
+    case .call(let name, var all):
+      all += text
+      list.append(.call(name: name, arguments: all))
     }
     changes.append(.grew(list.count - 1, by: text))
   }
 
-  private mutating func open(_ part: Part, _ changes: inout [Change]) {
+  private var isThinking: Bool { if isOpen, case .thoughts = list.last { true } else { false } }
+  private var isSpeaking: Bool { if isOpen, case .text = list.last { true } else { false } }
+
+  private mutating func begin(_ part: Part, _ changes: inout [Change]) {
+    end(&changes)
     list.append(part)
     isOpen = true
     changes.append(.began(list.count - 1))

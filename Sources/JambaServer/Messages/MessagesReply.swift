@@ -20,8 +20,8 @@ struct MessagesReply: Reply {
 
   mutating func whole(_ usage: AnswerUsage) -> JSON {
     message(
-      parts.list.enumerated().map { index, part in .object(block(index, part)) }, usage.messagesJSON,
-      reason: stopReason)
+      parts.list.enumerated().map { index, part in .object(block(index, part)) }, usage.messagesJSON, reason: stopReason
+    )
   }
 
   private func message(_ content: [JSON], _ usage: JSON, reason: JSON) -> JSON {
@@ -36,10 +36,11 @@ struct MessagesReply: Reply {
     case .thoughts(let text):
       ["type": .string("thinking"), "thinking": .string(isOpening ? "" : text), "signature": .string("")]
     case .text(let text): ["type": .string("text"), "text": .string(isOpening ? "" : text)]
-    case .call(let call):
+    case .call(let name, let arguments):
       [
-        "type": .string("tool_use"), "id": .string(callIDs[index] ?? ""), "name": .string(call.name),
-        "input": isOpening ? .object([:]) : call.argumentsObject,
+        "type": .string("tool_use"), "id": .string(callIDs[index] ?? ""), "name": .string(name),
+        "input": isOpening
+          ? .object([:]) : ToolCall(name: name, arguments: ToolCall.arguments(.string(arguments))).argumentsObject,
       ]
     }
   }

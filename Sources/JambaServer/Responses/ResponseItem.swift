@@ -46,11 +46,11 @@ struct ResponseItem: Sendable {
       item["type"] = .string("message")
       item["role"] = .string("assistant")
       item["content"] = .array(isEmpty ? [] : [self.part(part)])
-    case .call(let call):
+    case .call(let name, let arguments):
       item["type"] = .string("function_call")
       item["call_id"] = .string(callID)
-      item["name"] = .string(call.name)
-      item["arguments"] = .string(isEmpty ? "" : call.arguments.text())
+      item["name"] = .string(name)
+      item["arguments"] = .string(isEmpty ? "" : arguments)
     }
     item["status"] = .string(status)
     return .object(item)

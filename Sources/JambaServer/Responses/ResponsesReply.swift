@@ -141,10 +141,10 @@ struct ResponsesReply: Reply {
     var events: [StreamEvent] = []
     var members = partPlace(index)
     switch part {
-    case .call(let call):
+    case .call(let name, let arguments):
       members["content_index"] = nil
-      members["name"] = .string(call.name)
-      members["arguments"] = .string(call.arguments.text())
+      members["name"] = .string(name)
+      members["arguments"] = .string(arguments)
     case .text(let text):
       members["text"] = .string(text)
       members["logprobs"] = .array(item.probabilities)
