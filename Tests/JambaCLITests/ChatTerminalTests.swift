@@ -165,7 +165,7 @@ import Testing
     let (bold, dim, normal) = ("\u{1B}[1m", "\u{1B}[2m", "\u{1B}[22m")
     for part in [
       "\(bold)A \(bold)title\(normal)\(bold)\(normal)\n", "A \(bold)bold\(normal) \(bold)leaning\(normal) text, 2 * 3,",
-      "a_b_c, \(dim)code **x**\(normal),", "**open.\n", "• an item longer than the terminal\n  is wide\n",
+      "a_b_c,\n\(dim)code **x**\(normal), **open.\n", "• an item longer than the terminal\n  is wide\n",
       "\(dim)```swift\(normal)\n\(dim)let x = \"**\"   // two  spaces\(normal)\n\(dim)```\(normal)\n1. the end!",
     ] { #expect(answer.contains(part), "\(part.debugDescription) in \(answer.debugDescription)") }
   }
