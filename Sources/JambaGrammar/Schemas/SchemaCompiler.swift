@@ -40,7 +40,9 @@ package struct SchemaCompiler {
 
   private mutating func document() throws(GrammarError) -> Expression {
     goals = [:]
-    let root = try value(of: SchemaGoal(normalizer.document.root))
+    let goal = SchemaGoal(normalizer.document.root)
+    if let path = try normalizer.emptyPlace(in: goal) { throw .invalidSchema(path: path, reason: "no value fits") }
+    let root = try value(of: goal)
     while let next = waiting.popLast() {
       path = next.goal.parts.first.map { normalizer.document.entry($0.place).path } ?? ""
       let values = try meant(normalizer.values(of: next.goal, .inner))
