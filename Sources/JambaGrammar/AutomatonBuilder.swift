@@ -123,6 +123,7 @@ struct AutomatonBuilder {
   }
 
   private mutating func add(_ machine: GrammarRules.Machine, from: Int32) throws(GrammarError) -> Int32 {
+    if let most = machine.most { return try add(machine, most, from: from) }
     var states: [Int32] = []
     for _ in machine.edges { states.append(try state()) }
     let behind = try state()
@@ -132,6 +133,32 @@ struct AutomatonBuilder {
       if machine.isEnd[index] { connect(states[index], .empty, to: behind) }
     }
     return behind
+  }
+
+  private mutating func add(
+    _ machine: GrammarRules.Machine, _ most: Int, from: Int32
+  ) throws(GrammarError) -> Int32 {
+    var calls: [ScalarSet: Int32] = [:]
+    var edges: [[BoundedMachine.Edge]] = []
+    for list in machine.edges {
+      var row: [BoundedMachine.Edge] = []
+      for edge in list {
+        let call: Int32
+        if case .scalars(let set) = edge.label, let known = calls[set] {
+          call = known
+        } else {
+          call = try called(edge.label)
+          if case .scalars(let set) = edge.label { calls[set] = call }
+        }
+        row.append(BoundedMachine.Edge(call: call, target: edge.target))
+      }
+      edges.append(row)
+    }
+    let bounded = BoundedMachine(edges: edges, isEnd: machine.isEnd, most: most)
+    let counter = Counter(base: try counterStates(bounded.stateCount), kind: .bounded(bounded), behind: try state())
+    connect(from, .counter, to: Int32(counters.count))
+    counters.append(counter)
+    return counter.behind
   }
 
   /// Adds an expression between two states.

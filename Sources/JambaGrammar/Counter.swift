@@ -4,6 +4,7 @@ struct Counter: Sendable {
     /// A rule, called so many times.
     case repetition(body: Int32, least: Int, most: Int)
     case members(MemberCounts)
+    case bounded(BoundedMachine)
   }
 
   /// The number of the first of its states, at which it begins. Behind all those that are kept.
@@ -25,6 +26,8 @@ struct Counter: Sendable {
     case .repetition(let body, let least, let most):
       if place < most { try follow(body, place + 1 == most ? behind : state + 1) }
       return place >= least
+    case .bounded(let machine):
+      return try machine.advance(from: place) { (call, next) throws(GrammarError) in try follow(call, base + Int32(next)) }
     case .members(let counts):
       return try counts.advance(from: place) { (part, next) throws(GrammarError) in try follow(part, base + Int32(next)) }
     }
@@ -50,6 +53,7 @@ struct Counter: Sendable {
     guard known(behind) else { return false }
     switch kind {
     case .repetition(let body, let least, _): return least == 0 || known(body)
+    case .bounded(let machine): return machine.distances[0] <= machine.most
     case .members(var counts):
       guard counts.required.allSatisfy({ known($0.first) }) else { return false }
       for index in counts.optional.indices where !known(counts.optional[index].first) { counts.drop(index) }
@@ -63,6 +67,7 @@ struct Counter: Sendable {
   var firstCalls: [Int32] {
     switch kind {
     case .repetition(let body, _, _): return [body]
+    case .bounded(let machine): return machine.edges[0].map(\.call)
     case .members(let counts):
       return (counts.required.prefix(1) + counts.optional + (counts.others.map { [$0] } ?? [])).map(\.first)
     }
@@ -72,9 +77,54 @@ struct Counter: Sendable {
   var calls: [Int32] {
     switch kind {
     case .repetition(let body, _, _): return [body]
+    case .bounded(let machine): return machine.edges.flatMap { $0.map(\.call) }
     case .members(let counts):
       return (counts.required + counts.optional + (counts.others.map { [$0] } ?? [])).map(\.first)
     }
+  }
+}
+
+/// States of a machine of which only so many edges may be taken: the machine's, once for each count.
+struct BoundedMachine: Sendable {
+  struct Edge: Sendable {
+    /// The rule that is called, and the state behind it.
+    let call: Int32
+    let target: Int
+  }
+
+  let edges: [[Edge]]
+  let isEnd: [Bool]
+  let most: Int
+  /// By state: how many edges an end is away.
+  let distances: [Int]
+
+  init(edges: [[Edge]], isEnd: [Bool], most: Int) {
+    (self.edges, self.isEnd, self.most) = (edges, isEnd, most)
+    var users: [[Int]] = Array(repeating: [], count: edges.count)
+    for (state, list) in edges.enumerated() { for edge in list { users[edge.target].append(state) } }
+    var distances = isEnd.map { $0 ? 0 : Int(Int32.max) }
+    var waiting = isEnd.indices.filter { isEnd[$0] }
+    var next = 0
+    while next < waiting.count {
+      for user in users[waiting[next]] where distances[user] == Int(Int32.max) {
+        distances[user] = distances[waiting[next]] + 1
+        waiting.append(user)
+      }
+      next += 1
+    }
+    self.distances = distances
+  }
+
+  var stateCount: Int { edges.count * (most + 1) }
+
+  func advance(from place: Int, _ follow: (_ call: Int32, _ next: Int) throws(GrammarError) -> Void)
+    throws(GrammarError) -> Bool
+  {
+    let (taken, state) = (place / edges.count, place % edges.count)
+    for edge in edges[state] where taken + 1 + distances[edge.target] <= most {
+      try follow(edge.call, (taken + 1) * edges.count + edge.target)
+    }
+    return isEnd[state]
   }
 }
 

@@ -28,6 +28,8 @@ package struct GrammarRules: Sendable {
     /// By state: what leads from it.
     var edges: [[Edge]]
     var isEnd: [Bool]
+    /// How many edges may be taken; nil for any number.
+    var most: Int?
   }
 
   package struct Members: Sendable {
@@ -98,7 +100,7 @@ extension GrammarRules.Expression {
         GrammarRules.Machine(
           edges: machine.edges.map { edges in
             edges.map { GrammarRules.Machine.Edge(label: $0.label.renumbered(by: offset), target: $0.target) }
-          }, isEnd: machine.isEnd))
+          }, isEnd: machine.isEnd, most: machine.most))
     case .members(let members):
       .members(
         GrammarRules.Members(

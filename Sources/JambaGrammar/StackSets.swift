@@ -181,6 +181,7 @@ struct StackSets {
         lowest.removeAll(keepingCapacity: true)
         (base, least, end) = (counter.base, Int.max, Int(Int32.max))
         if case .repetition(_, let low, let most) = counter.kind { (least, end) = (low, Int(counter.base) + most) }
+        if case .bounded(let machine) = counter.kind { end = Int(counter.base) + machine.stateCount - 1 }
         if case .members(let counts) = counter.kind { end = Int(counter.base) + counts.stateCount - 1 }
       }
       let below = Int32(truncatingIfNeeded: entry)

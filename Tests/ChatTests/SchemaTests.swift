@@ -126,6 +126,17 @@ import Testing
     #expect(throws: GrammarError.self) { try Grammar(jsonSchema: JSON.parse(schema)) }
   }
 
+  /// An error names the member that cannot be there.
+  @Test func namesWhatHasNoValue() throws {
+    let schema = #"{"properties": {"a": {"properties": {"b": {"type": "integer", "minimum": 3, "maximum": 2}}, "required": ["b"]}}, "required": ["a"]}"#
+    let typed = #"{"type": "object", "properties": {"a": {"type": "object", "properties": {"b": {"type": "integer", "minimum": 3, "maximum": 2}}, "required": ["b"]}}, "required": ["a"]}"#
+    #expect(throws: GrammarError.self) { try Grammar(jsonSchema: JSON.parse(schema)) }
+    #expect(throws: GrammarError.invalidSchema(path: "/properties/a/properties/b", reason: "no value fits")) {
+      try Grammar(jsonSchema: JSON.parse(typed))
+    }
+    #expect(throws: GrammarError.invalidSchema(path: "", reason: "no value fits")) { try Grammar(jsonSchema: JSON.parse(#"{"not": {}}"#)) }
+  }
+
   struct Case: Sendable, CustomTestStringConvertible {
     let schema: JSON
     let valid: [String]

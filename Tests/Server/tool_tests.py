@@ -115,7 +115,7 @@ class Tools(WithTemplate):
             self.assertEqual([(call.function.name, call.function.arguments) for call in answer.message.tool_calls], [("now", "{}")])
 
     def test_parameters_that_no_grammar_holds(self):
-        tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"not": {}}}}}}
+        tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"pattern": "(a)\\1"}}}}}
         answer = self.chat(tools=[tool], parallel_tool_calls=False).choices[0]
         self.assertIn(answer.finish_reason, ["stop", "length", "tool_calls"])
         self.assertRefused(openai.BadRequestError, "invalid_schema", "tools", tools=[tool], tool_choice="required")

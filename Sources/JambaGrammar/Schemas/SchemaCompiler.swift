@@ -8,7 +8,7 @@ package struct SchemaCompiler {
   package typealias Expression = GrammarRules.Expression
 
   package internal(set) var rules: GrammarRules
-  let table = LanguageTable()
+  private(set) var table = LanguageTable()
   var normalizer: SchemaNormalizer
   private var goals: [SchemaGoal: Expression] = [:]
   /// Of the schema that is being written, for errors.
@@ -31,13 +31,18 @@ package struct SchemaCompiler {
 
   /// The grammar of another schema's values, beside those that are there.
   package mutating func value(of other: JSON) throws(GrammarError) -> Expression {
+    // A schema that takes up what there is leaves the next one its own.
+    table = LanguageTable()
     normalizer = try SchemaNormalizer(other, table)
+    (stringRules, numberRules) = ([:], [:])
     return try document()
   }
 
   private mutating func document() throws(GrammarError) -> Expression {
     goals = [:]
-    let root = try value(of: SchemaGoal(normalizer.document.root))
+    let goal = SchemaGoal(normalizer.document.root)
+    if let path = try normalizer.emptyPlace(in: goal) { throw .invalidSchema(path: path, reason: "no value fits") }
+    let root = try value(of: goal)
     while let next = waiting.popLast() {
       path = next.goal.parts.first.map { normalizer.document.entry($0.place).path } ?? ""
       let values = try meant(normalizer.values(of: next.goal, .inner))
@@ -127,12 +132,32 @@ package struct SchemaCompiler {
       content = .repeated(try rule("char"), Int(least), most < 0 ? nil : Int(most))
     } else if case .repeated(let body, let least, let most) = table.kind(language), case .set(let set) = table.kind(body) {
       content = .repeated(SchemaCompiler.spelling(of: table.sets[Int(set)]), Int(least), most < 0 ? nil : Int(most))
+    } else if let (rest, most) = bounded(language) {
+      // A length beside a pattern is counted: its product with the pattern's states is large.
+      switch try machine(of: rest, spelling: { SchemaCompiler.spelling(of: $0) }) {
+      case .machine(var machine):
+        machine.most = most
+        content = .machine(machine)
+      case .choice(let none) where none.isEmpty: content = .choice([])
+      default: throw .tooLarge("a pattern beside a length")
+      }
     } else {
       content = try machine(of: language) { SchemaCompiler.spelling(of: $0) }
     }
     let result = try add(.sequence([.text("\""), content, .text("\"")]))
     stringRules[strings] = result
     return result
+  }
+
+  /// A language as another and the most characters that a text has, where that is more than a few.
+  private func bounded(_ language: Language) -> (rest: Language, most: Int)? {
+    guard case .both(let members) = table.kind(language) else { return nil }
+    for member in members {
+      guard case .repeated(table.scalar, let least, let most) = table.kind(member), most > 100 else { continue }
+      let others = members.filter { $0 != member } + (least > 0 ? [table.repeated(table.scalar, Int(least), nil)] : [])
+      return (table.both(others), Int(most))
+    }
+    return nil
   }
 
   /// The texts of a language; `spelling` writes one of its characters.

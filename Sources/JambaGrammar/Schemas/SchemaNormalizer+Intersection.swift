@@ -120,6 +120,7 @@ extension SchemaNormalizer {
     all.dependents = a.dependents.merging(b.dependents) { $0.union($1) }
     all.isDeclaring = a.isDeclaring || b.isDeclaring
     all.isRestSaid = a.isRestSaid || b.isRestSaid
+    all.isAllSaid = a.isAllSaid || b.isAllSaid
     if let most = all.most, most < max(all.least, all.required.count) { return nil }
     for name in all.required where isNever(all.property(name)?.goal ?? .anything) { return nil }
     return all

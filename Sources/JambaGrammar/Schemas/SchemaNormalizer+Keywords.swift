@@ -170,7 +170,7 @@ extension SchemaNormalizer {
         values.leading.append(try goal(element, place, "\(keyword)/\(index)"))
       }
     }
-    if let prefix = object["prefixItems"], !dialect.isReferenceAlone {
+    if let prefix = object["prefixItems"], dialect == .draft2020 || dialect == .unsaid {
       guard let list = prefix.array else { throw .invalidSchema(path: path + "/prefixItems", reason: "it is not a list") }
       try tuple("prefixItems", list)
     }
@@ -236,7 +236,7 @@ extension SchemaNormalizer {
       }
     }
     if let others = object["additionalProperties"] {
-      values.isRestSaid = true
+      (values.isRestSaid, values.isAllSaid) = (true, true)
       clause.goal = try goal(others, place, "additionalProperties")
     }
     // Declared members fit the patterns, too.

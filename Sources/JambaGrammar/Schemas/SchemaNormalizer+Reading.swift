@@ -113,7 +113,7 @@ extension SchemaNormalizer {
     var all = base
     if let rest = object["unevaluatedProperties"] {
       let goal = try goal(rest, place, "unevaluatedProperties")
-      for index in all.objects.indices where !all.objects[index].isRestSaid {
+      for index in all.objects.indices where !all.objects[index].isAllSaid {
         for name in all.objects[index].names where !all.objects[index].property(name)!.isDeclared {
           all.objects[index].narrow(name, to: goal, in: table)
         }
@@ -125,7 +125,7 @@ extension SchemaNormalizer {
           all.objects[index].set(name, ObjectValues.Property(goal: goal.and(all.objects[index].otherGoal(name, in: table)), isDeclared: false))
         }
         all.objects[index].others.append(ObjectValues.Others(patterns: patterns, goal: goal))
-        all.objects[index].isRestSaid = true
+        (all.objects[index].isRestSaid, all.objects[index].isAllSaid) = (true, true)
         all.objects[index].literal = nil
       }
       all.objects = all.objects.filter { objects in
@@ -205,7 +205,7 @@ extension SchemaNormalizer {
           literal.require(ExactString(name))
         }
         literal.others = [ObjectValues.Others(patterns: [], goal: never)]
-        (literal.isDeclaring, literal.isRestSaid) = (true, true)
+        (literal.isDeclaring, literal.isRestSaid, literal.isAllSaid) = (true, true, true)
         literal.literal = try text(value, place)
         all.objects.append(literal)
       default:

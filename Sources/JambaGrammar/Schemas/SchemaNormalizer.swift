@@ -98,6 +98,21 @@ final class SchemaNormalizer {
     return answer
   }
 
+  /// Where it is said that no value fits: the place of the innermost member that must be there and cannot; nil where some
+  /// value may fit.
+  func emptyPlace(in goal: SchemaGoal, depth: Int = 0) throws(GrammarError) -> String? {
+    guard try isEmpty(goal, .inner) else { return nil }
+    guard let part = goal.parts.first, depth < GrammarLimits.nesting else { return "" }
+    for objects in try values(of: goal, .inner).objects {
+      for name in objects.required {
+        let inner = objects.property(name)?.goal ?? objects.otherGoal(name, in: table)
+        guard !isNever(inner), let place = try emptyPlace(in: inner, depth: depth + 1) else { continue }
+        return place
+      }
+    }
+    return document.entry(part.place).path
+  }
+
   func isEmpty(_ values: SchemaValues, _ reading: Reading, depth: Int) throws(GrammarError) -> Bool {
     if values.hasNull || !values.booleans.isEmpty { return false }
     for numbers in values.numbers where try !isEmpty(numbers, reading) { return false }

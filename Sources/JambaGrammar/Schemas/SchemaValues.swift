@@ -131,8 +131,9 @@ struct ObjectValues: Hashable {
   var dependents: [ExactString: Set<ExactString>] = [:]
   /// Whether members are declared.
   var isDeclaring = false
-  /// Whether something is said of members that are not declared.
+  /// Whether something is said of members that are not declared, and whether it is said of all of them.
   var isRestSaid = false
+  var isAllSaid = false
   var literal: String?
 
   func property(_ name: ExactString) -> Property? { properties[name] }
