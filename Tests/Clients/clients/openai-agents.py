@@ -7,11 +7,17 @@ import pydantic
 
 from client import BASE, QUESTION, check, feature
 
-api = openai.AsyncOpenAI(base_url=BASE, api_key="none")
 agents.set_tracing_disabled(True)
-RESPONSES = agents.OpenAIResponsesModel("demo", api)
-CHAT = agents.OpenAIChatCompletionsModel("demo", api)
-SHORT = agents.ModelSettings(max_tokens=24)
+# Agents take an answer that a limit has cut for a failure.
+LONG = agents.ModelSettings(max_tokens=1000)
+
+
+def responses():
+    return agents.OpenAIResponsesModel("demo", openai.AsyncOpenAI(base_url=BASE, api_key="none"))
+
+
+def chat():
+    return agents.OpenAIChatCompletionsModel("demo", openai.AsyncOpenAI(base_url=BASE, api_key="none"))
 
 
 class Balls(pydantic.BaseModel):
@@ -32,41 +38,41 @@ def called(model):
 
 
 async def streamed(model):
-    result = agents.Runner.run_streamed(agents.Agent("a", instructions="Be brief.", model=model, model_settings=SHORT), QUESTION)
+    result = agents.Runner.run_streamed(agents.Agent("a", instructions="Be brief.", model=model, model_settings=LONG), QUESTION)
     kinds = {event.type async for event in result.stream_events()}
     check("raw_response_event" in kinds and result.final_output)
 
 
 @feature("responses")
 def _():
-    check(agents.Runner.run_sync(agents.Agent("a", model=RESPONSES, model_settings=SHORT), QUESTION).final_output)
+    check(agents.Runner.run_sync(agents.Agent("a", model=responses(), model_settings=LONG), QUESTION).final_output)
 
 
 @feature("responses: stream")
 async def _():
-    await streamed(RESPONSES)
+    await streamed(responses())
 
 
 @feature("responses: tools")
 def _():
-    called(RESPONSES)
+    called(responses())
 
 
 @feature("responses: schema")
 def _():
-    check(agents.Runner.run_sync(agents.Agent("a", model=RESPONSES, output_type=Balls), QUESTION).final_output.colour)
+    check(agents.Runner.run_sync(agents.Agent("a", model=responses(), output_type=Balls), QUESTION).final_output.colour)
 
 
 @feature("chat")
 def _():
-    check(agents.Runner.run_sync(agents.Agent("a", model=CHAT, model_settings=SHORT), QUESTION).final_output)
+    check(agents.Runner.run_sync(agents.Agent("a", model=chat(), model_settings=LONG), QUESTION).final_output)
 
 
 @feature("chat: stream")
 async def _():
-    await streamed(CHAT)
+    await streamed(chat())
 
 
 @feature("chat: tools")
 def _():
-    called(CHAT)
+    called(chat())
