@@ -281,7 +281,8 @@ extension Session {
   /// - Parameters:
   ///   - continuesText: whether the answer goes on where the prompt's text ends, so that its leading space is kept;
   ///     false for an answer that stands alone, as in a chat.
-  ///   - progress: called between chunks of the prompt with the tokens done; false cancels.
+  ///   - progress: called with the tokens of the prompt that are done, first those that an earlier text has in common with it, then
+  ///     after each chunk; false cancels.
   ///   - isCancelled: asked between layers while the prompt is computed.
   public func generate(
     tokens: [Int32], options: GenerationOptions = GenerationOptions(), continuesText: Bool = true,

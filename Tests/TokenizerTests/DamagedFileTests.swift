@@ -38,7 +38,7 @@ struct DamagedFileTests {
     Damage("model.vocab.a", "-1", "gives \"a\" the id -1"),
     Damage("model.vocab.a", "16777216", "gives \"a\" the id 16777216"),
     Damage("model.vocab.a", "2147483648", "gives \"a\" the id 2147483648"),
-    Damage("model.vocab.a", "99999999999999999999999", "gives \"a\" the id 1e+23"),
+    Damage("model.vocab.a", "99999999999999999999999", "gives \"a\" the id 99999999999999999999999"),
     Damage("model.vocab.a", "1.5", "gives \"a\" the id 1.5"),
     Damage("model.vocab.a", "\"0\"", "gives \"a\" the id \"0\""),
     Damage("model.vocab.a", "null", "gives \"a\" the id null"),

@@ -63,8 +63,10 @@ package enum OpenAPI {
       response: "OllamaEmbeddings"),
   ]
 
-  /// Places that the document lacks.
-  package static var missing: [String] { Route.allCases.filter { places[$0] == nil }.map(\.rawValue) }
+  /// Places that the document lacks, but for the page's library, which nobody else asks for.
+  package static var missing: [String] {
+    Route.allCases.filter { places[$0] == nil && $0 != .katex }.map(\.rawValue)
+  }
 
   package static func document(version: String) -> JSON {
     var paths: JSONObject = [:]
