@@ -83,7 +83,7 @@ class Ollama(OllamaMixin, WithServer):
         self.assertEqual(len(running.digest), 64)
         shown = self.ollama.show(self.name)
         context = self.client.models.retrieve(self.name).model_extra["jamba"]["context"]
-        self.assertEqual(shown.capabilities, ["completion"])
+        self.assertEqual(shown.capabilities, ["completion", "tools"])
         self.assertEqual((shown.details.family, shown.details.quantization_level), ("jamba", "INT4"))
         self.assertEqual((shown.modelinfo["general.architecture"], shown.modelinfo["jamba.context_length"]), ("jamba", context))
         self.assertIn("<|bom|>", shown.template)
@@ -120,7 +120,7 @@ class StrictOllama(OllamaMixin, WithServer):
     def test_strict(self):
         self.assertEqual(self.ask(options={"num_thread": 2}).done_reason, "length")
         self.assertEqual(self.ollama.chat("demo:latest", QUESTION, options={"num_predict": 1}).model, "demo")
-        self.assertEqual(self.ollama.show("demo:latest").capabilities, ["completion"])
+        self.assertEqual(self.ollama.show("demo:latest").capabilities, ["completion", "tools"])
         for call in [lambda: self.ollama.chat("other", QUESTION), lambda: self.ollama.show("other")]:
             with self.assertRaises(ollama.ResponseError) as caught:
                 call()

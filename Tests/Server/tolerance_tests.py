@@ -106,7 +106,7 @@ class Tolerance(WithServer):
             self.assertTrue(prompt(**options).endswith("<|eom|><|bom|><|assistant|>"), options)
         begun = QUESTION + [{"role": "assistant", "content": "There was a red"}]
         answer = self.chat(begun, max_tokens=5).choices[0].message.content
-        text = f"<|startoftext|><|bom|><|user|>{QUESTION[0]['content']}<|eom|><|bom|><|assistant|>There was a red"
+        text = f"<|bom|><|user|>{QUESTION[0]['content']}<|eom|><|bom|><|assistant|>There was a red"
         expected = post(self.server, "/v1/completions", {"prompt": text, "max_tokens": 5, "temperature": 0})[1]
         self.assertEqual(answer, expected["choices"][0]["text"])
 

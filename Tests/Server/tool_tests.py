@@ -157,10 +157,11 @@ class GenericTools(WithServer):
 
     def test_calls(self):
         self.assertTrue(self.client.models.list().data[0].model_extra["jamba"]["supports_tools"])
-        whole = self.call(tool_choice="required").choices[0]
+        once = {"tool_choice": "required", "parallel_tool_calls": False}
+        whole = self.call(**once).choices[0]
         self.assertEqual((whole.finish_reason, whole.message.content), ("tool_calls", None))
         self.check(whole.message.tool_calls)
-        calls, reason, _ = self.streamed(tool_choice="required")
+        calls, reason, _ = self.streamed(**once)
         self.assertEqual(calls, [[call.function.name, call.function.arguments] for call in whole.message.tool_calls])
         self.assertEqual(reason, "tool_calls")
         named = self.call(tool_choice={"type": "function", "function": {"name": "get_time"}}).choices[0]
