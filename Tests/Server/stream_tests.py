@@ -34,16 +34,19 @@ class Silence(WithServer):
     arguments = ("--sessions", "1")
 
     def test_pings_in_the_line(self):
-        running = self.chat(stream=True, max_tokens=7000, logit_bias=ENDLESS)
-        next(iter(running))
         for path, body in [("/v1/chat/completions", {"messages": QUESTION}), ("/v1/completions", {"prompt": "Once"})]:
+            running = self.chat(stream=True, max_tokens=7000, n=8, logit_bias=ENDLESS)
+            next(iter(running))
             stream = Stream(self.server, path, {"max_tokens": 2, **body})
             self.assertEqual(stream.response.status, 200)
             self.assertLess(stream.seconds, 5)
             lines = stream.lines()
-            self.assertEqual([next(lines) for _ in range(2)], [": ping", ""])
+            self.assertEqual([next(lines) for _ in range(4)], [": ping", "", ": ping", ""])
             self.assertLess(time.monotonic() - stream.start, 12)
             stream.close()
+            running.close()
+        running = self.chat(stream=True, max_tokens=7000, n=8, logit_bias=ENDLESS)
+        next(iter(running))
         # What cannot be done is refused at once, behind whomever it stands.
         start = time.monotonic()
         for body in [
