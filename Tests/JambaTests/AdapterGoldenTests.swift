@@ -13,7 +13,7 @@ import Testing
     ("lora-layers", "dense", nil), ("dora", "long", nil), ("dora-odd", "odd", nil), ("saved", "moe", nil),
     ("saved-biases", "odd", nil), ("saved-head", "dense", nil), ("saved-embedding", "odd", nil),
     ("saved-tied", "odd", nil),
-    ("tokens", "long", nil), ("tokens-tied", "odd", nil),
+    ("tied", "odd", nil), ("tied-head", "odd", nil), ("tokens", "long", nil), ("tokens-tied", "odd", nil),
     ("mlx-lora", "moe", nil), ("mlx-dora", "moe", nil), ("mlx-full", "moe", nil),
     ("lora.gguf", "moe", "lora"), ("lora-experts.gguf", "moe", "lora-former"),
     ("lora-embedding.gguf", "long", "lora-embedding"),

@@ -9,9 +9,11 @@ struct AdaptedCheckpoint: Checkpoint {
   private let scale: Double
   let configuration: ModelConfiguration
   let tensors: [CheckpointTensor]
-  /// Where whole tensors of the adapter are, by what they stand for.
+  /// Where whole tensors of the adapter, and a head of its own, are, by what they stand for.
   private let wholePlaces: [TensorID: TensorPlace]
   private let wholes: [ExactString: AdapterTensor]
+  /// A head that has become a matrix of its own, by its name here, and the embedding that it is read from.
+  private let head: (name: ExactString, source: CheckpointTensor)?
   /// A file beside the adapter that makes another tokenizer, or other prompts, than the checkpoint's.
   private let otherTokenizer: String?
   /// What is added to a tensor, by its name in the checkpoint.
@@ -58,10 +60,25 @@ struct AdaptedCheckpoint: Checkpoint {
           name: name, type: whole.tensor.type, shape: whole.place.shape, byteCount: whole.tensor.byteCount))
     }
     self.wholes = wholes
-    self.wholePlaces = wholePlaces
 
     var held: [ExactString: CheckpointTensor] = [:]
-    for tensor in base.tensors + added { held[ExactString(tensor.name)] = tensor }
+    for tensor in base.tensors { held[ExactString(tensor.name)] = tensor }
+    let headID = TensorID(.head)
+    if base.configuration.tieWordEmbeddings, !configuration.tieWordEmbeddings, wholePlaces[headID] == nil,
+      let place = AdaptedCheckpoint.places(of: TensorSpecification(headID, in: configuration), in: base)
+        .first(where: { held[ExactString($0.name)] != nil }), let source = held[ExactString(place.name)]
+    {
+      let name = "adapter \(number): head of \(place.name)"
+      head = (ExactString(name), source)
+      wholePlaces[headID] = TensorPlace(name: name, shape: place.shape, rows: place.rows, content: place.content)
+      added.append(
+        CheckpointTensor(
+          name: name, type: source.type, shape: source.shape, byteCount: source.byteCount, fault: source.fault))
+    } else {
+      head = nil
+    }
+    self.wholePlaces = wholePlaces
+    for tensor in added { held[ExactString(tensor.name)] = tensor }
     // Tensors of the checkpoint that nothing but replaced ones came from are gone.
     var (kept, dropped): (Set<ExactString>, Set<ExactString>) = ([], [])
     var parts: [ExactString: [Part]] = [:]
@@ -175,12 +192,18 @@ struct AdaptedCheckpoint: Checkpoint {
       let first = rows.lowerBound * tensor.columns
       try unsafe whole.read(first / whole.columns..<(first + values.count) / whole.columns, into: values)
     } else {
-      try unsafe base.read(rows, of: tensor, into: values)
+      try unsafe base.read(rows, of: original(tensor), into: values)
     }
   }
 
+  /// The base's tensor that one which is not the adapter's is read from.
+  private func original(_ tensor: CheckpointTensor) -> CheckpointTensor {
+    guard let head, head.name == ExactString(tensor.name) else { return tensor }
+    return head.source
+  }
+
   func prepare(_ rows: Range<Int>, of tensor: CheckpointTensor) {
-    if wholes[ExactString(tensor.name)] == nil { base.prepare(rows, of: tensor) }
+    if wholes[ExactString(tensor.name)] == nil { base.prepare(rows, of: original(tensor)) }
   }
 
   func release(_ rows: Range<Int>, of tensor: CheckpointTensor) {
@@ -188,6 +211,6 @@ struct AdaptedCheckpoint: Checkpoint {
     where rows.lowerBound < part.rows.upperBound && rows.upperBound >= part.rows.upperBound {
       part.update.forget()
     }
-    if wholes[ExactString(tensor.name)] == nil { base.release(rows, of: tensor) }
+    if wholes[ExactString(tensor.name)] == nil { base.release(rows, of: original(tensor)) }
   }
 }

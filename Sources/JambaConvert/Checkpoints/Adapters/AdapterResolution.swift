@@ -28,6 +28,7 @@ struct AdapterResolution {
     configuration = base
     for whole in adapter.wholes { try add(whole) }
     try untie(base)
+    untieForPairs()
     for pair in adapter.pairs { try add(pair) }
     for rows in adapter.tokenRows { add(rows) }
     guard faults.isEmpty else {
@@ -80,6 +81,19 @@ struct AdapterResolution {
     }
   }
 
+  /// Parts embedding and head of a tied model of which a pair was trained to change one.
+  private mutating func untieForPairs() {
+    guard configuration.tieWordEmbeddings else { return }
+    let changesOne = adapter.pairs.contains { pair in
+      !pair.isForBothParts
+        && pair.targets.contains { target in
+          let ids = adapter.names.known(target).flatMap { adapter.names[$0] }?.map(\.id.role) ?? []
+          return ids.contains(.embedding) || ids.contains(.head)
+        }
+    }
+    if changesOne { configuration.tieWordEmbeddings = false }
+  }
+
   private static func areEqual(_ a: AdapterTensor, _ b: AdapterTensor) throws(ConversionError) -> Bool {
     guard a.shape == b.shape else { return false }
     let batch = max(1, (1 << 18) / a.columns)
@@ -107,17 +121,8 @@ struct AdapterResolution {
     }
     for (id, place) in contents {
       var id = id
-      if configuration.tieWordEmbeddings, id.role == .embedding || id.role == .head {
-        guard pair.isForBothParts else {
-          throw .adapter(
-            path: adapter.path,
-            reason:
-              "it changes \(pair.module), but embedding and head of the model are one matrix: to merge it would change "
-              + "both, which is not what was trained; give the model a head of its own first (lm_head.weight, and "
-              + "tie_word_embeddings false)")
-        }
-        id = TensorID(.embedding)
-      }
+      // A pair for both parts, since one for a part would have untied them.
+      if configuration.tieWordEmbeddings, id.role == .head { id = TensorID(.embedding) }
       let update = try update(pair, target, place)
       guard updates.updateValue(update, forKey: id) == nil else {
         faults.append("\(pair.module) changes a tensor that another part of the adapter does")
