@@ -68,6 +68,19 @@ import Testing
     _ = try verify(folder.file("out.jamba"), against: path, threads: 2) { _, _ in true }
   }
 
+  @Test func weightsUnderAnotherNameAreFound() throws {
+    let path = try copy("odd")
+    try convert(path, "plain.jamba")
+    try FileManager.default.moveItem(
+      atPath: path + "/model.safetensors", toPath: path + "/gptq_model-4bit-128g.safetensors")
+    try convert(path)
+    #expect(try tensors() == tensors("plain.jamba"))
+    // Of two, it is not clear which is meant.
+    try FileManager.default.copyItem(
+      atPath: path + "/gptq_model-4bit-128g.safetensors", toPath: path + "/other.safetensors")
+    #expect(try message(path).contains("neither model.safetensors"))
+  }
+
   @Test(arguments: ["module.", "_orig_mod.", "base_model.model."]) func prefixes(_ prefix: String) throws {
     let path = try copy("moe")
     try change(path) { tensors in

@@ -42,13 +42,8 @@ struct SafetensorsShards: Sendable {
     if FileSystem.exists(path + "/model.safetensors") { return ["model.safetensors"] }
     let index = path + "/model.safetensors.index.json"
     guard let bytes = try HuggingFaceFolder.contents(of: index) else {
-      let other = ["/pytorch_model.bin", "/pytorch_model.bin.index.json"].contains { FileSystem.exists(path + $0) }
-      throw .unusable(
-        path: path,
-        reason: other
-          ? "its weights are in pytorch_model.bin; save them as safetensors first"
-          : "there is neither model.safetensors nor model.safetensors.index.json"
-            + CheckpointLocation.hint(path))
+      if let name = onlyFile(in: path) { return [name] }
+      throw .unusable(path: path, reason: reasonWithout(path))
     }
     let json: JSON
     do { json = try JSON.parse(python: bytes) } catch { throw .damaged(path: index, reason: "\(error)") }
@@ -65,5 +60,23 @@ struct SafetensorsShards: Sendable {
       throw .unusable(path: path, reason: "the shard \(name) is missing")
     }
     return names.sorted()
+  }
+
+  /// Weights under another name, as AutoGPTQ gives them (gptq_model-4bit-128g.safetensors); nil where it is not clear which
+  /// file is meant.
+  private static func onlyFile(in path: String) -> String? {
+    let names = FileSystem.names(in: path).filter {
+      $0.hasSuffix(".safetensors") && !AdapterFolder.fileNames.contains($0)
+    }
+    return names.count == 1 ? names[0] : nil
+  }
+
+  /// Why a folder has no weights: what to do, where there are others. Pickled files are programs, which are never run.
+  private static func reasonWithout(_ path: String) -> String {
+    if ["/pytorch_model.bin", "/pytorch_model.bin.index.json"].contains(where: { FileSystem.exists(path + $0) }) {
+      return "its weights are in pytorch_model.bin, which is not read; convert it with: python -c \"from transformers import "
+        + "AutoModelForCausalLM as M; M.from_pretrained('\(path)', dtype='auto').save_pretrained('\(path)')\""
+    }
+    return "there is neither model.safetensors nor model.safetensors.index.json" + CheckpointLocation.hint(path)
   }
 }

@@ -10,6 +10,8 @@ struct AdapterFolder {
   static let configurationName = "adapter_config.json"
   private static let peftFile = "adapter_model.safetensors"
   private static let mlxFile = "adapters.safetensors"
+  /// The usual names of adapters' weights.
+  static let fileNames: Set<String> = [peftFile, mlxFile]
   private static let configurationLimit = 64 << 20
 
   /// - Parameter file: the name of the file with the weights, where it is not the usual.
