@@ -62,11 +62,12 @@ struct SafetensorsShards: Sendable {
     return names.sorted()
   }
 
-  /// Weights under another name, as AutoGPTQ gives them (gptq_model-4bit-128g.safetensors); nil where it is not clear which
-  /// file is meant.
+  /// Weights under another name, as AutoGPTQ gives them (gptq_model-4bit-128g.safetensors): the one file with an embedding.
   private static func onlyFile(in path: String) -> String? {
-    let names = FileSystem.names(in: path).filter {
-      $0.hasSuffix(".safetensors") && !AdapterFolder.fileNames.contains($0)
+    let names = FileSystem.names(in: path).filter { name in
+      guard name.hasSuffix(".safetensors"), !AdapterFolder.fileNames.contains(name) else { return false }
+      let file = try? SafetensorsFile(path: path + "/" + name)
+      return file?.tensors.contains { $0.name.hasSuffix(TensorRole.embedding.traits.name) } ?? false
     }
     return names.count == 1 ? names[0] : nil
   }
