@@ -33,7 +33,7 @@ class ConversationTests(PageTest):
         line = self.page.context.new_cdp_session(self.page)
         line.send("Network.enable")
         line.send("Network.emulateNetworkConditions",
-                  {"offline": False, "latency": 0, "downloadThroughput": 10_000, "uploadThroughput": -1})
+                  {"offline": False, "latency": 0, "downloadThroughput": 2_500, "uploadThroughput": -1})
         self.ask("Tell me a long story about a dog, a cat and a bird, who went to the park together and found a red ball there.")
         self.assertGreater(self.page.evaluate("lengths.size"), 3)
 
