@@ -28,9 +28,9 @@ struct SecondQuantization {
   static func note(_ source: SourcePrecision, storedAs type: StorageType) -> String? {
     guard source.isQuantized, type.traits.hasCodes else { return nil }
     let nearest = measured.min { abs($0.bits - source.bitsPerWeight) < abs($1.bits - source.bitsPerWeight) }!
-    func times(_ divergence: Double) -> String { "\((divergence / nearest.own * 100).rounded() / 100)" }
-    return "\(source.typeName) is a quantization already and \(type.name) a second one; of the demo model in \(nearest.name) that made the "
-      + "divergence from bf16 \(times(nearest.int8)) times as large in int8, \(times(nearest.int6)) in int6 and \(times(nearest.int4)) in "
-      + "int4 (--type)"
+    func text(_ divergence: Double) -> String { "\((divergence * 10000).rounded() / 10000)" }
+    return "\(source.typeName) is a quantization already and \(type.name) a second one; the demo model's divergence from bf16, "
+      + "\(text(nearest.own)) in \(nearest.name), was then \(text(nearest.int8)) in int8, \(text(nearest.int6)) in int6 and "
+      + "\(text(nearest.int4)) in int4 (--type)"
   }
 }
