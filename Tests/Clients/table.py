@@ -93,7 +93,7 @@ def main():
     folder = pathlib.Path(folder)
     rows = []
     template = REPOSITORY / "Tests/Server/calling.jinja"
-    with Server(program, model, "--chat-template", str(template), "--name", "demo", "-n", "48", "--log-requests") as server:
+    with Server(program, model, "--chat-template", str(template), "--name", "demo", "-n", "400", "--log-requests") as server:
         for path in sorted((HERE / "clients").glob("*.py")):
             packages, package = head(path)
             if names and path.stem not in names:

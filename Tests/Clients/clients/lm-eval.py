@@ -1,4 +1,4 @@
-# packages: lm-eval[api] transformers
+# packages: lm-eval[api] transformers torch
 """Multiple choice and loglikelihood over a few sentences, by lm-evaluation-harness's local-completions."""
 import json
 import os

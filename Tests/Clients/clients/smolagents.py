@@ -3,7 +3,7 @@ from smolagents import OpenAIModel, Tool
 
 from client import BASE, QUESTION, check, feature
 
-model = OpenAIModel(model_id="demo", api_base=BASE, api_key="none", max_tokens=60)
+model = OpenAIModel(model_id="demo", api_base=BASE, api_key="none", max_tokens=300)
 MESSAGES = [{"role": "user", "content": [{"type": "text", "text": QUESTION}]}]
 
 
