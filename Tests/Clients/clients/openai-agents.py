@@ -1,7 +1,9 @@
 # packages: openai-agents
+import sys
 import typing
 
 import agents
+import agents.mcp
 import openai
 import pydantic
 
@@ -76,3 +78,29 @@ async def _():
 @feature("chat: tools")
 def _():
     called(chat())
+
+
+MCP_SERVER = """
+import sys
+import typing
+from mcp.server.mcpserver import MCPServer
+
+server = MCPServer("weather")
+
+@server.tool()
+def get_weather(place: typing.Literal["Rome", "Oslo"], days: int = 1) -> str:
+    "The weather of a place."
+    return f"Rain in {place}."
+
+server.run()
+"""
+
+
+@feature("MCP server's tools")
+async def _():
+    async with agents.mcp.MCPServerStdio({"command": sys.executable, "args": ["-c", MCP_SERVER]}, client_session_timeout_seconds=60) as server:
+        agent = agents.Agent(
+            "a", model=responses(), mcp_servers=[server], tool_use_behavior="stop_on_first_tool",
+            model_settings=agents.ModelSettings(tool_choice="required", max_tokens=300, parallel_tool_calls=False))
+        result = await agents.Runner.run(agent, QUESTION)
+        check("Rain in " in str(result.final_output), result.final_output)
