@@ -74,7 +74,7 @@ struct Convert: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Takes the tokenizer from there and not from the checkpoint: a folder with tokenizer.json, or that file.",
+      "Takes the tokenizer from there and not from the checkpoint: a folder with tokenizer.json or tokenizer.model, or one of these files.",
       valueName: "path"))
   var tokenizer: String?
 
