@@ -88,6 +88,13 @@ let package = Package(
       ],
       path: "tools/measure/sessions"),
     .executableTarget(
+      name: "measure-masks",
+      dependencies: [
+        "JambaGrammar", "JambaSystem", "JambaText",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "tools/measure/masks"),
+    .executableTarget(
       name: "walk-grammar",
       dependencies: [
         "JambaGrammar", "JambaSystem", "JambaText",

@@ -15,19 +15,25 @@ struct Automaton: Sendable {
   }
 
   private(set) var edges: [Edge]
-  /// By state: where its edges begin; one more at the end.
+  /// By state: where its edges begin, those of bytes behind all others; one more at the end.
   private(set) var edgeStarts: [Int32]
+  /// By state: where its edges of bytes begin.
+  private(set) var byteStarts: [Int32] = []
   /// By state: whether a rule ends there.
   private(set) var isEnd: [Bool]
   /// By state: whether it only ends its rule, so that a call with nothing behind it need not be remembered.
   private var onlyEnds: [Bool]
-  /// Bytes of the same class have the same edges everywhere.
+  /// By state: whether its rule may end there, or behind nothing but rules that may be empty.
+  private(set) var isNullable: [Bool] = []
+  /// First states of the rules of all characters beyond ASCII.
+  let wideStates: Set<Int32>
+  /// Bytes of the same class have the same edges everywhere; classes are in the order of their bytes.
   private(set) var byteClass: [UInt8]
   private(set) var classCount: Int
   /// By class: a byte of it.
   private(set) var classByte: [UInt8]
   let start: Int32
-  let counters: [Counter]
+  private(set) var counters: [Counter]
   /// States behind the brackets that open arrays whose items must all differ.
   let uniqueStates: Set<Int32>
 
@@ -37,6 +43,7 @@ struct Automaton: Sendable {
     let graph = builder
     start = graph.ruleStarts[rules.root]
     uniqueStates = graph.uniqueStates
+    wideStates = graph.wideStates
     edges = []
     edgeStarts = []
     isEnd = graph.isEnd
@@ -51,7 +58,9 @@ struct Automaton: Sendable {
     counters = graph.counters.map { $0.keeping { isProductive[Int($0)] } }
     for list in outgoing {
       edgeStarts.append(Int32(edges.count))
-      edges += list
+      edges += list.filter { $0.kind != .bytes }
+      byteStarts.append(Int32(edges.count))
+      edges += list.filter { $0.kind == .bytes }
     }
     edgeStarts.append(Int32(edges.count))
     onlyEnds = AutomatonAnalysis.endingStates(outgoing, isEnd)
@@ -69,7 +78,9 @@ struct Automaton: Sendable {
     }
     classCount = classByte.count
 
-    let recursive = AutomatonAnalysis.leftRecursiveStates(self)
+    isNullable = AutomatonAnalysis.nullableStates(outgoing, isEnd, counters)
+    counters = counters.map { $0.judging { isNullable[Int($0)] } }
+    let recursive = AutomatonAnalysis.leftRecursiveStates(self, outgoing)
     if !recursive.isEmpty {
       let rule = graph.ruleStarts.firstIndex { recursive.contains($0) } ?? rules.root
       throw .leftRecursion(rule: rules.names[rule])
@@ -79,6 +90,16 @@ struct Automaton: Sendable {
   /// The edges of a state that is kept; none of one that a counter reckons.
   func edges(of state: Int32) -> Range<Int> {
     state >= Counter.firstState ? 0..<0 : Int(edgeStarts[Int(state)])..<Int(edgeStarts[Int(state) + 1])
+  }
+
+  /// The edges of a state that is kept by which a byte is taken.
+  func byteEdges(of state: Int32) -> Range<Int> {
+    state >= Counter.firstState ? 0..<0 : Int(byteStarts[Int(state)])..<Int(edgeStarts[Int(state) + 1])
+  }
+
+  /// The edges of a state that is kept which take nothing.
+  func silentEdges(of state: Int32) -> Range<Int> {
+    state >= Counter.firstState ? 0..<0 : Int(edgeStarts[Int(state)])..<Int(byteStarts[Int(state)])
   }
 
   func ends(_ state: Int32) -> Bool { state < Counter.firstState && isEnd[Int(state)] }

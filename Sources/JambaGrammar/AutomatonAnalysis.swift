@@ -7,6 +7,11 @@ enum AutomatonAnalysis {
     fixpoint(outgoing, isEnd, counters) { _ in true }
   }
 
+  /// The states from which a rule's end can be reached without a byte.
+  static func nullableStates(_ outgoing: [[Automaton.Edge]], _ isEnd: [Bool], _ counters: [Counter]) -> [Bool] {
+    fixpoint(outgoing, isEnd, counters) { $0.kind != .bytes }.states
+  }
+
   /// The states from which nothing leads but to the end of the rule, without a byte.
   static func endingStates(_ outgoing: [[Automaton.Edge]], _ isEnd: [Bool]) -> [Bool] {
     var users: [[Int32]] = Array(repeating: [], count: outgoing.count)
@@ -73,10 +78,9 @@ enum AutomatonAnalysis {
   /// The first states of rules that come to themselves without a byte, by way of a call; empty if there are none.
   ///
   /// Such rules would wait for themselves without end. Circles of empty edges alone are harmless.
-  static func leftRecursiveStates(_ automaton: Automaton) -> [Int32] {
+  static func leftRecursiveStates(_ automaton: Automaton, _ outgoing: [[Automaton.Edge]]) -> [Int32] {
     let count = automaton.isEnd.count
-    let outgoing = (0..<count).map { state in automaton.edges(of: Int32(state)).map { automaton.edges[$0] } }
-    let isNullable = fixpoint(outgoing, automaton.isEnd, automaton.counters) { $0.kind != .bytes }.states
+    let isNullable = automaton.isNullable
     func corners(_ state: Int) -> [Int32] {
       var corners: [Int32] = []
       for edge in outgoing[state] where edge.kind != .bytes {

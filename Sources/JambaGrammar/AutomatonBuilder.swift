@@ -6,9 +6,13 @@ struct AutomatonBuilder {
   private(set) var ruleStarts: [Int32] = []
   private(set) var counters: [Counter] = []
   private(set) var uniqueStates: Set<Int32> = []
+  private(set) var wideStates: Set<Int32> = []
   private var nextCounterState = Int(Counter.firstState)
   /// Shared states for sets of characters beyond ASCII, each called like a rule.
   private var setStarts: [ScalarSet: Int32] = [:]
+
+  /// All characters beyond ASCII.
+  private static let wide = ScalarSet.all.subtracting(ScalarSet([0...0x7F]))
 
   init(_ rules: GrammarRules) { self.rules = rules }
 
@@ -227,6 +231,7 @@ struct AutomatonBuilder {
         to: tails[Array(sequence.dropFirst())]!)
     }
     setStarts[set] = start
+    if set == AutomatonBuilder.wide { wideStates.insert(start) }
     return start
   }
 }

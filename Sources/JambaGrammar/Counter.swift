@@ -12,6 +12,10 @@ struct Counter: Sendable {
   var kind: Kind
   /// The kept state behind it.
   let behind: Int32
+  /// Whether each of its counts takes a byte at least.
+  private(set) var takesBytes = false
+
+  init(base: Int32, kind: Kind, behind: Int32) { (self.base, self.kind, self.behind) = (base, kind, behind) }
 
   static let firstState: Int32 = 1 << 20
 
@@ -30,6 +34,31 @@ struct Counter: Sendable {
       return try machine.advance(from: place) { (call, next) throws(GrammarError) in try follow(call, base + Int32(next)) }
     case .members(let counts):
       return try counts.advance(from: place) { (part, next) throws(GrammarError) in try follow(part, base + Int32(next)) }
+    }
+  }
+
+  /// Knowing which rules may be empty.
+  func judging(_ isNullable: (Int32) -> Bool) -> Counter {
+    var judged = self
+    judged.takesBytes = !calls.contains(where: isNullable)
+    return judged
+  }
+
+  /// A state from which the same texts of at most so many bytes may come, for all that are far enough from the counter's
+  /// bounds: how far does not matter to a token.
+  func equivalent(of state: Int32, within reach: Int) -> Int32 {
+    guard takesBytes else { return state }
+    let place = Int(state - base)
+    switch kind {
+    case .repetition(_, let least, let most):
+      let far = (place < least ? least : most) - reach - 1
+      if place < least { return place < far ? base + Int32(far) : state }
+      return place < far && far >= least ? base + Int32(far) : state
+    case .bounded(let machine):
+      let (taken, place) = (place / machine.edges.count, place % machine.edges.count)
+      let far = machine.most - reach - machine.longestDistance - 1
+      return taken < far ? base + Int32(far * machine.edges.count + place) : state
+    case .members: return state
     }
   }
 
@@ -97,6 +126,8 @@ struct BoundedMachine: Sendable {
   let most: Int
   /// By state: how many edges an end is away.
   let distances: [Int]
+  /// The longest of those that are finite.
+  let longestDistance: Int
 
   init(edges: [[Edge]], isEnd: [Bool], most: Int) {
     (self.edges, self.isEnd, self.most) = (edges, isEnd, most)
@@ -113,6 +144,7 @@ struct BoundedMachine: Sendable {
       next += 1
     }
     self.distances = distances
+    longestDistance = distances.filter { $0 < Int(Int32.max) }.max() ?? 0
   }
 
   var stateCount: Int { edges.count * (most + 1) }

@@ -1,6 +1,7 @@
 /// Follows an answer through a grammar and says which tokens may come next.
 struct GrammarMatcher {
   private var sets: StackSets
+  private var runs: StringRuns
   private let byteClass: [UInt8]
   private let hasUnique: Bool
   private var unique = UniqueItems()
@@ -13,6 +14,7 @@ struct GrammarMatcher {
 
   init(_ automaton: Automaton) throws(GrammarError) {
     sets = StackSets(automaton)
+    runs = StringRuns(automaton)
     byteClass = automaton.byteClass
     hasUnique = !automaton.uniqueStates.isEmpty
     here = try sets.initial()
@@ -74,39 +76,58 @@ struct GrammarMatcher {
   private mutating func grammarMask(
     _ trie: TokenTrie, _ endTokens: Set<Int32>, _ isKept: Bool
   ) throws(GrammarError) -> TokenMask {
-    if isKept, let mask = masks[here] { return mask }
-    if masks.count >= GrammarMatcher.maskLimit { masks.removeAll(keepingCapacity: true) }
+    sets.work = 0
     if sets.byteCount > GrammarLimits.stackBytes {
       var kept = [here]
       try forgetAll(but: &kept)
       here = kept[0]
     }
-    sets.work = 0
-    var mask = TokenMask(vocabularyCount: trie.vocabularyCount)
-    if path.count <= trie.maximumDepth { path = Array(repeating: 0, count: trie.maximumDepth + 1) }
-    path[0] = here
-    var node = 0
-    let count = trie.bytes.count
-    while node < count {
-      let depth = Int(trie.depths[node])
+    let place = isKept ? try sets.equivalent(of: here, within: trie.tree.maximumDepth) : here
+    if isKept, let mask = masks[place] { return mask }
+    if masks.count >= GrammarMatcher.maskLimit { masks.removeAll(keepingCapacity: true) }
+    let run = runs.run(at: place, sets, trie.maximumCharacters)
+    var mask = run.map { trie.mask(of: $0.alphabet, characters: $0.characters) } ?? TokenMask(vocabularyCount: trie.vocabularyCount)
+    let isAll = run?.alphabet == .all
+    let hasMoved = try walk(isAll ? trie.markedTree : trie.tree, leavingOut: isAll ? [] : run?.alphabet ?? [], from: place, into: &mask)
+    if accepts { for token in endTokens { mask.insert(token) } }
+    if isKept, !hasMoved { masks[place] = mask }
+    return mask
+  }
+
+  /// Adds the tokens of a tree that may come at a place, but for those of an alphabet. True if the place has another number
+  /// now, because memory ran short.
+  private mutating func walk(
+    _ tree: TokenTree, leavingOut alphabet: Alphabet, from place: Int32, into mask: inout TokenMask
+  ) throws(GrammarError) -> Bool {
+    if path.count <= tree.maximumDepth { path = Array(repeating: 0, count: tree.maximumDepth + 1) }
+    path[0] = place
+    var hasMoved = false
+    var index = 0
+    let count = tree.nodes.count - 1
+    while index < count {
+      let node = tree.nodes[index]
+      let depth = Int(node.depth)
+      if alphabet.isSuperset(of: node.kinds) {
+        index = Int(node.end)
+        continue
+      }
       if sets.byteCount > GrammarLimits.stackBytes {
+        hasMoved = true
         var kept = Array(path[...depth]) + [here]
         try forgetAll(but: &kept)
         path.replaceSubrange(...depth, with: kept.dropLast())
         here = kept[depth + 1]
       }
-      let next = try sets.step(path[depth], byteClass: byteClass[Int(trie.bytes[node])])
+      let next = try sets.step(path[depth], byteClass: byteClass[Int(node.byte)])
       if next == StackSets.dead {
-        node = Int(trie.ends[node])
+        index = Int(node.end)
         continue
       }
       path[depth + 1] = next
-      for index in Int(trie.tokenStarts[node])..<Int(trie.tokenStarts[node + 1]) { mask.insert(trie.tokens[index]) }
-      node += 1
+      index += 1
+      for token in Int(node.tokenStart)..<Int(tree.nodes[index].tokenStart) { mask.insert(tree.tokens[token]) }
     }
-    if accepts { for token in endTokens { mask.insert(token) } }
-    if isKept { masks[here] = mask }
-    return mask
+    return hasMoved
   }
 
   // MARK: Items that differ

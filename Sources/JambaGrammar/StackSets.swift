@@ -1,5 +1,3 @@
-
-
 /// Where a text stands in a grammar, for all ways to read it at once.
 ///
 /// A stack set is a set of pairs: a state, and the stack set of what waits below it. Sets are numbered and equal sets have
@@ -14,37 +12,92 @@ struct StackSets {
   static let bottom: Int32 = 1
 
   private let automaton: Automaton
-  private var sets: [[Entry]] = [[], [StackSets.endEntry]]
+  private let classCount: Int
+  private var table = StackSetTable()
   private var depths: [Int32] = [0, 0]
-  private var numbers: [[Entry]: Int32] = [[]: 0, [StackSets.endEntry]: 1]
   /// By set and byte class: the set behind the byte, −1 while unknown.
   private var transitions: [Int32]
   private var unions: [UInt64: Int32] = [:]
+  /// By set: the set that no token can tell from it, −1 while unknown.
+  private var equivalents: [Int32] = []
   /// The places in `transitions` whose byte opens an array of which the items must differ.
   private var opening: Set<Int> = []
   /// Steps done since it was set to zero.
   var work = 0
-  // Scratch of `close`, empty between calls.
-  private var waiting: [Int32] = []
-  private var pending: [Int32: Int32] = [:]
-  private var done: [Int32: Int32] = [:]
+  private var closing: Closing
 
   private static let stateBits = Entry.max << 32
-  private static let endEntry = stateBits
+  static let endEntry = stateBits
+
+  /// What is at hand while a set is made: states, and what waits below each.
+  private struct Closing {
+    struct Item {
+      let state: Int32
+      /// Below it, still to be followed; −1 for nothing.
+      var pending: Int32
+      /// Below it, and followed; −1 for nothing.
+      var done: Int32 = -1
+    }
+
+    var items: [Item] = []
+    /// Items to be followed, in their order.
+    var waiting: [Int32] = []
+    /// By state that is kept: its item, which is to be trusted if the item is that state's.
+    var places: [Int32]
+    var counterPlaces: [Int32: Int32] = [:]
+    var entries: [Entry] = []
+
+    func place(of state: Int32) -> Int? {
+      guard state < Counter.firstState else { return counterPlaces[state].map { Int($0) } }
+      let place = Int(places[Int(state)])
+      return place < items.count && items[place].state == state ? place : nil
+    }
+
+    mutating func add(_ state: Int32, _ below: Int32) {
+      if state < Counter.firstState {
+        places[Int(state)] = Int32(items.count)
+      } else {
+        counterPlaces[state] = Int32(items.count)
+      }
+      waiting.append(Int32(items.count))
+      items.append(Item(state: state, pending: below))
+    }
+
+    mutating func clear() {
+      items.removeAll(keepingCapacity: true)
+      waiting.removeAll(keepingCapacity: true)
+      if !counterPlaces.isEmpty { counterPlaces.removeAll(keepingCapacity: true) }
+    }
+  }
 
   init(_ automaton: Automaton) {
     self.automaton = automaton
-    transitions = Array(repeating: 0, count: automaton.classCount)
-    transitions += Array(repeating: 0, count: automaton.classCount)
+    classCount = automaton.classCount
+    transitions = Array(repeating: 0, count: 2 * automaton.classCount)
+    closing = Closing(places: Array(repeating: 0, count: automaton.isEnd.count))
+    _ = table.number([])
+    _ = table.number([StackSets.endEntry])
   }
 
   /// About how much memory the sets take.
   private(set) var byteCount = 0
 
-  func accepts(_ set: Int32) -> Bool { sets[Int(set)].last == StackSets.endEntry }
+  func accepts(_ set: Int32) -> Bool { table.entries(of: set).last.map { table[$0] } == StackSets.endEntry }
 
   /// Whether the text must end.
   func isComplete(_ set: Int32) -> Bool { set == StackSets.bottom }
+
+  /// The pairs of a set, without the end of the text.
+  func pairs(_ set: Int32) -> [(state: Int32, below: Int32)] {
+    table.entries(of: set).compactMap { index in
+      let entry = table[index]
+      return entry == StackSets.endEntry ? nil : (StackSets.state(entry), StackSets.below(entry))
+    }
+  }
+
+  private static func state(_ entry: Entry) -> Int32 { Int32(truncatingIfNeeded: entry >> 32) }
+  private static func below(_ entry: Entry) -> Int32 { Int32(truncatingIfNeeded: entry) }
+  private static func entry(_ state: Int32, _ below: Int32) -> Entry { Entry(UInt32(state)) << 32 | Entry(UInt32(below)) }
 
   /// Where a text begins.
   mutating func initial() throws(GrammarError) -> Int32 {
@@ -55,7 +108,7 @@ struct StackSets {
   /// The set behind a byte; `dead` where the byte cannot come.
   @inline(__always)
   mutating func step(_ set: Int32, byteClass: UInt8) throws(GrammarError) -> Int32 {
-    let slot = Int(set) &* automaton.classCount &+ Int(byteClass)
+    let slot = Int(set) &* classCount &+ Int(byteClass)
     let known = transitions[slot]
     if known >= 0 { return known }
     return try computeStep(set, byteClass, slot)
@@ -63,17 +116,19 @@ struct StackSets {
 
   /// Whether a byte that was stepped over opens an array whose items must all differ.
   func opensUnique(_ set: Int32, byteClass: UInt8) -> Bool {
-    opening.contains(Int(set) &* automaton.classCount &+ Int(byteClass))
+    opening.contains(Int(set) &* classCount &+ Int(byteClass))
   }
 
+  @inline(never)
   private mutating func computeStep(_ set: Int32, _ byteClass: UInt8, _ slot: Int) throws(GrammarError) -> Int32 {
     let byte = automaton.classByte[Int(byteClass)]
-    for entry in sets[Int(set)] where entry != StackSets.endEntry {
-      let below = Int32(truncatingIfNeeded: entry)
-      for index in automaton.edges(of: Int32(truncatingIfNeeded: entry >> 32)) {
+    for place in table.entries(of: set) {
+      let entry = table[place]
+      guard entry != StackSets.endEntry else { continue }
+      for index in automaton.byteEdges(of: StackSets.state(entry)) {
         let edge = automaton.edges[index]
-        if edge.kind == .bytes, edge.low <= byte, byte <= edge.high {
-          try add(edge.target, above: below)
+        if edge.low <= byte, byte <= edge.high {
+          try add(edge.target, above: StackSets.below(entry))
           if !automaton.uniqueStates.isEmpty, automaton.uniqueStates.contains(edge.target) { opening.insert(slot) }
         }
       }
@@ -90,76 +145,75 @@ struct StackSets {
 
   private mutating func add(_ state: Int32, above below: Int32) throws(GrammarError) {
     try count(1)
-    guard let known = pending[state] else {
-      pending[state] = below
-      waiting.append(state)
-      return
+    guard let place = closing.place(of: state) else { return closing.add(state, below) }
+    let pending = closing.items[place].pending
+    if pending < 0 {
+      closing.items[place].pending = below
+      closing.waiting.append(Int32(place))
+    } else if pending != below {
+      closing.items[place].pending = try union(pending, below)
     }
-    pending[state] = try union(known, below)
   }
 
   /// Follows empty edges, calls and ends until only states are left that take a byte.
   private mutating func close() throws(GrammarError) -> Int32 {
-    defer {
-      waiting.removeAll(keepingCapacity: true)
-      pending.removeAll(keepingCapacity: true)
-      done.removeAll(keepingCapacity: true)
-    }
+    defer { closing.clear() }
     var mayEnd = false
     var next = 0
-    while next < waiting.count {
-      let state = waiting[next]
+    while next < closing.waiting.count {
+      let place = Int(closing.waiting[next])
       next += 1
-      guard let below = pending.removeValue(forKey: state) else { continue }
-      if let known = done[state] {
-        let all = try union(known, below)
-        if all == known { continue }
-        done[state] = all
-      } else {
-        done[state] = below
-      }
-      for index in automaton.edges(of: state) {
-        try count(1)
-        let edge = automaton.edges[index]
-        switch edge.kind {
-        case .bytes: break
-        case .empty: try add(edge.target, above: below)
-        case .call: try call(edge.target, edge.following, below)
-        case .counter: try add(automaton.counters[Int(edge.target)].base, above: below)
-        }
-      }
-      if state >= Counter.firstState {
-        let counter = automaton.counter(of: state)
-        let mayEnd = try counter.advance(from: state) { (target, following) throws(GrammarError) in
-          try count(1)
-          try call(target, following, below)
-        }
-        if mayEnd { try add(counter.behind, above: below) }
-      }
+      let (state, below, known) = (closing.items[place].state, closing.items[place].pending, closing.items[place].done)
+      guard below >= 0 else { continue }
+      closing.items[place].pending = -1
+      let all = known < 0 ? below : try union(known, below)
+      if all == known { continue }
+      closing.items[place].done = all
+      try follow(state, below)
       guard automaton.ends(state) else { continue }
-      for entry in sets[Int(below)] {
+      for index in table.entries(of: below) {
+        let entry = table[index]
         if entry == StackSets.endEntry {
           mayEnd = true
         } else {
-          try add(Int32(truncatingIfNeeded: entry >> 32), above: Int32(truncatingIfNeeded: entry))
+          try add(StackSets.state(entry), above: StackSets.below(entry))
         }
       }
     }
-    var entries: [Entry] = []
-    for (state, below) in done
-    where automaton.edges(of: state).contains(where: { automaton.edges[$0].kind == .bytes }) {
-      entries.append(Entry(UInt32(state)) << 32 | Entry(UInt32(below)))
+    closing.entries.removeAll(keepingCapacity: true)
+    for item in closing.items where !automaton.byteEdges(of: item.state).isEmpty {
+      closing.entries.append(StackSets.entry(item.state, item.done))
     }
-    entries.sort()
-    if mayEnd { entries.append(StackSets.endEntry) }
-    return try number(entries)
+    closing.entries.sort()
+    if mayEnd { closing.entries.append(StackSets.endEntry) }
+    return try number(closing.entries)
+  }
+
+  private mutating func follow(_ state: Int32, _ below: Int32) throws(GrammarError) {
+    for index in automaton.silentEdges(of: state) {
+      try count(1)
+      let edge = automaton.edges[index]
+      switch edge.kind {
+      case .bytes: break
+      case .empty: try add(edge.target, above: below)
+      case .call: try call(edge.target, edge.following, below)
+      case .counter: try add(automaton.counters[Int(edge.target)].base, above: below)
+      }
+    }
+    guard state >= Counter.firstState else { return }
+    let counter = automaton.counter(of: state)
+    let mayEnd = try counter.advance(from: state) { (target, following) throws(GrammarError) in
+      try count(1)
+      try call(target, following, below)
+    }
+    if mayEnd { try add(counter.behind, above: below) }
   }
 
   private mutating func call(_ target: Int32, _ following: Int32, _ below: Int32) throws(GrammarError) {
     if automaton.onlyEnds(following) {
       try add(target, above: below)
     } else if Int(depths[Int(below)]) < GrammarLimits.depth {
-      try add(target, above: try number([Entry(UInt32(following)) << 32 | Entry(UInt32(below))]))
+      try add(target, above: try number([StackSets.entry(following, below)]))
     }
   }
 
@@ -171,7 +225,7 @@ struct StackSets {
     var (end, base, least): (Int, Int32, Int) = (-1, 0, 0)
     var lowest: [Int32: Bool] = [:]
     for entry in entries {
-      let state = Int32(truncatingIfNeeded: entry >> 32)
+      let state = StackSets.state(entry)
       guard entry != StackSets.endEntry, state >= Counter.firstState else {
         kept.append(entry)
         continue
@@ -184,7 +238,7 @@ struct StackSets {
         if case .bounded(let machine) = counter.kind { end = Int(counter.base) + machine.stateCount - 1 }
         if case .members(let counts) = counter.kind { end = Int(counter.base) + counts.stateCount - 1 }
       }
-      let below = Int32(truncatingIfNeeded: entry)
+      let below = StackSets.below(entry)
       if Int(state - base) >= least, lowest.updateValue(true, forKey: below) != nil { continue }
       kept.append(entry)
     }
@@ -192,23 +246,29 @@ struct StackSets {
   }
 
   private mutating func number(_ entries: [Entry]) throws(GrammarError) -> Int32 {
-    if let number = numbers[entries] { return number }
-    if entries.count > 1, entries.contains(where: { $0 != StackSets.endEntry && Int32(truncatingIfNeeded: $0 >> 32) >= Counter.firstState }) {
+    if let known = table.find(entries) { return known }
+    if entries.count > 1, entries.contains(where: { $0 != StackSets.endEntry && StackSets.state($0) >= Counter.firstState }) {
       let fewer = withoutHigherCounts(entries)
       if fewer.count < entries.count { return try number(fewer) }
     }
     try count(entries.count)
-    byteCount += 8 * entries.count + 4 * automaton.classCount + 120
+    byteCount += StackSetTable.bytes(of: entries) + 4 * classCount
     guard byteCount < 2 * GrammarLimits.stackBytes else { throw .tooAmbiguous }
-    let number = Int32(sets.count)
-    numbers[entries] = number
+    let number = table.number(entries)
     var depth: Int32 = 0
+    // Bytes that no state takes are known to lead nowhere.
+    let slots = transitions.count
+    transitions += repeatElement(StackSets.dead, count: classCount)
     for entry in entries where entry != StackSets.endEntry {
-      depth = max(depth, depths[Int(truncatingIfNeeded: entry & 0xFFFF_FFFF)] + 1)
+      depth = max(depth, depths[Int(StackSets.below(entry))] + 1)
+      for index in automaton.byteEdges(of: StackSets.state(entry)) {
+        let edge = automaton.edges[index]
+        for byteClass in automaton.byteClass[Int(edge.low)]...automaton.byteClass[Int(edge.high)] {
+          transitions[slots + Int(byteClass)] = -1
+        }
+      }
     }
-    sets.append(entries)
     depths.append(depth)
-    transitions += repeatElement(-1, count: automaton.classCount)
     return number
   }
 
@@ -217,23 +277,26 @@ struct StackSets {
     if a == StackSets.dead { return b }
     let key = UInt64(UInt32(min(a, b))) << 32 | UInt64(UInt32(max(a, b)))
     if let known = unions[key] { return known }
-    let (first, second) = (sets[Int(a)], sets[Int(b)])
+    let (first, second) = (table.entries(of: a), table.entries(of: b))
     try count(first.count + second.count)
     var merged: [Entry] = []
-    var (i, j) = (0, 0)
-    while i < first.count || j < second.count {
-      if j == second.count || i < first.count && first[i] >> 32 < second[j] >> 32 {
-        merged.append(first[i])
+    merged.reserveCapacity(first.count + second.count)
+    var (i, j) = (first.lowerBound, second.lowerBound)
+    while i < first.upperBound || j < second.upperBound {
+      let one = i < first.upperBound ? table[i] : nil
+      let other = j < second.upperBound ? table[j] : nil
+      if let one, other.map({ one >> 32 < $0 >> 32 }) ?? true {
+        merged.append(one)
         i += 1
-      } else if i == first.count || second[j] >> 32 < first[i] >> 32 {
-        merged.append(second[j])
+      } else if let other, one.map({ other >> 32 < $0 >> 32 }) ?? true {
+        merged.append(other)
         j += 1
-      } else {
-        if first[i] == second[j] {
-          merged.append(first[i])
+      } else if let one, let other {
+        if one == other {
+          merged.append(one)
         } else {
-          let below = try union(Int32(truncatingIfNeeded: first[i]), Int32(truncatingIfNeeded: second[j]))
-          merged.append((first[i] & StackSets.stateBits) | Entry(UInt32(below)))
+          let below = try union(StackSets.below(one), StackSets.below(other))
+          merged.append(StackSets.entry(StackSets.state(one), below))
         }
         i += 1
         j += 1
@@ -245,6 +308,37 @@ struct StackSets {
     return result
   }
 
+  /// A set behind which the same texts of at most `reach` bytes may come: one for all places of a long repetition that are
+  /// far from its bounds, so that what is known of one is known of all.
+  mutating func equivalent(of set: Int32, within reach: Int) throws(GrammarError) -> Int32 {
+    guard !automaton.counters.isEmpty, set > StackSets.bottom else { return set }
+    while equivalents.count <= Int(set) { equivalents.append(-1) }
+    let known = equivalents[Int(set)]
+    if known >= 0 { return known }
+    var (entries, changed): ([Int32: Int32], Bool) = ([:], false)
+    var mayEnd = false
+    for index in table.entries(of: set) {
+      let entry = table[index]
+      guard entry != StackSets.endEntry else {
+        mayEnd = true
+        continue
+      }
+      var state = StackSets.state(entry)
+      if state >= Counter.firstState { state = automaton.counter(of: state).equivalent(of: state, within: reach) }
+      var below = try equivalent(of: StackSets.below(entry), within: reach)
+      if StackSets.entry(state, below) != entry { changed = true }
+      if let other = entries[state] { below = try union(other, below) }
+      entries[state] = below
+    }
+    var result = set
+    if changed {
+      let sorted = entries.map { StackSets.entry($0.key, $0.value) }.sorted()
+      result = try number(mayEnd ? sorted + [StackSets.endEntry] : sorted)
+    }
+    equivalents[Int(set)] = result
+    return result
+  }
+
   /// Forgets every set but those that some need; renumbers these.
   mutating func forgetAll(but kept: inout [Int32]) throws(GrammarError) {
     var fresh = StackSets(automaton)
@@ -253,14 +347,13 @@ struct StackSets {
     // Sets below have smaller numbers: in ascending order each finds those it needs.
     var needed = Set(kept)
     for number in stride(from: kept.max() ?? 0, to: StackSets.bottom, by: -1) where needed.contains(number) {
-      for entry in sets[Int(number)] where entry != StackSets.endEntry {
-        needed.insert(Int32(truncatingIfNeeded: entry))
-      }
+      for (_, below) in pairs(number) { needed.insert(below) }
     }
     for number in needed.sorted() where renumbered[number] == nil {
-      let entries = sets[Int(number)].map { entry in
-        entry == StackSets.endEntry
-          ? entry : (entry & StackSets.stateBits) | Entry(UInt32(renumbered[Int32(truncatingIfNeeded: entry)]!))
+      let entries = table.entries(of: number).map { index in
+        let entry = table[index]
+        return entry == StackSets.endEntry
+          ? entry : StackSets.entry(StackSets.state(entry), renumbered[StackSets.below(entry)]!)
       }
       renumbered[number] = try fresh.number(entries)
     }

@@ -1,0 +1,69 @@
+/// Finds what alphabet a place within a string lets pass, and for how many characters.
+struct StringRuns {
+  struct Run {
+    let alphabet: Alphabet
+    /// Texts of the alphabet may follow if they have no more characters.
+    let characters: Int
+  }
+
+  private let automaton: Automaton
+  private var texts: TextRuns
+
+  init(_ automaton: Automaton) {
+    self.automaton = automaton
+    texts = TextRuns(automaton)
+  }
+
+  /// What texts of an alphabet may come: all up to a length, and, if that is less than `longest` characters, none beyond it.
+  mutating func run(at place: Int32, _ sets: StackSets, _ longest: Int) -> Run? {
+    let pairs = sets.pairs(place)
+    var best: Alphabet = []
+    for pair in pairs {
+      let alphabet = texts.alphabet(from: pair.state)
+      if alphabet == .all { return Run(alphabet: alphabet, characters: Int.max) }
+      if alphabet.isSuperset(of: best) { best = alphabet }
+    }
+    if let counted = countedRun(pairs, sets, longest), best.isEmpty || counted.alphabet.isStrictSuperset(of: best) {
+      return counted
+    }
+    return best.isEmpty ? nil : Run(alphabet: best, characters: Int.max)
+  }
+
+  /// What may come within a repetition of single characters.
+  private mutating func countedRun(
+    _ pairs: [(state: Int32, below: Int32)], _ sets: StackSets, _ longest: Int
+  ) -> Run? {
+    for below in Set(pairs.map(\.below)) {
+      let waiting = sets.pairs(below)
+      guard waiting.count == 1, !sets.accepts(below), waiting[0].state >= Counter.firstState else { continue }
+      let counter = automaton.counter(of: waiting[0].state)
+      guard case .repetition(let body, _, let most) = counter.kind else { continue }
+      var characters = CharacterBits()
+      for pair in pairs where pair.below == below { characters.formUnion(texts.single(pair.state)) }
+      let alphabet = Alphabet(within: characters).intersection(Alphabet(within: texts.single(body)))
+      guard !alphabet.isDisjoint(with: .common) else { continue }
+      let left = most - Int(waiting[0].state - counter.base) + 1
+      if left >= longest || texts.alphabet(from: counter.behind).isSuperset(of: alphabet) {
+        return Run(alphabet: alphabet, characters: Int.max)
+      }
+      if isBounded(alphabet, pairs, below, counter) { return Run(alphabet: alphabet, characters: left) }
+    }
+    return nil
+  }
+
+  /// Whether texts of an alphabet can come by way of a repetition alone, a count a character, and must end with it.
+  private func isBounded(
+    _ alphabet: Alphabet, _ pairs: [(state: Int32, below: Int32)], _ below: Int32, _ counter: Counter
+  ) -> Bool {
+    let characters = alphabet.characters
+    for pair in pairs {
+      if pair.below == below, automaton.wideStates.contains(pair.state) { continue }
+      for index in automaton.byteEdges(of: pair.state) {
+        let edge = automaton.edges[index]
+        guard texts.begins(edge, within: characters) else { continue }
+        guard pair.below == below, automaton.onlyEnds(edge.target) else { return false }
+      }
+    }
+    return !texts.mayBegin(counter.behind, within: alphabet)
+  }
+}

@@ -1,0 +1,91 @@
+import ArgumentParser
+import Foundation
+import JambaGrammar
+import JambaSystem
+import JambaText
+
+/// Follows texts through the grammars of their schemas and says how long compiling and token masks took.
+///
+/// Reads JSON lines: {"schema": …, "valid": [text, …]}, as Tests/ChatTests/Fixtures/schemas.jsonl has them. A grammar is compiled
+/// anew for each line and followed anew for each text, so that nothing is known of it before.
+@main
+struct MeasureMasks: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "measure-masks", abstract: "Measures the compiling of schemas and the making of token masks.")
+
+  @Argument(help: "A tokenizer.json or tokenizer.model.")
+  var tokenizer: String
+
+  @Argument(help: "Files of JSON lines.")
+  var schemas: [String]
+
+  @Option(help: "Masks longer than so many microseconds are listed.")
+  var longest = 1000.0
+
+  func run() throws {
+    let bytes = try FileSystem.contents(of: tokenizer, limit: 1 << 30)
+    let tokenizer =
+      if bytes.first == UInt8(ascii: "{") { try Tokenizer(json: JSON.parse(bytes), configuration: nil) } else {
+        try Tokenizer(sentencePiece: SentencePieceModel(bytes), configuration: nil)
+      }
+    let clock = ContinuousClock()
+    let texts = TokenTexts(tokenizer)
+    print("texts of \(tokenizer.idEnd) tokens prepared in \(clock.measure { texts.prepare() })")
+    let end = Int32(tokenizer.idEnd - 1)
+    var (compiling, masks, counts): ([Double], [Double], [Int]) = ([], [], [])
+    var (refused, wrong) = (0, 0)
+    for path in schemas {
+      for (number, line) in try FileSystem.contents(of: path, limit: 1 << 30).split(separator: 10).enumerated() {
+        let line = try JSON.parse(line)
+        let begin = clock.now
+        guard let grammar = try? Grammar(jsonSchema: line["schema"] ?? .bool(true)) else {
+          refused += 1
+          continue
+        }
+        compiling.append(microseconds(clock.now - begin))
+        for text in (line["valid"]?.array ?? []).compactMap(\.string) {
+          let constraint = try TokenConstraint(grammar, texts, endTokens: [end], afterText: true)
+          for token in tokenizer.encode(text, addSpecialTokens: false) + [end] {
+            let begin = clock.now
+            let mask = try constraint.allowedTokens()
+            let passed = microseconds(clock.now - begin)
+            masks.append(passed)
+            counts.append(mask.count)
+            if passed > longest { print("\(path):\(number + 1): \(passed) us for \(counts.last!) tokens of \(text.prefix(80))") }
+            guard mask.contains(Int(token)) else {
+              wrong += 1
+              print("\(path):\(number + 1): token \(token) may not come in \(text.prefix(200))")
+              break
+            }
+            if token != end { try constraint.advance(token) }
+          }
+        }
+      }
+    }
+    print("\(compiling.count) schemas compiled, \(refused) refused; \(wrong) texts cannot be written")
+    print("compiling, us: \(summary(compiling))")
+    print("\(masks.count) masks, us: \(summary(masks))")
+    var digest = FNV()
+    for count in counts { digest.add(count) }
+    print("tokens in masks, in all: \(counts.reduce(0, +)), digest \(String(digest.value, radix: 16))")
+  }
+
+  private func microseconds(_ duration: Duration) -> Double {
+    (Double(duration.components.attoseconds) * 1e-11).rounded() / 10 + Double(duration.components.seconds) * 1e6
+  }
+
+  private func summary(_ figures: [Double]) -> String {
+    guard !figures.isEmpty else { return "none" }
+    let sorted = figures.sorted()
+    func share(_ share: Double) -> Double { sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))] }
+    let mean = (figures.reduce(0, +) / Double(figures.count) * 10).rounded() / 10
+    return "mean \(mean), median \(share(0.5)), 90 % \(share(0.9)), 99 % \(share(0.99)), 99.9 % \(share(0.999)), most \(share(1))"
+  }
+}
+
+/// A sum of numbers in their order.
+private struct FNV {
+  var value: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  mutating func add(_ number: Int) { value = (value ^ UInt64(number)) &* 0x100_0000_01B3 }
+}
