@@ -1,7 +1,9 @@
 /// Follows an answer through a grammar and says which tokens may come next.
 struct GrammarMatcher {
   private var sets: StackSets
-  private var runs: StringRuns
+  /// Made with the first mask, for its vocabulary.
+  private var runs: StringRuns?
+  private let automaton: Automaton
   private let byteClass: [UInt8]
   private let hasUnique: Bool
   private var unique = UniqueItems()
@@ -14,7 +16,7 @@ struct GrammarMatcher {
 
   init(_ automaton: Automaton) throws(GrammarError) {
     sets = StackSets(automaton)
-    runs = StringRuns(automaton)
+    self.automaton = automaton
     byteClass = automaton.byteClass
     hasUnique = !automaton.uniqueStates.isEmpty
     here = try sets.initial()
@@ -85,7 +87,10 @@ struct GrammarMatcher {
     let place = isKept ? try sets.equivalent(of: here, within: trie.tree.maximumDepth) : here
     if isKept, let mask = masks[place] { return mask }
     if masks.count >= GrammarMatcher.maskLimit { masks.removeAll(keepingCapacity: true) }
-    let run = runs.run(at: place, sets, trie.maximumCharacters)
+    var runs = self.runs ?? StringRuns(automaton, trie)
+    self.runs = nil
+    let run = runs.run(at: place, sets)
+    self.runs = runs
     var mask = run.map { trie.mask(of: $0.alphabet, characters: $0.characters) } ?? TokenMask(vocabularyCount: trie.vocabularyCount)
     let isAll = run?.alphabet == .all
     let hasMoved = try walk(isAll ? trie.markedTree : trie.tree, leavingOut: isAll ? [] : run?.alphabet ?? [], from: place, into: &mask)

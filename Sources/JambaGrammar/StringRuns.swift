@@ -8,31 +8,32 @@ struct StringRuns {
 
   private let automaton: Automaton
   private var texts: TextRuns
+  /// Characters of the longest token.
+  private let longest: Int
 
-  init(_ automaton: Automaton) {
+  init(_ automaton: Automaton, _ trie: TokenTrie) {
     self.automaton = automaton
-    texts = TextRuns(automaton)
+    texts = TextRuns(automaton, reach: trie.tree.maximumDepth)
+    longest = trie.maximumCharacters
   }
 
-  /// What texts of an alphabet may come: all up to a length, and, if that is less than `longest` characters, none beyond it.
-  mutating func run(at place: Int32, _ sets: StackSets, _ longest: Int) -> Run? {
+  /// What texts of an alphabet may come: all up to a length, and, if that is less than a token's, none beyond it.
+  mutating func run(at place: Int32, _ sets: StackSets) -> Run? {
     let pairs = sets.pairs(place)
-    var best: Alphabet = []
+    var moves: [TextRuns.Move] = []
     for pair in pairs {
-      let alphabet = texts.alphabet(from: pair.state)
-      if alphabet == .all { return Run(alphabet: alphabet, characters: Int.max) }
-      if alphabet.isSuperset(of: best) { best = alphabet }
+      moves += texts.find(movesFrom: pair.state)
+      let single = texts.single(pair.state)
+      guard !single.isEmpty else { continue }
+      for behind in sets.pairs(pair.below) { moves.append(TextRuns.Move(characters: single, target: behind.state)) }
     }
-    if let counted = countedRun(pairs, sets, longest), best.isEmpty || counted.alphabet.isStrictSuperset(of: best) {
-      return counted
-    }
-    return best.isEmpty ? nil : Run(alphabet: best, characters: Int.max)
+    let endless = texts.alphabet(moves)
+    if endless != .all, let counted = countedRun(pairs, sets), counted.alphabet.isStrictSuperset(of: endless) { return counted }
+    return endless.isEmpty ? nil : Run(alphabet: endless, characters: Int.max)
   }
 
-  /// What may come within a repetition of single characters.
-  private mutating func countedRun(
-    _ pairs: [(state: Int32, below: Int32)], _ sets: StackSets, _ longest: Int
-  ) -> Run? {
+  /// What may come near the end of a repetition of single characters.
+  private mutating func countedRun(_ pairs: [(state: Int32, below: Int32)], _ sets: StackSets) -> Run? {
     for below in Set(pairs.map(\.below)) {
       let waiting = sets.pairs(below)
       guard waiting.count == 1, !sets.accepts(below), waiting[0].state >= Counter.firstState else { continue }
@@ -41,11 +42,8 @@ struct StringRuns {
       var characters = CharacterBits()
       for pair in pairs where pair.below == below { characters.formUnion(texts.single(pair.state)) }
       let alphabet = Alphabet(within: characters).intersection(Alphabet(within: texts.single(body)))
-      guard !alphabet.isDisjoint(with: .common) else { continue }
       let left = most - Int(waiting[0].state - counter.base) + 1
-      if left >= longest || texts.alphabet(from: counter.behind).isSuperset(of: alphabet) {
-        return Run(alphabet: alphabet, characters: Int.max)
-      }
+      guard !alphabet.isDisjoint(with: .common), left < longest else { continue }
       if isBounded(alphabet, pairs, below, counter) { return Run(alphabet: alphabet, characters: left) }
     }
     return nil

@@ -1,101 +1,96 @@
-/// From where in a grammar every text of an alphabet may follow, however long.
+/// Where in a grammar every text of an alphabet may follow, however long.
 ///
 /// So it is within a string: what is behind each of its characters is the string again. Tokens of nothing but such
 /// characters need not be tried one by one.
 struct TextRuns {
-  private let automaton: Automaton
-  /// By state: what leads from it by a single character, whatever rules are called between.
-  private var moves: [Int32: [Move]] = [:]
-  private var alphabets: [Int32: Alphabet] = [:]
-  private var singles: [Int32: CharacterBits] = [:]
-  private var verdicts: [Verdict: Bool] = [:]
-
-  private struct Move {
+  /// What leads from a place by a single character, whatever rules are called between.
+  struct Move {
     let characters: CharacterBits
     let target: Int32
   }
 
-  private struct Verdict: Hashable {
-    let state: Int32
-    let alphabet: Alphabet
-  }
+  private let automaton: Automaton
+  /// Bytes of the longest text that matters: what comes behind is not asked for.
+  private let reach: Int
+  private var moves: [Int32: [Move]] = [:]
+  private var singles: [Int32: CharacterBits] = [:]
+  /// By alphabet and state: whether all its texts may follow.
+  private var verdicts: [Alphabet: [Int32: Bool]] = [:]
 
   private static let stateLimit = 4096
   /// Rules within rules that are looked into for single characters.
   private static let depthLimit = 8
 
-  init(_ automaton: Automaton) { self.automaton = automaton }
+  init(_ automaton: Automaton, reach: Int) { (self.automaton, self.reach) = (automaton, reach) }
 
-  /// A large alphabet of which every text may follow at a state; empty for none that is worth the while.
-  mutating func alphabet(from state: Int32) -> Alphabet {
-    if let known = alphabets[state] { return known }
-    let found = search(state)
-    alphabets[state] = found
-    return found
-  }
-
-  private mutating func search(_ state: Int32) -> Alphabet {
-    guard state < Counter.firstState else { return [] }
-    var alphabet = cover(state)
+  /// A large alphabet of which every text may follow where these moves are possible; empty for none that is worth the while.
+  mutating func alphabet(_ first: [Move]) -> Alphabet {
+    var alphabet = TextRuns.cover(first)
     for _ in 0..<3 {
-      guard !alphabet.isDisjoint(with: .common) else { return [] }
-      guard let reached = explore(state, alphabet) else { return [] }
-      if verdicts[Verdict(state: state, alphabet: alphabet)]! { return alphabet }
-      let less = reached.reduce(alphabet) { $0.intersection(cover($1)) }
+      guard !alphabet.isDisjoint(with: .common), let reached = explore(first, alphabet) else { return [] }
+      let characters = alphabet.characters
+      let known = verdicts[alphabet] ?? [:]
+      var covered = CharacterBits()
+      for move in first where known[move.target] ?? false { covered.formUnion(move.characters) }
+      if covered.isSuperset(of: characters) { return alphabet }
+      let less = reached.reduce(alphabet) { $0.intersection(TextRuns.cover(moves[$1] ?? [])) }
       if less == alphabet { return [] }
       alphabet = less
     }
     return []
   }
 
-  private mutating func cover(_ state: Int32) -> Alphabet {
-    Alphabet(within: find(movesFrom: state).reduce(into: CharacterBits()) { $0.formUnion($1.characters) })
+  private static func cover(_ moves: [Move]) -> Alphabet {
+    Alphabet(within: moves.reduce(into: CharacterBits()) { $0.formUnion($1.characters) })
   }
 
-  /// Finds out for a state, and for all that an alphabet's texts lead to, whether all such texts may follow. Returns those;
-  /// nil where they are too many.
-  private mutating func explore(_ start: Int32, _ alphabet: Alphabet) -> [Int32]? {
+  /// Finds out for all states that an alphabet's texts lead to whether all its texts may follow there. Returns those that were
+  /// not known; nil where they are too many.
+  private mutating func explore(_ first: [Move], _ alphabet: Alphabet) -> [Int32]? {
     let characters = alphabet.characters
-    if verdicts[Verdict(state: start, alphabet: alphabet)] != nil { return [start] }
-    var states = [start]
-    var numbers = [start: 0]
-    var users: [[Int]] = [[]]
+    var known = verdicts[alphabet] ?? [:]
+    var states: [Int32] = []
+    var numbers: [Int32: Int] = [:]
+    var users: [[Int]] = []
+    func meet(_ moves: [Move], from user: Int?) {
+      for move in moves where known[move.target] == nil && !move.characters.isDisjoint(with: characters) {
+        let number = numbers[move.target] ?? states.count
+        if number == states.count {
+          numbers[move.target] = number
+          states.append(move.target)
+          users.append([])
+        }
+        if let user { users[number].append(user) }
+      }
+    }
+    meet(first, from: nil)
     var next = 0
     while next < states.count {
-      for move in find(movesFrom: states[next]) where !move.characters.isDisjoint(with: characters) {
-        if let number = numbers[move.target] {
-          users[number].append(next)
-        } else {
-          guard states.count < TextRuns.stateLimit else { return nil }
-          numbers[move.target] = states.count
-          states.append(move.target)
-          users.append([next])
-        }
-      }
+      guard states.count < TextRuns.stateLimit else { return nil }
+      meet(find(movesFrom: states[next]), from: next)
       next += 1
     }
     // The largest set of states of which each has a way within the set for every character.
-    var holds = [Bool](repeating: true, count: states.count)
+    for state in states { known[state] = true }
     var waiting = Array(states.indices)
     while let index = waiting.popLast() {
-      guard holds[index] else { continue }
+      guard known[states[index]]! else { continue }
       var covered = CharacterBits()
-      for move in find(movesFrom: states[index]) where numbers[move.target].map({ holds[$0] }) ?? false {
-        covered.formUnion(move.characters)
-      }
+      for move in moves[states[index]]! where known[move.target] ?? false { covered.formUnion(move.characters) }
       guard !covered.isSuperset(of: characters) else { continue }
-      holds[index] = false
+      known[states[index]] = false
       waiting += users[index]
     }
-    for (index, state) in states.enumerated() { verdicts[Verdict(state: state, alphabet: alphabet)] = holds[index] }
+    verdicts[alphabet] = known
     return states
   }
 
-  private mutating func find(movesFrom state: Int32) -> [Move] {
+  mutating func find(movesFrom state: Int32) -> [Move] {
     if let known = moves[state] { return known }
     var found: [Move] = []
     var seen: Set<Int32> = [state]
     var waiting = [state]
+    func enter(_ state: Int32) { if seen.insert(state).inserted { waiting.append(state) } }
     while let state = waiting.popLast(), seen.count < TextRuns.stateLimit {
       for index in automaton.edges(of: state) {
         let edge = automaton.edges[index]
@@ -105,14 +100,28 @@ struct TextRuns {
           var characters = CharacterBits()
           characters.insert(edge.low...edge.high)
           found.append(Move(characters: characters, target: edge.target))
-        case .empty: if seen.insert(edge.target).inserted { waiting.append(edge.target) }
+        case .empty: enter(edge.target)
         case .call:
-          let single = single(edge.target, 0)
+          let single = single(edge.target)
           if !single.isEmpty { found.append(Move(characters: single, target: edge.following)) }
-          if seen.insert(edge.target).inserted { waiting.append(edge.target) }
-        case .counter: break
+          enter(edge.target)
+        case .counter: enter(automaton.counters[Int(edge.target)].base)
         }
       }
+      guard state >= Counter.firstState else { continue }
+      let counter = automaton.counter(of: state)
+      var called: [(target: Int32, following: Int32)] = []
+      let mayEnd = try? counter.advance(from: state) { (target, following) throws(GrammarError) in
+        called.append((target, following))
+      }
+      for (target, following) in called {
+        let single = single(target)
+        let isCounted = following >= Counter.firstState
+        let following = isCounted ? counter.equivalent(of: following, within: reach) : following
+        if !single.isEmpty { found.append(Move(characters: single, target: following)) }
+        enter(target)
+      }
+      if mayEnd ?? false { enter(counter.behind) }
     }
     moves[state] = found
     return found
