@@ -13,8 +13,8 @@ struct StringRuns {
 
   init(_ automaton: Automaton, _ trie: TokenTrie) {
     self.automaton = automaton
-    texts = TextRuns(automaton, reach: trie.tree.maximumDepth)
     longest = trie.maximumCharacters
+    texts = TextRuns(automaton, reach: longest)
   }
 
   /// What texts of an alphabet may come: all up to a length, and, if that is less than a token's, none beyond it.

@@ -10,7 +10,7 @@ struct TextRuns {
   }
 
   private let automaton: Automaton
-  /// Bytes of the longest text that matters: what comes behind is not asked for.
+  /// Characters of the longest text that matters: what comes behind is not asked for.
   private let reach: Int
   private var moves: [Int32: [Move]] = [:]
   private var singles: [Int32: CharacterBits] = [:]

@@ -14,6 +14,8 @@ final class TokenTrie: Sendable {
   let vocabularyCount: Int
   /// Characters of the longest token without marks.
   let maximumCharacters: Int
+  /// The few tokens that are longer count as marked: where a string may end soon is then known for all others.
+  private static let longestRun = 16
   /// By token: where its text begins in `texts`; one more at the end.
   private let textStarts: [Int32]
   private let texts: [UInt8]
@@ -56,7 +58,8 @@ final class TokenTrie: Sendable {
     var kinds = [Alphabet](repeating: [], count: vocabularyCount)
     var groups: [Run: Group] = [:]
     for token in order {
-      let (alphabet, characters) = Alphabet.kinds(of: slice(token))
+      var (alphabet, characters) = Alphabet.kinds(of: slice(token))
+      if characters > TokenTrie.longestRun { alphabet = .marks }
       kinds[Int(token)] = alphabet
       guard !alphabet.contains(.marks) else { continue }
       let run = Run(alphabet: alphabet, characters: characters)
