@@ -47,18 +47,29 @@ struct Counter: Sendable {
   /// A state from which the same texts of at most so many bytes may come, for all that are far enough from the counter's
   /// bounds: how far does not matter to a token.
   func equivalent(of state: Int32, within reach: Int) -> Int32 {
-    guard takesBytes else { return state }
+    guard let far = farthest(from: state, within: reach), state <= far else { return state }
+    return far
+  }
+
+  /// The state that follows one, for texts that end within the reach of the first: far from the bounds the count stands still.
+  func successor(of state: Int32, _ following: Int32, within reach: Int) -> Int32 {
+    guard following >= Counter.firstState, let far = farthest(from: state, within: reach), state <= far else { return following }
+    guard case .bounded(let machine) = kind else { return far }
+    return far - Int32(Int(far - base) % machine.edges.count) + Int32(Int(following - base) % machine.edges.count)
+  }
+
+  /// The last of the states that are as good as one if they do not stand behind it.
+  private func farthest(from state: Int32, within reach: Int) -> Int32? {
+    guard takesBytes else { return nil }
     let place = Int(state - base)
     switch kind {
     case .repetition(_, let least, let most):
       let far = (place < least ? least : most) - reach - 1
-      if place < least { return place < far ? base + Int32(far) : state }
-      return place < far && far >= least ? base + Int32(far) : state
+      return far >= (place < least ? 0 : least) ? base + Int32(far) : nil
     case .bounded(let machine):
-      let (taken, place) = (place / machine.edges.count, place % machine.edges.count)
       let far = machine.most - reach - machine.longestDistance - 1
-      return taken < far ? base + Int32(far * machine.edges.count + place) : state
-    case .members: return state
+      return far >= 0 ? base + Int32(far * machine.edges.count + place % machine.edges.count) : nil
+    case .members: return nil
     }
   }
 

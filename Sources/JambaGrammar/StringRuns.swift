@@ -20,19 +20,21 @@ struct StringRuns {
   /// What texts of an alphabet may come: all up to a length, and, if that is less than a token's, none beyond it.
   mutating func run(at place: Int32, _ sets: StackSets) -> Run? {
     let pairs = sets.pairs(place)
+    let counted = countedRun(pairs, sets)
+    if let counted, counted.alphabet == .all { return counted }
     var moves: [TextRuns.Move] = []
     for pair in pairs {
       moves += texts.find(movesFrom: pair.state)
       let single = texts.single(pair.state)
       guard !single.isEmpty else { continue }
-      for behind in sets.pairs(pair.below) { moves.append(TextRuns.Move(characters: single, target: behind.state)) }
+      for behind in sets.pairs(pair.below) { moves.append(texts.move(single, to: behind.state)) }
     }
     let endless = texts.alphabet(moves)
-    if endless != .all, let counted = countedRun(pairs, sets), counted.alphabet.isStrictSuperset(of: endless) { return counted }
+    if let counted, counted.alphabet.isStrictSuperset(of: endless) { return counted }
     return endless.isEmpty ? nil : Run(alphabet: endless, characters: Int.max)
   }
 
-  /// What may come near the end of a repetition of single characters.
+  /// What may come within a repetition of single characters.
   private mutating func countedRun(_ pairs: [(state: Int32, below: Int32)], _ sets: StackSets) -> Run? {
     for below in Set(pairs.map(\.below)) {
       let waiting = sets.pairs(below)
@@ -43,8 +45,8 @@ struct StringRuns {
       for pair in pairs where pair.below == below { characters.formUnion(texts.single(pair.state)) }
       let alphabet = Alphabet(within: characters).intersection(Alphabet(within: texts.single(body)))
       let left = most - Int(waiting[0].state - counter.base) + 1
-      guard !alphabet.isDisjoint(with: .common), left < longest else { continue }
-      if isBounded(alphabet, pairs, below, counter) { return Run(alphabet: alphabet, characters: left) }
+      guard !alphabet.isDisjoint(with: .common) else { continue }
+      if left >= longest || isBounded(alphabet, pairs, below, counter) { return Run(alphabet: alphabet, characters: left) }
     }
     return nil
   }

@@ -85,6 +85,13 @@ struct TextRuns {
     return states
   }
 
+  /// A move to a state, or to one that no text of the reach can tell from it.
+  func move(_ characters: CharacterBits, to state: Int32) -> Move {
+    guard state >= Counter.firstState else { return Move(characters: characters, target: state) }
+    return Move(characters: characters, target: automaton.counter(of: state).equivalent(of: state, within: reach))
+  }
+
+  /// What leads from a state by single characters.
   mutating func find(movesFrom state: Int32) -> [Move] {
     if let known = moves[state] { return known }
     var found: [Move] = []
@@ -116,9 +123,7 @@ struct TextRuns {
       }
       for (target, following) in called {
         let single = single(target)
-        let isCounted = following >= Counter.firstState
-        let following = isCounted ? counter.equivalent(of: following, within: reach) : following
-        if !single.isEmpty { found.append(Move(characters: single, target: following)) }
+        if !single.isEmpty { found.append(move(single, to: counter.successor(of: state, following, within: reach))) }
         enter(target)
       }
       if mayEnd ?? false { enter(counter.behind) }
