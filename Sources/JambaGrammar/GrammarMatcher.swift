@@ -89,7 +89,9 @@ struct GrammarMatcher {
     if masks.count >= GrammarMatcher.maskLimit { masks.removeAll(keepingCapacity: true) }
     var runs = self.runs ?? StringRuns(automaton, trie)
     self.runs = nil
-    let run = runs.run(at: place, sets)
+    // A run has all of one of these, so what cannot come is soon known.
+    let mayRun = [UInt8(ascii: "g"), UInt8(ascii: "G")].contains { sets.mayStep(place, byteClass: byteClass[Int($0)]) }
+    let run = mayRun ? runs.run(at: place, sets) : nil
     self.runs = runs
     var mask = run.map { trie.mask(of: $0.alphabet, characters: $0.characters) } ?? TokenMask(vocabularyCount: trie.vocabularyCount)
     let isAll = run?.alphabet == .all
@@ -109,10 +111,12 @@ struct GrammarMatcher {
     var hasMoved = false
     var index = 0
     let count = tree.nodes.count - 1
+    let others = ~alphabet.rawValue
     while index < count {
       let node = tree.nodes[index]
       let depth = Int(node.depth)
-      if alphabet.isSuperset(of: node.kinds) {
+      let byteClass = byteClass[Int(node.byte)]
+      if node.kinds.rawValue & others == 0 || !sets.mayStep(path[depth], byteClass: byteClass) {
         index = Int(node.end)
         continue
       }
@@ -123,7 +127,7 @@ struct GrammarMatcher {
         path.replaceSubrange(...depth, with: kept.dropLast())
         here = kept[depth + 1]
       }
-      let next = try sets.step(path[depth], byteClass: byteClass[Int(node.byte)])
+      let next = try sets.step(path[depth], byteClass: byteClass)
       if next == StackSets.dead {
         index = Int(node.end)
         continue
@@ -145,12 +149,24 @@ struct GrammarMatcher {
   private mutating func removeRepeated(
     from mask: inout TokenMask, _ trie: TokenTrie, _ endTokens: Set<Int32>
   ) throws(GrammarError) {
-    let isActive = unique.isActive
-    let allowed = mask.count
-    // Within a long string only what may end it matters.
-    let looksAhead = isActive && allowed <= GrammarMatcher.lookaheadLimit
-    let candidates = looksAhead ? mask.tokens : (isActive ? trie.structuralTokens : trie.bracketTokens).filter { mask.contains(Int($0)) }
-    for token in candidates where !endTokens.contains(token) {
+    let candidates: [Int32]
+    var looksAhead = false
+    if !unique.isActive {
+      candidates = trie.openingTokens
+    } else if unique.isFirst {
+      candidates = trie.closingTokens
+    } else {
+      looksAhead = mask.count <= GrammarMatcher.lookaheadLimit
+      // Within a long string only what may end it matters.
+      if looksAhead {
+        candidates = mask.tokens
+      } else if let ends = unique.repeatingEnds {
+        candidates = ends.flatMap { trie.tokens(beginningWith: $0) } + trie.endingTokens
+      } else {
+        candidates = trie.structuralTokens
+      }
+    }
+    for token in candidates where mask.contains(Int(token)) && !endTokens.contains(token) {
       // Forgetting renumbers `here`, and nothing else is kept in between.
       if sets.byteCount > GrammarLimits.stackBytes {
         var kept = [here]
@@ -169,7 +185,7 @@ struct GrammarMatcher {
     // Where only one byte can follow, it must be one that may.
     for _ in 0..<GrammarMatcher.lookaheadBytes where items.isActive {
       var only: (Int32, UniqueItems)?
-      for byte in UInt8.min...UInt8.max {
+      for byte in UInt8.min...UInt8.max where sets.mayStep(place, byteClass: byteClass[Int(byte)]) {
         var (next, others) = (place, items)
         guard try step(&next, &others, byte) else { continue }
         if only != nil { return true }

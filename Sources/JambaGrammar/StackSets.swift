@@ -114,6 +114,12 @@ struct StackSets {
     return try computeStep(set, byteClass, slot)
   }
 
+  /// False where a byte is known to lead nowhere.
+  @inline(__always)
+  func mayStep(_ set: Int32, byteClass: UInt8) -> Bool {
+    transitions[Int(set) &* classCount &+ Int(byteClass)] != StackSets.dead
+  }
+
   /// Whether a byte that was stepped over opens an array whose items must all differ.
   func opensUnique(_ set: Int32, byteClass: UInt8) -> Bool {
     opening.contains(Int(set) &* classCount &+ Int(byteClass))

@@ -8,9 +8,13 @@ final class TokenTrie: Sendable {
   let markedTree: TokenTree
   /// Tokens without text.
   let emptyTokens: [Int32]
-  /// Tokens with a bracket that may open an array, and those that may end a value within one.
-  let bracketTokens: [Int32]
+  /// Tokens that may open an array and end an item of it.
+  let openingTokens: [Int32]
+  /// Tokens that may end an item: those with a comma, a quotation mark or a bracket; with a comma or a bracket that closes;
+  /// with a quotation mark and a comma or an escape.
   let structuralTokens: [Int32]
+  let closingTokens: [Int32]
+  let endingTokens: [Int32]
   let vocabularyCount: Int
   /// Characters of the longest token without marks.
   let maximumCharacters: Int
@@ -41,14 +45,13 @@ final class TokenTrie: Sendable {
   ///   - text: a token's bytes; nil for a token that is never chosen.
   init(vocabularyCount: Int, text: (Int32) -> [UInt8]?) {
     self.vocabularyCount = vocabularyCount
-    var (order, empty, brackets, structural): ([Int32], [Int32], [Int32], [Int32]) = ([], [], [], [])
+    var (order, empty, structural): ([Int32], [Int32], [Int32]) = ([], [], [])
     var (texts, starts): ([UInt8], [Int32]) = ([], [])
     for token in 0..<Int32(vocabularyCount) {
       starts.append(Int32(texts.count))
       guard let text = text(token) else { continue }
       texts += text
       if text.isEmpty { empty.append(token) } else { order.append(token) }
-      if text.contains(UInt8(ascii: "[")) { brackets.append(token) }
       if text.contains(where: TokenTrie.isStructural) { structural.append(token) }
     }
     starts.append(Int32(texts.count))
@@ -69,7 +72,13 @@ final class TokenTrie: Sendable {
     markedTree = TokenTree(order.lazy.filter { kinds[Int($0)].contains(.marks) }, text: slice, kinds: { kinds[Int($0)] })
     self.groups = Array(groups.values)
     maximumCharacters = groups.values.map(\.characters).max() ?? 0
-    (emptyTokens, bracketTokens, structuralTokens) = (empty, brackets, structural)
+    func having(_ byte: Unicode.Scalar, _ tokens: [Int32]) -> [Int32] {
+      tokens.filter { slice($0).contains(UInt8(ascii: byte)) }
+    }
+    (emptyTokens, structuralTokens, openingTokens) = (empty, structural, having("[", having(",", structural)))
+    closingTokens = Set(having(",", structural) + having("}", structural) + having("]", structural)).sorted()
+    let quotes = having("\"", structural)
+    endingTokens = Set(having("\\", quotes) + having(",", quotes)).sorted()
     (self.texts, textStarts) = (texts, starts)
     _ = mask(of: .all, characters: maximumCharacters)
   }
@@ -83,6 +92,18 @@ final class TokenTrie: Sendable {
 
   func text(of token: Int32) -> ArraySlice<UInt8> {
     texts[Int(textStarts[Int(token)])..<Int(textStarts[Int(token) + 1])]
+  }
+
+  /// The tokens whose texts begin with these bytes.
+  func tokens(beginningWith prefix: ArraySlice<UInt8>) -> ArraySlice<Int32> {
+    var (node, end) = (0, tree.nodes.count - 1)
+    for byte in prefix {
+      while node < end, tree.nodes[node].byte != byte { node = Int(tree.nodes[node].end) }
+      guard node < end else { return [] }
+      end = Int(tree.nodes[node].end)
+      node += 1
+    }
+    return tree.tokens[Int(tree.nodes[node - 1].tokenStart)..<Int(tree.nodes[end].tokenStart)]
   }
 
   /// The tokens of an alphabet with at most so many characters.

@@ -25,6 +25,22 @@ struct UniqueItems {
   /// Whether it is within such an array.
   var isActive: Bool { !levels.isEmpty }
 
+  /// Whether nothing can come again before the item ends: none has been seen, and what stands here is no object's inside,
+  /// which might name a member twice.
+  var isFirst: Bool { isItem && levels.allSatisfy(\.seen.isEmpty) }
+
+  /// Within a string that is an item of its own, written without escapes so far: what would make each of the strings seen
+  /// of it, with the quotation mark. nil anywhere else.
+  var repeatingEnds: [ArraySlice<UInt8>]? {
+    guard isInString, isItem, let level = levels.last else { return nil }
+    let item = text[level.start...].drop { $0 <= 0x20 }
+    guard item.first == UInt8(ascii: "\""), !item.contains(UInt8(ascii: "\\")) else { return nil }
+    return level.seen.compactMap { seen in
+      let seen = Array(seen.text.utf8)
+      return seen.starts(with: item) ? seen[item.count...] : nil
+    }
+  }
+
   /// Goes on by a byte that the grammar allows. False where an item would come again.
   ///
   /// - Parameter opens: whether the byte opens such an array.
@@ -92,6 +108,11 @@ struct UniqueItems {
   private var isBlank: Bool { text[levels.last!.start...].allSatisfy { $0 <= 0x20 } }
 
   private mutating func finishItem() -> Bool {
+    if levels[levels.count - 1].seen.isEmpty, text.last == UInt8(ascii: "\""), text[levels.last!.start] == UInt8(ascii: "\"") {
+      // A string that is the first item.
+      levels[levels.count - 1].isWhole = true
+      return true
+    }
     guard let item = canonical(), !levels[levels.count - 1].seen.contains(item) else { return false }
     levels[levels.count - 1].isWhole = true
     return true
