@@ -8,6 +8,8 @@ public import JambaSystem
 /// Immutable: any number of generations may follow it at once.
 public struct Grammar: Sendable {
   let automaton: Automaton
+  /// The same for all copies, and for no other grammar.
+  let identity = Identity()
   /// As it was written, to be put into larger grammars.
   package let rules: GrammarRules
 
@@ -31,6 +33,8 @@ public struct Grammar: Sendable {
     self.rules = rules
     automaton = try Automaton(rules)
   }
+
+  final class Identity: Sendable {}
 
   /// Whether a text is one of the grammar's.
   public func matches(_ text: String) throws(GrammarError) -> Bool {

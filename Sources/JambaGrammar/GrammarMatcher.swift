@@ -7,6 +7,7 @@ struct GrammarMatcher {
   private let byteClass: [UInt8]
   private let hasUnique: Bool
   private var unique = UniqueItems()
+  private var start: Int32
   private var here: Int32
   /// Masks of places that were there before: inside a string, a place comes back with every token.
   private var masks: [Int32: TokenMask] = [:]
@@ -19,7 +20,17 @@ struct GrammarMatcher {
     self.automaton = automaton
     byteClass = automaton.byteClass
     hasUnique = !automaton.uniqueStates.isEmpty
-    here = try sets.initial()
+    start = try sets.initial()
+    here = start
+  }
+
+  /// About how much memory it takes.
+  var byteCount: Int { sets.byteCount + masks.values.reduce(0) { $0 + 8 * $1.words.count } }
+
+  /// Goes back to where a text begins.
+  mutating func restart() {
+    here = start
+    unique = UniqueItems()
   }
 
   /// Whether the text may end here.
@@ -59,7 +70,9 @@ struct GrammarMatcher {
 
   private mutating func forgetAll(but kept: inout [Int32]) throws(GrammarError) {
     masks.removeAll(keepingCapacity: true)
+    kept.append(start)
     try sets.forgetAll(but: &kept)
+    start = kept.removeLast()
     guard sets.byteCount < GrammarLimits.stackBytes / 2 else { throw .tooAmbiguous }
   }
 
@@ -109,11 +122,25 @@ struct GrammarMatcher {
     if path.count <= tree.maximumDepth { path = Array(repeating: 0, count: tree.maximumDepth + 1) }
     path[0] = place
     var hasMoved = false
-    var index = 0
-    let count = tree.nodes.count - 1
+    for byte in 0..<256 where tree.roots[byte] >= 0 {
+      if try walk(tree, root: Int(tree.roots[byte]), leavingOut: alphabet, into: &mask) { hasMoved = true }
+    }
+    return hasMoved
+  }
+
+  /// The same for the tokens that begin with a byte. `path` holds where they begin.
+  @inline(__always)
+  private mutating func walk(
+    _ tree: TokenTree, root: Int, leavingOut alphabet: Alphabet, into mask: inout TokenMask
+  ) throws(GrammarError) -> Bool {
+    let nodes = tree.nodes
+    guard sets.mayStep(path[0], byteClass: byteClass[Int(nodes[root].byte)]) else { return false }
+    var hasMoved = false
+    var index = root
+    let end = Int(nodes[root].end)
     let others = ~alphabet.rawValue
-    while index < count {
-      let node = tree.nodes[index]
+    while index < end {
+      let node = nodes[index]
       let depth = Int(node.depth)
       let byteClass = byteClass[Int(node.byte)]
       if node.kinds.rawValue & others == 0 || !sets.mayStep(path[depth], byteClass: byteClass) {
@@ -134,7 +161,7 @@ struct GrammarMatcher {
       }
       path[depth + 1] = next
       index += 1
-      for token in Int(node.tokenStart)..<Int(tree.nodes[index].tokenStart) { mask.insert(tree.tokens[token]) }
+      for token in Int(node.tokenStart)..<Int(nodes[index].tokenStart) { mask.insert(tree.tokens[token]) }
     }
     return hasMoved
   }

@@ -45,6 +45,8 @@ struct StackSets {
     /// By state that is kept: its item, which is to be trusted if the item is that state's.
     var places: [Int32]
     var counterPlaces: [Int32: Int32] = [:]
+    /// By item: what is pending besides, united only when it is followed.
+    var alsoPending: [Int: [Int32]] = [:]
     var entries: [Entry] = []
 
     func place(of state: Int32) -> Int? {
@@ -157,7 +159,7 @@ struct StackSets {
       closing.items[place].pending = below
       closing.waiting.append(Int32(place))
     } else if pending != below {
-      closing.items[place].pending = try union(pending, below)
+      closing.alsoPending[place, default: []].append(below)
     }
   }
 
@@ -169,9 +171,13 @@ struct StackSets {
     while next < closing.waiting.count {
       let place = Int(closing.waiting[next])
       next += 1
-      let (state, below, known) = (closing.items[place].state, closing.items[place].pending, closing.items[place].done)
-      guard below >= 0 else { continue }
+      let (state, first, known) = (closing.items[place].state, closing.items[place].pending, closing.items[place].done)
+      guard first >= 0 else { continue }
       closing.items[place].pending = -1
+      var below = first
+      if !closing.alsoPending.isEmpty, let others = closing.alsoPending.removeValue(forKey: place) {
+        below = try union(of: others + [first])
+      }
       let all = known < 0 ? below : try union(known, below)
       if all == known { continue }
       closing.items[place].done = all
@@ -283,35 +289,39 @@ struct StackSets {
     if a == StackSets.dead { return b }
     let key = UInt64(UInt32(min(a, b))) << 32 | UInt64(UInt32(max(a, b)))
     if let known = unions[key] { return known }
-    let (first, second) = (table.entries(of: a), table.entries(of: b))
-    try count(first.count + second.count)
-    var merged: [Entry] = []
-    merged.reserveCapacity(first.count + second.count)
-    var (i, j) = (first.lowerBound, second.lowerBound)
-    while i < first.upperBound || j < second.upperBound {
-      let one = i < first.upperBound ? table[i] : nil
-      let other = j < second.upperBound ? table[j] : nil
-      if let one, other.map({ one >> 32 < $0 >> 32 }) ?? true {
-        merged.append(one)
-        i += 1
-      } else if let other, one.map({ other >> 32 < $0 >> 32 }) ?? true {
-        merged.append(other)
-        j += 1
-      } else if let one, let other {
-        if one == other {
-          merged.append(one)
-        } else {
-          let below = try union(StackSets.below(one), StackSets.below(other))
-          merged.append(StackSets.entry(StackSets.state(one), below))
-        }
-        i += 1
-        j += 1
-      }
-    }
-    let result = try number(merged)
+    let result = try merge([a, b])
     unions[key] = result
     byteCount += 40
     return result
+  }
+
+  /// The union of many at once: one after the other, each of them would be a set to be kept.
+  private mutating func union(of sets: [Int32]) throws(GrammarError) -> Int32 {
+    let sets = Set(sets).subtracting([StackSets.dead]).sorted()
+    if sets.count > 2 { return try merge(sets) }
+    return sets.count == 2 ? try union(sets[0], sets[1]) : sets.first ?? StackSets.dead
+  }
+
+  private mutating func merge(_ sets: [Int32]) throws(GrammarError) -> Int32 {
+    var entries: [Entry] = []
+    for set in sets { for index in table.entries(of: set) { entries.append(table[index]) } }
+    try count(entries.count)
+    entries.sort()
+    var merged: [Entry] = []
+    var index = 0
+    while index < entries.count {
+      let first = entries[index]
+      var next = index + 1
+      while next < entries.count, entries[next] >> 32 == first >> 32 { next += 1 }
+      if first == entries[next - 1] {
+        merged.append(first)
+      } else {
+        let below = try union(of: entries[index..<next].map { StackSets.below($0) })
+        merged.append(StackSets.entry(StackSets.state(first), below))
+      }
+      index = next
+    }
+    return try number(merged)
   }
 
   /// A set behind which the same texts of at most `reach` bytes may come: one for all places of a long repetition that are

@@ -3,6 +3,7 @@ import Synchronization
 
 /// Holds an answer to a grammar, token by token.
 package final class TokenConstraint {
+  private let grammar: Grammar
   private let vocabulary: TokenTexts
   private let endTokens: Set<Int32>
   private var matcher: GrammarMatcher
@@ -15,11 +16,14 @@ package final class TokenConstraint {
   package init(_ grammar: Grammar, _ vocabulary: TokenTexts, endTokens: Set<Int32>, afterText: Bool = false)
     throws(GrammarError)
   {
+    self.grammar = grammar
     self.vocabulary = vocabulary
     self.endTokens = endTokens
-    matcher = try GrammarMatcher(grammar.automaton)
+    matcher = try vocabulary.matchers.take(grammar, endTokens)
     isFirst = !afterText
   }
+
+  deinit { vocabulary.matchers.give(matcher, grammar, endTokens) }
 
   /// Whether nothing can follow.
   package var isComplete: Bool { matcher.isComplete }
@@ -49,6 +53,7 @@ package final class TokenTexts: Sendable {
   private let vocabularyCount: Int
   private let shown: Set<Int32>
   private let tries = Mutex<[Bool: TokenTrie]>([:])
+  let matchers = MatcherPool()
 
   /// - Parameter vocabularyCount: how many logits the model gives; nil for as many as the tokenizer has ids.
   package init(_ tokenizer: Tokenizer, vocabularyCount: Int? = nil, showing shown: Set<Int32> = []) {

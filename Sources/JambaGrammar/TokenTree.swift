@@ -19,6 +19,8 @@ struct TokenTree: Sendable {
   private(set) var nodes: [Node] = []
   private(set) var tokens: [Int32] = []
   private(set) var maximumDepth = 0
+  /// By byte: the node of a first byte, -1 for none.
+  private(set) var roots = [Int32](repeating: -1, count: 256)
 
   /// - Parameters:
   ///   - order: the tokens in the order of their texts, none of which is empty.
@@ -49,6 +51,11 @@ struct TokenTree: Sendable {
       tokens.append(token)
     }
     leave(0)
+    var root = 0
+    while root < nodes.count {
+      roots[Int(nodes[root].byte)] = Int32(root)
+      root = Int(nodes[root].end)
+    }
     nodes.append(Node(byte: 0, depth: 0, tokenStart: Int32(tokens.count)))
   }
 }

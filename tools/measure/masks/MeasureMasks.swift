@@ -7,7 +7,7 @@ import JambaText
 /// Follows texts through the grammars of their schemas and says how long compiling and token masks took.
 ///
 /// Reads JSON lines: {"schema": …, "valid": [text, …]}, as Tests/ChatTests/Fixtures/schemas.jsonl has them. A grammar is compiled
-/// anew for each line and followed anew for each text, so that nothing is known of it before. Times are the processor's, so
+/// anew for each line, so that nothing is known of it before its first text. Times are the processor's, so
 /// that what else runs matters little.
 @main
 struct MeasureMasks: ParsableCommand {
