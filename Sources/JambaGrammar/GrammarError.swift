@@ -51,6 +51,8 @@ enum GrammarLimits {
   static let work = 10_000_000
   /// Bytes of sets of stacks kept between steps.
   static let stackBytes = 12 << 20
+  /// Bytes of masks kept between steps.
+  static let maskBytes = 4 << 20
   /// Bytes of what is remembered of grammars between answers, for each vocabulary.
   static let idleBytes = 16 << 20
 }

@@ -10,10 +10,8 @@ struct GrammarMatcher {
   private var start: Int32
   private var here: Int32
   /// Masks of places that were there before: inside a string, a place comes back with every token.
-  private var masks: [Int32: TokenMask] = [:]
+  private var masks = MaskCache()
   private var path: [Int32] = []
-
-  private static let maskLimit = 256
 
   init(_ automaton: Automaton) throws(GrammarError) {
     sets = StackSets(automaton)
@@ -25,7 +23,7 @@ struct GrammarMatcher {
   }
 
   /// About how much memory it takes.
-  var byteCount: Int { sets.byteCount + masks.values.reduce(0) { $0 + 8 * $1.words.count } }
+  var byteCount: Int { sets.byteCount + masks.byteCount }
 
   /// Goes back to where a text begins.
   mutating func restart() {
@@ -69,7 +67,7 @@ struct GrammarMatcher {
   }
 
   private mutating func forgetAll(but kept: inout [Int32]) throws(GrammarError) {
-    masks.removeAll(keepingCapacity: true)
+    masks = MaskCache()
     kept.append(start)
     try sets.forgetAll(but: &kept)
     start = kept.removeLast()
@@ -99,7 +97,6 @@ struct GrammarMatcher {
     }
     let place = isKept ? try sets.equivalent(of: here, within: trie.tree.maximumDepth) : here
     if isKept, let mask = masks[place] { return mask }
-    if masks.count >= GrammarMatcher.maskLimit { masks.removeAll(keepingCapacity: true) }
     var runs = self.runs ?? StringRuns(automaton, trie)
     self.runs = nil
     // A run has all of one of these, so what cannot come is soon known.
@@ -110,7 +107,7 @@ struct GrammarMatcher {
     let isAll = run?.alphabet == .all
     let hasMoved = try walk(isAll ? trie.markedTree : trie.tree, leavingOut: isAll ? [] : run?.alphabet ?? [], from: place, into: &mask)
     if accepts { for token in endTokens { mask.insert(token) } }
-    if isKept, !hasMoved { masks[place] = mask }
+    if isKept, !hasMoved { masks.keep(mask, at: place) }
     return mask
   }
 

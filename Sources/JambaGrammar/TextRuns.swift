@@ -2,9 +2,9 @@
 ///
 /// So it is within a string: what is behind each of its characters is the string again. Tokens of nothing but such
 /// characters need not be tried one by one.
-struct TextRuns {
+struct TextRuns: Sendable {
   /// What leads from a place by a single character, whatever rules are called between.
-  struct Move {
+  struct Move: Sendable {
     let characters: CharacterBits
     let target: Int32
   }
@@ -12,16 +12,22 @@ struct TextRuns {
   private let automaton: Automaton
   /// Characters of the longest text that matters: what comes behind is not asked for.
   private let reach: Int
-  private var moves: [Int32: [Move]] = [:]
-  private var singles: [Int32: CharacterBits] = [:]
+  private var moves: StateMap<[Move]>
+  private var singles: StateMap<CharacterBits>
   /// By alphabet and state: whether all its texts may follow.
-  private var verdicts: [Alphabet: [Int32: Bool]] = [:]
+  private var verdicts: [Alphabet: StateMap<Bool>] = [:]
 
   private static let stateLimit = 4096
+  /// States that are reached without a character.
+  private static let closureLimit = 64
   /// Rules within rules that are looked into for single characters.
   private static let depthLimit = 8
 
-  init(_ automaton: Automaton, reach: Int) { (self.automaton, self.reach) = (automaton, reach) }
+  init(_ automaton: Automaton, reach: Int) {
+    (self.automaton, self.reach) = (automaton, reach)
+    moves = StateMap(automaton)
+    singles = StateMap(automaton)
+  }
 
   /// A large alphabet of which every text may follow where these moves are possible; empty for none that is worth the while.
   mutating func alphabet(_ first: [Move]) -> Alphabet {
@@ -29,7 +35,7 @@ struct TextRuns {
     for _ in 0..<3 {
       guard !alphabet.isDisjoint(with: .common), let reached = explore(first, alphabet) else { return [] }
       let characters = alphabet.characters
-      let known = verdicts[alphabet] ?? [:]
+      let known = verdicts[alphabet]!
       var covered = CharacterBits()
       for move in first where known[move.target] ?? false { covered.formUnion(move.characters) }
       if covered.isSuperset(of: characters) { return alphabet }
@@ -48,9 +54,10 @@ struct TextRuns {
   /// not known; nil where they are too many.
   private mutating func explore(_ first: [Move], _ alphabet: Alphabet) -> [Int32]? {
     let characters = alphabet.characters
-    var known = verdicts[alphabet] ?? [:]
+    var known = verdicts.removeValue(forKey: alphabet) ?? StateMap(automaton)
+    defer { verdicts[alphabet] = known }
     var states: [Int32] = []
-    var numbers: [Int32: Int] = [:]
+    var numbers = StateMap<Int>(automaton)
     var users: [[Int]] = []
     func meet(_ moves: [Move], from user: Int?) {
       for move in moves where known[move.target] == nil && !move.characters.isDisjoint(with: characters) {
@@ -81,7 +88,6 @@ struct TextRuns {
       known[states[index]] = false
       waiting += users[index]
     }
-    verdicts[alphabet] = known
     return states
   }
 
@@ -95,10 +101,12 @@ struct TextRuns {
   mutating func find(movesFrom state: Int32) -> [Move] {
     if let known = moves[state] { return known }
     var found: [Move] = []
-    var seen: Set<Int32> = [state]
-    var waiting = [state]
-    func enter(_ state: Int32) { if seen.insert(state).inserted { waiting.append(state) } }
-    while let state = waiting.popLast(), seen.count < TextRuns.stateLimit {
+    var seen = [state]
+    func enter(_ state: Int32) { if seen.count < TextRuns.closureLimit, !seen.contains(state) { seen.append(state) } }
+    var next = 0
+    while next < seen.count {
+      let state = seen[next]
+      next += 1
       for index in automaton.edges(of: state) {
         let edge = automaton.edges[index]
         switch edge.kind {
@@ -189,5 +197,18 @@ struct TextRuns {
     var bits = CharacterBits()
     bits.insert(edge.low...min(edge.high, 0x7F))
     return !bits.isDisjoint(with: characters)
+  }
+}
+
+/// Something by state.
+private struct StateMap<Value: Sendable>: Sendable {
+  private var kept: [Value?]
+  private var counted: [Int32: Value] = [:]
+
+  init(_ automaton: Automaton) { kept = Array(repeating: nil, count: automaton.isEnd.count) }
+
+  subscript(state: Int32) -> Value? {
+    get { state < Counter.firstState ? kept[Int(state)] : counted[state] }
+    set { if state < Counter.firstState { kept[Int(state)] = newValue } else { counted[state] = newValue } }
   }
 }
