@@ -8,15 +8,26 @@ final class MatcherPool: Sendable {
     let grammar: Grammar.Identity
     let endTokens: Set<Int32>
     let matcher: GrammarMatcher
+    let byteCount: Int
   }
 
-  /// The latest used last.
-  private let idle = Mutex<[Idle]>([])
+  private struct Waiting: Sendable {
+    /// The latest used last.
+    var idle: [Idle] = []
+    var byteCount = 0
+
+    mutating func remove(at index: Int) -> Idle {
+      byteCount -= idle[index].byteCount
+      return idle.remove(at: index)
+    }
+  }
+
+  private let waiting = Mutex(Waiting())
 
   /// Takes a matcher of a grammar that stands at the beginning; a new one if none waits.
   func take(_ grammar: Grammar, _ endTokens: Set<Int32>) throws(GrammarError) -> GrammarMatcher {
-    let known = idle.withLock { idle in
-      idle.lastIndex { $0.grammar === grammar.identity && $0.endTokens == endTokens }.map { idle.remove(at: $0) }
+    let known = waiting.withLock { waiting in
+      waiting.idle.lastIndex { $0.grammar === grammar.identity && $0.endTokens == endTokens }.map { waiting.remove(at: $0) }
     }
     if var matcher = known?.matcher {
       matcher.restart()
@@ -27,11 +38,12 @@ final class MatcherPool: Sendable {
 
   /// Gives a matcher back. The oldest go where all of them take too much memory.
   func give(_ matcher: GrammarMatcher, _ grammar: Grammar, _ endTokens: Set<Int32>) {
-    guard matcher.byteCount <= GrammarLimits.idleBytes else { return }
-    idle.withLock { idle in
-      idle.append(Idle(grammar: grammar.identity, endTokens: endTokens, matcher: matcher))
-      var bytes = idle.reduce(0) { $0 + $1.matcher.byteCount }
-      while bytes > GrammarLimits.idleBytes { bytes -= idle.removeFirst().matcher.byteCount }
+    let one = Idle(grammar: grammar.identity, endTokens: endTokens, matcher: matcher, byteCount: matcher.byteCount)
+    guard one.byteCount <= GrammarLimits.idleBytes else { return }
+    waiting.withLock { waiting in
+      waiting.idle.append(one)
+      waiting.byteCount += one.byteCount
+      while waiting.byteCount > GrammarLimits.idleBytes { _ = waiting.remove(at: 0) }
     }
   }
 }

@@ -100,4 +100,62 @@ import Testing
     try constraint.advance(0)
     #expect(throws: GrammarError.noTokenFits) { try constraint.allowedTokens() }
   }
+
+  static let words = [
+    "a", "b", "z", "Z", "9", "ab", "abc", "xyz", "Ab9", "a-b", "a_b", "a.b", "/x", "x:y", "▁the", "▁the▁cat", "the▁cat▁sat▁on",
+    "é", "日本", "a日", "日日日", "!", "a!", "\"", "a\"", "\",\"", "\"}", "\\n", "\\\"", "\\", "aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaa",
+    "▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁", "1", "12", ",", ",\"", "[", "]", "{\"", "true", "null", "-1", "2024", "@x", "example",
+  ]
+
+  /// Tokens that are taken together, places that share a mask, and what was found out before: all of it gives the masks that
+  /// the bytes of each token give one by one.
+  @Test func masksAreWhatBytesSay() throws {
+    let tokenizer = try Self.tokenizer(Self.words)
+    let vocabulary = TokenTexts(tokenizer)
+    // Bytes are tokens of any vocabulary; here there is nothing else that could be taken together.
+    let bytes = try Self.tokenizer([])
+    let byteVocabulary = TokenTexts(bytes)
+    let firstByte = bytes.id(of: "<0x00>")!
+    var checked = 0
+    for (number, one) in SchemaTests.cases.enumerated() where !one.schema.text().contains("uniqueItems") {
+      let grammar = try Grammar(jsonSchema: one.schema)
+      for text in one.valid.suffix(1) {
+        let whole = Array(text.utf8)
+        for length in Set([whole.count / 2, number % whole.count]).sorted() {
+          let prefix = whole[..<length]
+          let constraint = try TokenConstraint(grammar, vocabulary, endTokens: [0], afterText: true)
+          for byte in prefix { try constraint.advance(tokenizer.id(of: "<0x00>")! + Int32(byte)) }
+          let mask = try constraint.allowedTokens()
+          let place = "\(one.schema.text()) \(String(decoding: prefix, as: UTF8.self))"
+          for word in Self.words {
+            let id = tokenizer.id(of: word)!
+            let slow = try TokenConstraint(grammar, byteVocabulary, endTokens: [0], afterText: true)
+            var isAllowed = true
+            for byte in prefix + Self.bytes(id, tokenizer) where isAllowed {
+              do { try slow.advance(firstByte + Int32(byte)) } catch { isAllowed = false }
+            }
+            #expect(mask.contains(Int(id)) == isAllowed, "\(word) in \(place)")
+            checked += 1
+          }
+        }
+      }
+    }
+    #expect(checked > 20_000)
+  }
+
+  /// Answers that follow one grammar at the same time or one after the other do not see each other.
+  @Test func answersDoNotMeet() throws {
+    let tokenizer = try Self.tokenizer(Self.pieces)
+    let vocabulary = TokenTexts(tokenizer)
+    let grammar = try Grammar(gbnf: "root ::= \"a\" (\"b\" | \"x\")")
+    let a = tokenizer.id(of: "a")!
+    for _ in 0..<3 {
+      let one = try TokenConstraint(grammar, vocabulary, endTokens: [0], afterText: true)
+      let other = try TokenConstraint(grammar, vocabulary, endTokens: [0], afterText: true)
+      try one.advance(a)
+      #expect(try other.allowedTokens().contains(Int(a)))
+      #expect(try !one.allowedTokens().contains(Int(a)))
+      #expect(try one.allowedTokens().contains(Int(tokenizer.id(of: "x")!)))
+    }
+  }
 }
