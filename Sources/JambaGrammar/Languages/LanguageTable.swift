@@ -40,6 +40,7 @@ final class LanguageTable {
   private var setNumbers: [ScalarSet: Int32] = [:]
   private var derivatives: [UInt64: Language] = [:]
   var emptiness: [Language: Bool] = [:]
+  private var beginnings: [Language: [Int32]] = [:]
   /// Expressions made, over the limit of which none is made any more.
   private(set) var isFull = false
 
@@ -89,15 +90,14 @@ final class LanguageTable {
 
   func set(_ set: ScalarSet) -> Language {
     guard !set.isEmpty else { return nothing }
-    let number: Int32
-    if let known = setNumbers[set] {
-      number = known
-    } else {
-      number = Int32(sets.count)
-      setNumbers[set] = number
-      sets.append(set)
-    }
-    return add(.set(number), Facts(isNullable: false, isPlain: true, least: 1, most: 1))
+    return add(.set(setNumber(set)), Facts(isNullable: false, isPlain: true, least: 1, most: 1))
+  }
+
+  private func setNumber(_ set: ScalarSet) -> Int32 {
+    if let known = setNumbers[set] { return known }
+    setNumbers[set] = Int32(sets.count)
+    sets.append(set)
+    return Int32(sets.count - 1)
   }
 
   func text(_ text: some StringProtocol) -> Language {
@@ -179,6 +179,32 @@ final class LanguageTable {
   }
 
   // MARK: Following
+
+  /// The sets that a text's first scalar is looked for in: scalars that none of them tells apart have one derivative.
+  func beginnings(of language: Language) -> [Int32] {
+    if let known = beginnings[language] { return known }
+    let result: [Int32]
+    switch kind(language) {
+    case .nothing, .blank: return []
+    case .set(let number): return [number]
+    case .repeated(let body, _, _), .complement(let body): return beginnings(of: body)
+    case .sequence:
+      var all: [Int32] = []
+      var rest = language
+      while case .sequence(let head, let tail) = kind(rest) {
+        all += beginnings(of: head)
+        rest = tail
+        guard facts(head).isNullable else { break }
+        if case .sequence = kind(rest) { continue }
+        all += beginnings(of: rest)
+      }
+      result = Set(all).sorted()
+    case .union(let members), .both(let members): result = Set(members.flatMap { beginnings(of: $0) }).sorted()
+    case .multiple: result = DigitRemainder.scalarSets.map { setNumber($0) }
+    }
+    beginnings[language] = result
+    return result
+  }
 
   /// What may come behind a scalar.
   func derivative(_ language: Language, by value: UInt32) -> Language {

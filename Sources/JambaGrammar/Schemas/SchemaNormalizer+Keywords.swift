@@ -142,6 +142,7 @@ extension SchemaNormalizer {
     }
     try table.check()
     patterns[key] = language
+    if reading == .inner { sources[language] = ExactString(text) }
     return language
   }
 

@@ -19,6 +19,8 @@ final class SchemaNormalizer {
     let reading: Reading
   }
   var patterns: [PatternQuestion: Language] = [:]
+  /// The patterns that languages come from, in their inner reading.
+  var sources: [Language: ExactString] = [:]
   private var known: [Question: SchemaValues] = [:]
   private var knownGoals: [GoalQuestion: SchemaValues] = [:]
   private var asked: Set<Question> = []
@@ -136,8 +138,13 @@ final class SchemaNormalizer {
       if low.value == high.value {
         guard !low.isExcluded, !high.isExcluded, numbers.contains(low.value) else { return true }
       }
-      // The commonest question, which needs no language.
-      if !numbers.isWhole, numbers.multiples.isEmpty, numbers.language == nil { return false }
+      // The commonest questions, which need no language.
+      if numbers.multiples.isEmpty, numbers.language == nil {
+        if !numbers.isWhole { return false }
+        if let least = low.value.whole, let most = high.value.whole {
+          return least + (low.isExcluded ? 1 : 0) > most - (high.isExcluded ? 1 : 0)
+        }
+      }
     } else if numbers.language == nil {
       return false
     }
