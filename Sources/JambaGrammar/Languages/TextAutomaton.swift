@@ -58,6 +58,7 @@ extension LanguageTable {
         see(second)
       case .union(let members), .both(let members): members.forEach(see)
       case .complement(let body), .repeated(let body, _, _): see(body)
+      case .variable(let number): see(definitions[Int(number)])
       case .multiple:
         used.formUnion(DigitRemainder.scalarSets)
       }

@@ -208,7 +208,7 @@ package struct SchemaCompiler {
     of language: Language, _ spelling: (ScalarSet) -> Expression
   ) throws(GrammarError) -> Expression {
     switch table.kind(language) {
-    case .nothing, .both, .complement, .multiple: return .choice([])
+    case .nothing, .both, .complement, .multiple, .variable: return .choice([])
     case .blank: return .empty
     case .set(let number): return spelling(table.sets[Int(number)])
     case .union(let members):

@@ -29,6 +29,7 @@ final class SchemaNormalizer {
   /// Conjunctions made.
   private var work = 0
 
+  private static let selfReference = "it refers to itself"
   static let alternatives = 600
   static let workLimit = 100_000
 
@@ -57,7 +58,7 @@ final class SchemaNormalizer {
     let question = Question(part: part, reading: reading)
     if let answer = known[question] { return answer }
     guard asked.insert(question).inserted else {
-      throw .invalidSchema(path: document.entry(part.place).path, reason: "it refers to itself")
+      throw .invalidSchema(path: document.entry(part.place).path, reason: SchemaNormalizer.selfReference)
     }
     guard depth < 2 * GrammarLimits.nesting else { throw .tooLarge("schemas nest deeper than \(2 * GrammarLimits.nesting)") }
     depth += 1
@@ -94,7 +95,14 @@ final class SchemaNormalizer {
     // What holds itself counts as possible; so does what is too deep to be looked at.
     guard depth < 40 else { return false }
     emptiness[question] = false
-    let values = try values(of: goal, reading)
+    let values: SchemaValues
+    do throws(GrammarError) {
+      values = try self.values(of: goal, reading)
+    } catch .invalidSchema(_, SchemaNormalizer.selfReference) where !asked.isEmpty {
+      // It is asked while a schema around it is being read, which says it in the end.
+      emptiness[question] = nil
+      return false
+    }
     let answer = try isEmpty(values, reading, depth: depth + 1)
     emptiness[question] = answer
     return answer
