@@ -100,7 +100,8 @@ struct WalkGrammar: ParsableCommand {
   private func draw(
     _ mask: TokenMask, _ preferred: [Int32], isFree: Bool, _ count: Int, _ random: inout SplitMix
   ) -> Int32 {
-    if !isFree { for token in preferred where mask.contains(Int(token)) { return token } }
+    // Not always: what ends one thing may begin the next, as a quotation mark does.
+    if !isFree, random.next() % 4 > 0 { for token in preferred where mask.contains(Int(token)) { return token } }
     let allowed = (0..<count).filter { mask.contains($0) }
     return Int32(allowed[Int(random.next() % UInt64(allowed.count))])
   }
