@@ -2,6 +2,8 @@
 indirect enum Pattern {
   case blank
   case characters(CharacterClass)
+  /// `.`.
+  case point
   case sequence([Pattern])
   case choice([Pattern])
   case repeated(Pattern, Int, Int?)
@@ -24,7 +26,7 @@ indirect enum Pattern {
 
   var hasAssertion: Bool {
     switch self {
-    case .blank, .characters: false
+    case .blank, .characters, .point: false
     case .start, .end, .ahead, .behind: true
     case .sequence(let parts), .choice(let parts): parts.contains { $0.hasAssertion }
     case .repeated(let body, _, _): body.hasAssertion
@@ -33,7 +35,7 @@ indirect enum Pattern {
 
   var hasStart: Bool {
     switch self {
-    case .blank, .characters, .end: false
+    case .blank, .characters, .point, .end: false
     case .start: true
     case .sequence(let parts), .choice(let parts): parts.contains { $0.hasStart }
     case .repeated(let body, _, _), .ahead(let body, _), .behind(let body, _): body.hasStart
@@ -42,7 +44,7 @@ indirect enum Pattern {
 
   var looksBehind: Bool {
     switch self {
-    case .blank, .characters, .start, .end: false
+    case .blank, .characters, .point, .start, .end: false
     case .behind: true
     case .sequence(let parts), .choice(let parts): parts.contains { $0.looksBehind }
     case .repeated(let body, _, _), .ahead(let body, _): body.looksBehind
@@ -52,7 +54,7 @@ indirect enum Pattern {
   /// How many characters it takes at least.
   fileprivate var least: Int {
     switch self {
-    case .characters: 1
+    case .characters, .point: 1
     case .blank, .start, .end, .ahead, .behind: 0
     case .sequence(let parts): parts.reduce(0) { $0 + $1.least }
     case .choice(let alternatives): alternatives.map(\.least).min() ?? 0
@@ -63,7 +65,7 @@ indirect enum Pattern {
   /// How many expressions it is.
   fileprivate var size: Int {
     switch self {
-    case .blank, .characters, .start, .end: 1
+    case .blank, .characters, .point, .start, .end: 1
     case .sequence(let parts), .choice(let parts): parts.reduce(1) { $0 + $1.size }
     case .repeated(let body, _, _), .ahead(let body, _), .behind(let body, _): 1 + body.size
     }
@@ -78,7 +80,7 @@ indirect enum Pattern {
   /// Whether it never takes a character.
   fileprivate var takesNothing: Bool {
     switch self {
-    case .characters: false
+    case .characters, .point: false
     case .blank, .start, .end, .ahead, .behind: true
     case .sequence(let parts), .choice(let parts): parts.allSatisfy(\.takesNothing)
     case .repeated(let body, _, let most): most == 0 || body.takesNothing
@@ -133,7 +135,7 @@ struct PatternReader {
     if rest == table.nothing { return rest }
     guard pattern.hasAssertion else { return table.sequence(plain(pattern), rest) }
     switch pattern {
-    case .blank, .characters: return rest
+    case .blank, .characters, .point: return rest
     case .start: return isAtStart ? rest : table.nothing
     case .end:
       // Some readers let a line break stand behind the end.
@@ -277,9 +279,30 @@ struct PatternReader {
     return (index, table.sequence(table.both([taken] + conditions), following))
   }
 
+  /// The texts that a pattern without assertions takes as a whole.
+  ///
+  /// - Parameters:
+  ///   - isCaseless: large letters are small ones, and the other way round.
+  ///   - pointTakesAll: a point stands for a line break, too.
+  func whole(_ pattern: Pattern, isCaseless: Bool, pointTakesAll: Bool) -> Language {
+    switch pattern {
+    case .point where pointTakesAll: table.scalar
+    case .point: table.set(CharacterClass.point[reading])
+    case .characters(let set): table.set(isCaseless ? set[reading].caseless : set[reading])
+    case .sequence(let parts):
+      table.sequence(parts.map { whole($0, isCaseless: isCaseless, pointTakesAll: pointTakesAll) })
+    case .choice(let alternatives):
+      table.union(alternatives.map { whole($0, isCaseless: isCaseless, pointTakesAll: pointTakesAll) })
+    case .repeated(let body, let least, let most):
+      table.repeated(whole(body, isCaseless: isCaseless, pointTakesAll: pointTakesAll), least, most)
+    case .blank, .start, .end, .ahead, .behind: table.blank
+    }
+  }
+
   private func plain(_ pattern: Pattern) -> Language {
     switch pattern {
     case .characters(let set): table.set(set[reading])
+    case .point: table.set(CharacterClass.point[reading])
     case .sequence(let parts): table.sequence(parts.map(plain))
     case .choice(let alternatives): table.union(alternatives.map(plain))
     case .repeated(let body, let least, let most): table.repeated(plain(body), least, most)

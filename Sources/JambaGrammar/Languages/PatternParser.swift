@@ -66,7 +66,7 @@ struct PatternParser {
       case "[": item = .characters(try characterClass())
       case ".":
         position += 1
-        item = .characters(.point)
+        item = .point
       case "\\":
         if scalars.count > position + 1, scalars[position + 1] == "A" || scalars[position + 1] == "Z" || scalars[position + 1] == "z" {
           items.append(scalars[position + 1] == "A" ? .start : .end)

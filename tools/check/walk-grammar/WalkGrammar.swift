@@ -6,7 +6,7 @@ import JambaText
 
 /// Writes random texts of grammars, token by token, as a model with random logits would.
 ///
-/// Reads JSON lines from a file: {"schema": …} or {"gbnf": …}, each with a "seed" and, perhaps, "texts". Prints a line for
+/// Reads JSON lines from a file: {"schema": …} or {"grammar": …}, each with a "seed" and, perhaps, "texts". Prints a line for
 /// each: {"text": …}, or {"error": …}; of "texts" which are the grammar's ("matches"). At the end, on standard error: how
 /// long grammars took to compile, and token masks to make.
 @main
@@ -78,7 +78,7 @@ struct WalkGrammar: ParsableCommand {
   private func compile(_ line: JSON, _ seconds: inout [Double]) throws(GrammarError) -> Grammar {
     let begin = ContinuousClock().now
     defer { seconds.append(WalkGrammar.seconds(ContinuousClock().now - begin)) }
-    if let source = line["gbnf"]?.string { return try Grammar(gbnf: source) }
+    if let source = line["grammar"]?.string { return try Grammar(source: source) }
     return try Grammar(jsonSchema: line["schema"] ?? .bool(true))
   }
 
