@@ -9,7 +9,7 @@ struct GrammarOptions: ParsableArguments {
     help: ArgumentHelp("A file with a JSON schema: the answer is a JSON text that it describes.", valueName: "file"))
   var jsonSchema: String?
 
-  @Option(help: ArgumentHelp("A file with a grammar in GBNF: the answer is one of its texts.", valueName: "file"))
+  @Option(help: ArgumentHelp("A file with a grammar, GBNF or Lark: the answer is one of its texts.", valueName: "file"))
   var grammar: String?
 
   func validate() throws {
@@ -18,7 +18,10 @@ struct GrammarOptions: ParsableArguments {
 
   func load() throws -> Grammar? {
     do {
-      if let grammar { return try Grammar(gbnf: String(decoding: contents(of: grammar), as: UTF8.self)) }
+      if let grammar {
+        let source = String(decoding: try contents(of: grammar), as: UTF8.self)
+        return try grammar.hasSuffix(".lark") ? Grammar(lark: source) : Grammar(source: source)
+      }
       return try jsonSchema.map { try Grammar(jsonSchema: json(of: $0)) }
     } catch let error as GrammarError { throw JambaError.grammar(error) }
   }

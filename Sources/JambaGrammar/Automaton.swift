@@ -78,9 +78,9 @@ struct Automaton: Sendable {
     }
     classCount = classByte.count
 
-    isNullable = AutomatonAnalysis.nullableStates(outgoing, isEnd, counters)
+    isNullable = AutomatonAnalysis.nullableStates(self)
     counters = counters.map { $0.judging { isNullable[Int($0)] } }
-    let recursive = AutomatonAnalysis.leftRecursiveStates(self, outgoing)
+    let recursive = AutomatonAnalysis.leftRecursiveStates(self)
     if !recursive.isEmpty {
       let rule = graph.ruleStarts.firstIndex { recursive.contains($0) } ?? rules.root
       throw .leftRecursion(rule: rules.names[rule])

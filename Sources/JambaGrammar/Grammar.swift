@@ -19,6 +19,14 @@ public struct Grammar: Sendable {
     try self.init(GrammarParser.parse(source))
   }
 
+  /// Reads a grammar in the form of Lark, as far as docs/CHAT.md describes it. Throws as `init(gbnf:)` does.
+  public init(lark source: String) throws(GrammarError) { try self.init(LarkParser.parse(source)) }
+
+  /// Reads a grammar in GBNF or in the form of Lark: what stands behind the first name, `::=` or a colon, says which.
+  public init(source: String) throws(GrammarError) {
+    try self.init(LarkParser.reads(source) ? LarkParser.parse(source) : GrammarParser.parse(source))
+  }
+
   /// Makes a grammar of JSON texts that a JSON schema describes, in the subset of docs/CHAT.md. Throws
   /// `unsupported` for any keyword outside of it: none is ignored.
   public init(jsonSchema schema: JSON) throws(GrammarError) {

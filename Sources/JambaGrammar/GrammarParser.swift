@@ -120,6 +120,7 @@ struct GrammarParser {
         skipSpace(newlines: true)
         guard skip(")") else { throw failure("expected )") }
       case _ where GrammarParser.isNameScalar(scalar): item = .rule(try rules.number(of: name()))
+      case "<", "!": throw failure("tokens by name or number are not supported")
       case "\n", "\r", "|", ")": return items.count == 1 ? items[0] : .sequence(items)
       default: throw failure("\(scalar.escaped(asASCII: true)) means nothing here")
       }

@@ -57,6 +57,13 @@ package struct ScalarSet: Hashable, Sendable {
 
   package var inverted: ScalarSet { ScalarSet.all.subtracting(self) }
 
+  /// With every small letter of ASCII its large one, and the other way round.
+  var caseless: ScalarSet {
+    let small = intersection(ScalarSet([0x61...0x7A])).ranges.map { $0.lowerBound - 0x20...$0.upperBound - 0x20 }
+    let large = intersection(ScalarSet([0x41...0x5A])).ranges.map { $0.lowerBound + 0x20...$0.upperBound + 0x20 }
+    return ScalarSet(ranges + small + large)
+  }
+
   func union(_ other: ScalarSet) -> ScalarSet { ScalarSet(ranges + other.ranges) }
 
   func intersection(_ other: ScalarSet) -> ScalarSet { subtracting(other.inverted) }

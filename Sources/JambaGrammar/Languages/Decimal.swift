@@ -42,6 +42,13 @@ struct Decimal: Hashable, Sendable {
 
   var isZero: Bool { digits.isEmpty }
   var isWhole: Bool { digits.count <= exponent || isZero }
+  /// Its value, if it is a whole number of at most 17 digits.
+  var whole: Int? {
+    guard isWhole, exponent <= 17 else { return nil }
+    let value = wholeDigits.reduce(0) { 10 * $0 + Int($1) }
+    return isNegative ? -value : value
+  }
+
   var magnitude: Decimal { Decimal(isNegative: false, digits: digits, exponent: exponent) }
   var negated: Decimal { Decimal(isNegative: !isNegative, digits: digits, exponent: exponent) }
 

@@ -39,6 +39,6 @@ struct DigitRemainder: Hashable {
     return next
   }
 
-  /// The scalars that it knows.
-  static let scalars = ScalarSet([0x2E...0x2E, 0x30...0x39])
+  /// The scalars that it knows, each a set of its own.
+  static let scalarSets = ([0x2E] + Array(0x30...0x39)).map { (value: UInt32) in ScalarSet([value...value]) }
 }

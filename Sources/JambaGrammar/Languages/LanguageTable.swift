@@ -20,6 +20,8 @@ final class LanguageTable {
     /// −1 for no end.
     case repeated(Language, Int32, Int32)
     case multiple(DigitRemainder)
+    /// A language that may name itself, behind at least one scalar.
+    case variable(Int32)
   }
 
   /// What is known of an expression at once.
@@ -40,6 +42,9 @@ final class LanguageTable {
   private var setNumbers: [ScalarSet: Int32] = [:]
   private var derivatives: [UInt64: Language] = [:]
   var emptiness: [Language: Bool] = [:]
+  private var beginnings: [Language: [Int32]] = [:]
+  /// What variables stand for.
+  private(set) var definitions: [Language] = []
   /// Expressions made, over the limit of which none is made any more.
   private(set) var isFull = false
 
@@ -89,15 +94,14 @@ final class LanguageTable {
 
   func set(_ set: ScalarSet) -> Language {
     guard !set.isEmpty else { return nothing }
-    let number: Int32
-    if let known = setNumbers[set] {
-      number = known
-    } else {
-      number = Int32(sets.count)
-      setNumbers[set] = number
-      sets.append(set)
-    }
-    return add(.set(number), Facts(isNullable: false, isPlain: true, least: 1, most: 1))
+    return add(.set(setNumber(set)), Facts(isNullable: false, isPlain: true, least: 1, most: 1))
+  }
+
+  private func setNumber(_ set: ScalarSet) -> Int32 {
+    if let known = setNumbers[set] { return known }
+    setNumbers[set] = Int32(sets.count)
+    sets.append(set)
+    return Int32(sets.count - 1)
   }
 
   func text(_ text: some StringProtocol) -> Language {
@@ -178,7 +182,45 @@ final class LanguageTable {
     add(.multiple(remainder), Facts(isNullable: remainder.isWhole, isPlain: false, least: 0, most: Int.max))
   }
 
+  /// A language to be defined.
+  func variable(isNullable: Bool) -> Language {
+    definitions.append(nothing)
+    return add(
+      .variable(Int32(definitions.count - 1)), Facts(isNullable: isNullable, isPlain: false, least: 0, most: Int.max))
+  }
+
+  func define(_ variable: Language, _ body: Language) {
+    if case .variable(let number) = kind(variable) { definitions[Int(number)] = body }
+  }
+
   // MARK: Following
+
+  /// The sets that a text's first scalar is looked for in: scalars that none of them tells apart have one derivative.
+  func beginnings(of language: Language) -> [Int32] {
+    if let known = beginnings[language] { return known }
+    let result: [Int32]
+    switch kind(language) {
+    case .nothing, .blank: return []
+    case .set(let number): return [number]
+    case .repeated(let body, _, _), .complement(let body): return beginnings(of: body)
+    case .sequence:
+      var all: [Int32] = []
+      var rest = language
+      while case .sequence(let head, let tail) = kind(rest) {
+        all += beginnings(of: head)
+        rest = tail
+        guard facts(head).isNullable else { break }
+        if case .sequence = kind(rest) { continue }
+        all += beginnings(of: rest)
+      }
+      result = Set(all).sorted()
+    case .union(let members), .both(let members): result = Set(members.flatMap { beginnings(of: $0) }).sorted()
+    case .variable(let number): return beginnings(of: definitions[Int(number)])
+    case .multiple: result = DigitRemainder.scalarSets.map { setNumber($0) }
+    }
+    beginnings[language] = result
+    return result
+  }
 
   /// What may come behind a scalar.
   func derivative(_ language: Language, by value: UInt32) -> Language {
@@ -209,6 +251,7 @@ final class LanguageTable {
     case .repeated(let body, let least, let most):
       let rest = repeated(body, max(0, Int(least) - 1), most < 0 ? nil : Int(most) - 1)
       result = sequence(derivative(body, by: value), rest)
+    case .variable(let number): result = derivative(definitions[Int(number)], by: value)
     case .multiple(let remainder): return remainder.behind(value).map { multiple($0) } ?? nothing
     }
     if derivatives.count > LanguageTable.limit { derivatives.removeAll() }

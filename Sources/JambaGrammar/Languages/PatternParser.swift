@@ -5,6 +5,8 @@ struct PatternFailure: Error { let reason: String }
 struct PatternParser {
   private let scalars: [Unicode.Scalar]
   private var position = 0
+  /// The number of the last `\u` escape: half a surrogate pair is no character.
+  private var unit: UInt32?
 
   static let limit = 1 << 16
 
@@ -57,16 +59,22 @@ struct PatternParser {
         let (group, isAssertion) = try group(depth: depth)
         item = group
         if isAssertion {
+          if case .ahead = item { item = try quantified(item) }
           items.append(item)
           continue
         }
       case "[": item = .characters(try characterClass())
       case ".":
         position += 1
-        item = .characters(.point)
+        item = .point
       case "\\":
         if scalars.count > position + 1, scalars[position + 1] == "A" || scalars[position + 1] == "Z" || scalars[position + 1] == "z" {
           items.append(scalars[position + 1] == "A" ? .start : .end)
+          position += 2
+          continue
+        }
+        if scalars.count > position + 1, scalars[position + 1] == "b" || scalars[position + 1] == "B" {
+          items.append(.boundary(isNegative: scalars[position + 1] == "B"))
           position += 2
           continue
         }
@@ -86,15 +94,19 @@ struct PatternParser {
   private mutating func group(depth: Int) throws(PatternFailure) -> (Pattern, Bool) {
     position += 1
     var isNegative: Bool?
+    var isBehind = false
     if skip("?=") {
       isNegative = false
     } else if skip("?!") {
       isNegative = true
+    } else if skip("?<=") {
+      (isNegative, isBehind) = (false, true)
+    } else if skip("?<!") {
+      (isNegative, isBehind) = (true, true)
     } else if current == "?" {
       if skip("?:") {
       } else if skip("?<") || skip("?P<") {
-        // A name; what looks behind has = or ! instead.
-        guard current != "=", current != "!" else { throw failure() }
+        // A name.
         while let scalar = current, scalar != ">" {
           guard scalar.properties.isAlphabetic || scalar == "_" || scalar == "$" || "0"..."9" ~= scalar else {
             throw failure()
@@ -108,7 +120,8 @@ struct PatternParser {
     }
     let body = try alternatives(depth: depth + 1)
     guard skip(")") else { throw failure() }
-    return (isNegative.map { .ahead(body, isNegative: $0) } ?? body, isNegative != nil)
+    guard let isNegative else { return (body, false) }
+    return (isBehind ? .behind(body, isNegative: isNegative) : .ahead(body, isNegative: isNegative), true)
   }
 
   /// Whether a brace begins a bound: elsewhere it is a character.
@@ -187,9 +200,13 @@ struct PatternParser {
       }
       guard skip("}"), let known = CharacterClass.property(name) else { throw failure() }
       return kind == "p" ? known : known.inverted
-    case "x": return one(try codePoint(digits: 2))
+    case "x": return one(Unicode.Scalar(try codePoint(digits: 2))!)
     case "u":
-      guard skip("{") else { return one(try codePoint(digits: 4)) }
+      guard skip("{") else {
+        let value = try codePoint(digits: 4)
+        unit = value
+        return PatternParser.characters(value...value)
+      }
       var value: UInt32 = 0
       while let scalar = current, scalar.isASCII, let digit = Character(scalar).hexDigitValue, value <= 0x10FFFF {
         value = value << 4 | UInt32(digit)
@@ -211,7 +228,7 @@ struct PatternParser {
     }
   }
 
-  private mutating func codePoint(digits: Int) throws(PatternFailure) -> Unicode.Scalar {
+  private mutating func codePoint(digits: Int) throws(PatternFailure) -> UInt32 {
     func unit(_ parser: inout PatternParser) throws(PatternFailure) -> UInt32 {
       var value: UInt32 = 0
       for _ in 0..<digits {
@@ -224,13 +241,23 @@ struct PatternParser {
       return value
     }
     var value = try unit(&self)
+    let first = position
     if digits == 4, 0xD800..<0xDC00 ~= value, skip("\\u") {
       let low = try unit(&self)
-      guard 0xDC00..<0xE000 ~= low else { throw failure() }
-      value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
+      if 0xDC00..<0xE000 ~= low {
+        value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
+      } else {
+        position = first
+      }
     }
-    guard let scalar = Unicode.Scalar(value) else { throw failure() }
-    return scalar
+    return value
+  }
+
+  /// Characters between two numbers. Half a surrogate pair is no character; a reader that goes by halves finds it in some.
+  private static func characters(_ range: ClosedRange<UInt32>) -> CharacterClass {
+    let set = ScalarSet([range])
+    guard range.overlaps(0xD800...0xDFFF) else { return CharacterClass(set) }
+    return CharacterClass(inner: set, outer: set.union(ScalarSet([0x10000...0x10FFFF])))
   }
 
   private mutating func characterClass() throws(PatternFailure) -> CharacterClass {
@@ -240,12 +267,17 @@ struct PatternParser {
     var others: [CharacterClass] = []
     while let scalar = current, scalar != "]" {
       let low = try member()
-      if current == "-", position + 1 < scalars.count, scalars[position + 1] != "]", let first = low.onlyValue {
+      if current == "-", position + 1 < scalars.count, scalars[position + 1] != "]", let first = unit ?? low.onlyValue {
         let dash = position
         position += 1
-        if let last = try member().onlyValue {
+        let high = try member()
+        if let last = unit ?? high.onlyValue {
           guard first <= last else { throw failure() }
-          ranges.append(first...last)
+          if (first...last).overlaps(0xD800...0xDFFF) {
+            others.append(PatternParser.characters(first...last))
+          } else {
+            ranges.append(first...last)
+          }
           continue
         }
         // As in [a-\d]: the hyphen is one.
@@ -259,6 +291,7 @@ struct PatternParser {
   }
 
   private mutating func member() throws(PatternFailure) -> CharacterClass {
+    unit = nil
     guard let scalar = current else { throw failure() }
     if scalar == "\\" { return try escape(inClass: true) }
     position += 1

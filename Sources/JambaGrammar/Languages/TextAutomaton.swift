@@ -1,5 +1,5 @@
 /// A deterministic automaton over Unicode scalars, from every state of which a text's end can be reached.
-struct TextAutomaton {
+struct TextAutomaton: Sendable {
   /// By state: sets of scalars and the states behind them.
   var transitions: [[(set: ScalarSet, target: Int)]]
   var accepts: [Bool]
@@ -10,6 +10,38 @@ extension LanguageTable {
   private struct ScalarClasses {
     var members: [[ClosedRange<UInt32>]] = []
     var representatives: [UInt32] = []
+    /// By set: which classes lie in it.
+    var contained: [Int32: [Int]] = [:]
+
+    mutating func classes(in number: Int32, _ set: ScalarSet) -> [Int] {
+      if let known = contained[number] { return known }
+      let classes = representatives.indices.filter { set.contains(representatives[$0]) }
+      contained[number] = classes
+      return classes
+    }
+  }
+
+  /// Classes that behave alike behind a language, in groups.
+  private func groups(_ classes: inout ScalarClasses, behind language: Language) -> [[Int]] {
+    let beginnings = beginnings(of: language)
+    let count = classes.representatives.count
+    guard beginnings.count <= 64, count > 1 else { return (0..<count).map { [$0] } }
+    // By class: in which of the sets it lies.
+    var signatures = [UInt64](repeating: 0, count: count)
+    for (bit, number) in beginnings.enumerated() {
+      for index in classes.classes(in: number, sets[Int(number)]) { signatures[index] |= 1 << UInt64(bit) }
+    }
+    var groups: [[Int]] = []
+    var known: [UInt64] = []
+    for (index, signature) in signatures.enumerated() {
+      if let place = known.firstIndex(of: signature) {
+        groups[place].append(index)
+      } else {
+        known.append(signature)
+        groups.append([index])
+      }
+    }
+    return groups
   }
 
   private func scalarClasses(of language: Language) throws(GrammarError) -> ScalarClasses {
@@ -26,9 +58,9 @@ extension LanguageTable {
         see(second)
       case .union(let members), .both(let members): members.forEach(see)
       case .complement(let body), .repeated(let body, _, _): see(body)
+      case .variable(let number): see(definitions[Int(number)])
       case .multiple:
-        used.insert(DigitRemainder.scalars)
-        for value in DigitRemainder.scalars.ranges.joined() { used.insert(ScalarSet([value...value])) }
+        used.formUnion(DigitRemainder.scalarSets)
       }
     }
     var borders: Set<UInt32> = [0, 0xD800, 0xE000, 0x110000]
@@ -76,7 +108,7 @@ extension LanguageTable {
 
   /// An automaton of a language; nil where it has more states than the limit. Without states where the language is empty.
   func automaton(of language: Language, limit: Int) throws(GrammarError) -> TextAutomaton? {
-    let classes = try scalarClasses(of: language)
+    var classes = try scalarClasses(of: language)
     var states = [language]
     var numbers = [language: 0]
     var rows: [[(target: Int, classes: [Int])]] = []
@@ -84,8 +116,8 @@ extension LanguageTable {
     while here < states.count {
       var row: [(target: Int, classes: [Int])] = []
       var places: [Int: Int] = [:]
-      for (index, representative) in classes.representatives.enumerated() {
-        let next = derivative(states[here], by: representative)
+      for group in groups(&classes, behind: states[here]) {
+        let next = derivative(states[here], by: classes.representatives[group[0]])
         if next == nothing { continue }
         let target: Int
         if let known = numbers[next] {
@@ -97,10 +129,10 @@ extension LanguageTable {
           states.append(next)
         }
         if let place = places[target] {
-          row[place].classes.append(index)
+          row[place].classes += group
         } else {
           places[target] = row.count
-          row.append((target, [index]))
+          row.append((target, group))
         }
       }
       rows.append(row)
@@ -145,14 +177,21 @@ extension LanguageTable {
     if language == nothing { return true }
     if facts(language).isNullable || facts(language).isPlain { return false }
     if let known = emptiness[language] { return known }
-    let classes = try scalarClasses(of: language)
+    if case .both(let members) = kind(language), members.count == 2 {
+      // A pattern beside a length that its shortest text has.
+      for (one, other) in [(members[0], members[1]), (members[1], members[0])] {
+        guard case .repeated(scalar, let least, let most) = kind(other), facts(one).isPlain else { continue }
+        if facts(one).least >= Int(least), most < 0 || facts(one).least <= Int(most) { return false }
+      }
+    }
+    var classes = try scalarClasses(of: language)
     var seen: Set<Language> = [language]
     var waiting = [language]
     var next = 0
     while next < waiting.count {
       guard waiting.count < 20_000 else { throw .tooLarge("patterns that are hard to tell apart") }
-      for representative in classes.representatives {
-        let behind = derivative(waiting[next], by: representative)
+      for group in groups(&classes, behind: waiting[next]) {
+        let behind = derivative(waiting[next], by: classes.representatives[group[0]])
         if facts(behind).isNullable || behind != nothing && facts(behind).isPlain {
           try check()
           emptiness[language] = false

@@ -81,12 +81,8 @@ extension SchemaCompiler {
     let isPlain = least == 0 && most == nil && dependents.allSatisfy { $0.isEmpty }
     if optional.isEmpty && isPlain { return sequence(required, others, ws) }
     guard optional.count <= GrammarRules.Members.optionalLimit, (most ?? 0) <= 1000 else {
-      guard isPlain else {
-        throw .unsupported(
-          keyword: dependents.allSatisfy { $0.isEmpty } ? least > 0 ? "minProperties" : "maxProperties" : "dependentRequired",
-          path: path, reason: "beside more than \(GrammarRules.Members.optionalLimit) optional members")
-      }
-      return try inOrder(members.filter { present.contains($0.name) }, others, ws)
+      let present = members.filter { present.contains($0.name) }
+      return isPlain ? try inOrder(present, others, ws) : try counted(present, others, ws, objects, least, most)
     }
     return .members(
       GrammarRules.Members(
@@ -122,6 +118,78 @@ extension SchemaCompiler {
       later = member.isRequired ? continued : .choice([continued, behind])
     }
     return first
+  }
+
+  private static let countedStates = 20_000
+
+  /// Members in their order, then others, where the number of members matters or which of them are there together: states
+  /// that know both.
+  private mutating func counted(
+    _ members: [Member], _ others: Expression?, _ ws: Expression, _ objects: ObjectValues, _ least: Int, _ most: Int?
+  ) throws(GrammarError) -> Expression {
+    struct State: Hashable {
+      var place = 0
+      /// Members and others so far, as far as they matter.
+      var count = 0
+      var otherCount = 0
+      /// A bit for each member that is there and needs others, or is needed.
+      var present: UInt64 = 0
+    }
+    let names = Set(members.map(\.name))
+    let needs = objects.dependents.filter { names.contains($0.key) && !$0.value.isEmpty }
+    let involved = Set(needs.keys).union(needs.values.joined()).sorted { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) }
+    let keyword = !needs.isEmpty ? "dependentRequired" : least > 0 ? "minProperties" : "maxProperties"
+    func refusal() -> GrammarError {
+      .unsupported(keyword: keyword, path: path, reason: "beside \(members.count) members in more than \(SchemaCompiler.countedStates) ways")
+    }
+    guard involved.count <= 16 else { throw refusal() }
+    var bits: [ExactString: UInt64] = [:]
+    for (index, name) in involved.enumerated() { bits[name] = 1 << UInt64(index) }
+    let rules = needs.map { (trigger: bits[$0.key]!, needed: $0.value.reduce(0) { $0 | bits[$1]! }) }
+    let comma = Expression.sequence([.text(","), ws])
+    var later: [Expression] = []
+    for member in members { later.append(try add(.sequence([comma, member.pair]))) }
+    let laterOther = try others.map { (other) throws(GrammarError) in try add(.sequence([comma, other])) }
+
+    var states = [State()]
+    var numbers = [State(): 0]
+    var machine = GrammarRules.Machine(edges: [], isEnd: [])
+    var here = 0
+    while here < states.count {
+      let state = states[here]
+      var edges: [GrammarRules.Machine.Edge] = []
+      func lead(_ label: Expression, to next: State) throws(GrammarError) {
+        if numbers[next] == nil {
+          guard states.count < SchemaCompiler.countedStates else { throw refusal() }
+          numbers[next] = states.count
+          states.append(next)
+        }
+        edges.append(GrammarRules.Machine.Edge(label: label, target: numbers[next]!))
+      }
+      let isFirst = state.count + state.otherCount == 0
+      let mayTake = most.map { state.count + state.otherCount < $0 } ?? true
+      var next = state
+      if state.place < members.count {
+        let member = members[state.place]
+        next.place += 1
+        if !member.isRequired { try lead(.empty, to: next) }
+        if mayTake {
+          next.count = most == nil ? min(state.count + 1, max(least, 1)) : state.count + 1
+          next.present |= bits[member.name] ?? 0
+          try lead(isFirst ? member.pair : later[state.place], to: next)
+        }
+      } else if let others, let laterOther, mayTake {
+        next.otherCount = most == nil ? 1 : state.otherCount + 1
+        try lead(isFirst ? others : laterOther, to: next)
+      }
+      machine.edges.append(edges)
+      // Others may be one name written again, so they count for one.
+      machine.isEnd.append(
+        state.place == members.count && state.count + min(state.otherCount, 1) >= least
+          && rules.allSatisfy { state.present & $0.trigger == 0 || $0.needed & ~state.present == 0 })
+      here += 1
+    }
+    return .machine(machine)
   }
 
   // MARK: Other members

@@ -113,10 +113,15 @@ package struct SchemaCompiler {
     if let known = numberRules[numbers] { return known }
     var whole = NumberValues()
     whole.isWhole = true
-    let result =
-      numbers == whole
-      ? try rule("integer")
-      : try add(machine(of: normalizer.language(of: numbers, .inner)) { .scalars($0) })
+    let result: Expression
+    if numbers == whole {
+      result = try rule("integer")
+    } else if numbers.language == nil, let known = KnownAutomata.shared[.numbers(numbers)] {
+      result = try add(machine(of: known) { .scalars($0) })
+    } else {
+      let question = numbers.language == nil ? KnownAutomata.Question.numbers(numbers) : nil
+      result = try add(machine(of: normalizer.language(of: numbers, .inner), question) { .scalars($0) })
+    }
     numberRules[numbers] = result
     return result
   }
@@ -142,7 +147,8 @@ package struct SchemaCompiler {
       default: throw .tooLarge("a pattern beside a length")
       }
     } else {
-      content = try machine(of: language) { SchemaCompiler.spelling(of: $0) }
+      let question = normalizer.sources[language].map { KnownAutomata.Question.pattern($0) }
+      content = try machine(of: language, question) { SchemaCompiler.spelling(of: $0) }
     }
     let result = try add(.sequence([.text("\""), content, .text("\"")]))
     stringRules[strings] = result
@@ -161,30 +167,40 @@ package struct SchemaCompiler {
   }
 
   /// The texts of a language; `spelling` writes one of its characters.
+  ///
+  /// - Parameter question: by which its automaton is known to other schemas, too.
   mutating func machine(
-    of language: Language, spelling: (ScalarSet) -> Expression
+    of language: Language, _ question: KnownAutomata.Question? = nil, spelling: (ScalarSet) -> Expression
   ) throws(GrammarError) -> Expression {
+    if let question, let known = KnownAutomata.shared[question] { return try machine(of: known, spelling: spelling) }
     let isPlain = table.facts(language).isPlain
     if let automaton = try table.automaton(of: language, limit: isPlain ? 4000 : 40_000) {
-      var spellings: [ScalarSet: Expression] = [:]
-      var edges: [[GrammarRules.Machine.Edge]] = []
-      for row in automaton.transitions {
-        var list: [GrammarRules.Machine.Edge] = []
-        for edge in row {
-          if spellings[edge.set] == nil {
-            let spelled = spelling(edge.set)
-            // What is more than a set of characters is a rule, so that it stands there once.
-            if case .scalars = spelled { spellings[edge.set] = spelled } else { spellings[edge.set] = try add(spelled) }
-          }
-          list.append(GrammarRules.Machine.Edge(label: spellings[edge.set]!, target: edge.target))
-        }
-        edges.append(list)
-      }
-      return edges.isEmpty ? .choice([]) : .machine(GrammarRules.Machine(edges: edges, isEnd: automaton.accepts))
+      if let question { KnownAutomata.shared.remember(automaton, for: question) }
+      return try machine(of: automaton, spelling: spelling)
     }
     try table.check()
     guard isPlain else { throw .tooLarge("a pattern beside another, or beside lengths") }
     return try expression(of: language, spelling)
+  }
+
+  private mutating func machine(
+    of automaton: TextAutomaton, spelling: (ScalarSet) -> Expression
+  ) throws(GrammarError) -> Expression {
+    var spellings: [ScalarSet: Expression] = [:]
+    var edges: [[GrammarRules.Machine.Edge]] = []
+    for row in automaton.transitions {
+      var list: [GrammarRules.Machine.Edge] = []
+      for edge in row {
+        if spellings[edge.set] == nil {
+          let spelled = spelling(edge.set)
+          // What is more than a set of characters is a rule, so that it stands there once.
+          if case .scalars = spelled { spellings[edge.set] = spelled } else { spellings[edge.set] = try add(spelled) }
+        }
+        list.append(GrammarRules.Machine.Edge(label: spellings[edge.set]!, target: edge.target))
+      }
+      edges.append(list)
+    }
+    return edges.isEmpty ? .choice([]) : .machine(GrammarRules.Machine(edges: edges, isEnd: automaton.accepts))
   }
 
   /// A language as it is written: for those that have too many states, but few expressions.
@@ -192,7 +208,7 @@ package struct SchemaCompiler {
     of language: Language, _ spelling: (ScalarSet) -> Expression
   ) throws(GrammarError) -> Expression {
     switch table.kind(language) {
-    case .nothing, .both, .complement, .multiple: return .choice([])
+    case .nothing, .both, .complement, .multiple, .variable: return .choice([])
     case .blank: return .empty
     case .set(let number): return spelling(table.sets[Int(number)])
     case .union(let members):

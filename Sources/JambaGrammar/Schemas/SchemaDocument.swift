@@ -24,6 +24,8 @@ struct SchemaDocument {
   private var resources: [String: SchemaPlace] = [:]
   private var anchors: [String: SchemaPlace] = [:]
   private var isAnchorDouble: Set<String> = []
+  /// How many schemas have a dynamic anchor.
+  private var dynamicAnchors: [String: Int] = [:]
 
   static let limit = 100_000
 
@@ -72,7 +74,8 @@ struct SchemaDocument {
   }
 
   private static func address(of schema: JSON, _ dialect: SchemaDialect) -> String? {
-    guard let object = schema.object else { return nil }
+    // What stands beside a reference says nothing there.
+    guard let object = schema.object, !(dialect.isReferenceAlone && object["$ref"] != nil) else { return nil }
     let said = object["$id"]?.string ?? (dialect == .draft4 || dialect == .unsaid ? object["id"]?.string : nil)
     guard let said else { return nil }
     let address = SchemaReference.parts(said).address
@@ -98,6 +101,7 @@ struct SchemaDocument {
         if resources[base] == nil { resources[base] = place }
       }
       var names = [object["$anchor"]?.string, object["$dynamicAnchor"]?.string]
+      if let name = object["$dynamicAnchor"]?.string { dynamicAnchors[name, default: 0] += 1 }
       for key in ["$id", "id"] {
         guard let said = object[key]?.string, let fragment = SchemaReference.parts(said).fragment, !fragment.isEmpty,
           !fragment.hasPrefix("/")
@@ -139,7 +143,7 @@ struct SchemaDocument {
       guard let anchor = anchors[key] ?? anchors["#\(fragment)"] else {
         throw .invalidSchema(path: path, reason: "there is no anchor \(JSON.string(fragment).text())")
       }
-      guard keyword == "$ref" || !isAnchorDouble.contains(key) else {
+      guard keyword == "$ref" || !isAnchorDouble.contains(key) && dynamicAnchors[fragment, default: 0] < 2 else {
         throw .unsupported(keyword: keyword, path: entry.path, reason: "several schemas have its anchor")
       }
       return anchor

@@ -3,6 +3,17 @@ enum SchemaFormats {
   /// The pattern of a format's texts; nil for a format that says nothing that is held.
   static func pattern(_ name: String) -> String? { patterns[name] }
 
+  /// A pattern that finds whatever any reader may take for a format's text; nil where that is any text.
+  static func outerPattern(_ name: String) -> String? { outerPatterns[name] }
+
+  private static let outerPatterns: [String: String] = [
+    "date": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "time": "^[0-9]{2}:[0-9]{2}:[0-9]{2}", "date-time": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]",
+    "uuid": "^\(hex){8}-\(hex){4}-\(hex){4}-\(hex){4}-\(hex){12}$", "duration": "^P", "email": "@", "idn-email": "@",
+    "hostname": "^[A-Za-z0-9.\\-]+$", "ipv4": "^[0-9.]+$", "ipv6": "^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%|$)",
+    "uri": "^[A-Za-z][A-Za-z0-9+.\\-]*:", "iri": "^[A-Za-z][A-Za-z0-9+.\\-]*:", "json-pointer": "^(?:/|$)",
+    "relative-json-pointer": "^[0-9]",
+  ]
+
   private static let patterns: [String: String] = [
     "date": "^\(date)$", "time": "^\(time)$", "date-time": "^\(date)T\(time)$",
     "uuid": "^\(hex){8}-\(hex){4}-\(hex){4}-\(hex){4}-\(hex){12}$",
@@ -13,7 +24,7 @@ enum SchemaFormats {
     "uri": "^\(uri(""))$", "iri": "^\(uri(wide))$",
     "uri-reference": "^(?:\(uri(""))|\(relative("")))$", "iri-reference": "^(?:\(uri(wide))|\(relative(wide)))$",
     "uri-template": "^(?:[!#$&(-;=?-\\[\\]_a-z~]|\(percent)|\\{[+#./;?&]?\(variable)(?:,\(variable))*\\})*$",
-    "json-pointer": "^\(pointer)$", "relative-json-pointer": "^(?:0|[1-9][0-9]{0,8})(?:#|\(pointer))$",
+    "json-pointer": "^\(pointer)$", "relative-json-pointer": "^(?:0|[1-9]{1,8}0?)(?:#|\(pointer))$",
     "regex": "^\(expression(groups: 2))$",
   ]
 

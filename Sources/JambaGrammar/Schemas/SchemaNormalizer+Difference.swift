@@ -3,7 +3,8 @@ import JambaSystem
 /// What fits one schema and not another: `not`, `oneOf` and `else`.
 ///
 /// An array or an object fails a schema for one of several reasons; each that can be held becomes an alternative. The rest is
-/// left out, so what comes out may be less than the difference, never more.
+/// left out, so what comes out may be less than the difference, never more. In the outer reading it may be more, never less:
+/// where something would be left out, all that was there stays.
 extension SchemaNormalizer {
   /// - Parameters:
   ///   - b: in the reading opposite to `reading`, which is that of `a`.
@@ -133,6 +134,7 @@ extension SchemaNormalizer {
     }
     if !b.rest.isAnything, a.most.map({ $0 > places }) ?? true { isMore = true }
     if !b.containing.isEmpty || b.isUnique { isMore = true }
+    if reading == .outer, isMore { return [a] }
     if ways.isEmpty, isMore { throw refusal(keyword, place, "array") }
     return ways
   }
@@ -186,10 +188,11 @@ extension SchemaNormalizer {
     if let most = b.most, a.most.map({ $0 > most }) ?? true {
       try add { (way) throws(GrammarError) in way.least = max(way.least, most + 1) }
     }
-    if ways.isEmpty { for name in undeclared { try misfit(name, b.property(name)!.goal) } }
+    if ways.isEmpty || reading == .outer { for name in undeclared { try misfit(name, b.property(name)!.goal) } }
     // Members without a name here matter only where there may be such.
     let isClosed = a.others.contains { $0.patterns.isEmpty && isNever($0.goal) }
     if !isClosed && !b.others.isEmpty || !b.nameGoal.isAnything || !b.dependents.isEmpty { isMore = true }
+    if reading == .outer, isMore { return [a] }
     if ways.isEmpty, isMore { throw refusal(keyword, place, "object") }
     return ways
   }

@@ -92,6 +92,7 @@ extension SchemaNormalizer {
     var all = ArrayValues()
     let count = max(a.leading.count, b.leading.count)
     all.leading = (0..<count).map { a.goal(at: $0).and(b.goal(at: $0)) }
+    all.seen = max(a.seen, b.seen)
     all.rest = a.rest.and(b.rest)
     all.isRestSaid = a.isRestSaid || b.isRestSaid
     all.least = max(a.least, b.least)

@@ -119,9 +119,9 @@ extension SchemaNormalizer {
       parts.append(try self.pattern(text, reading, "pattern", path))
     }
     if let format = object["format"]?.string, let text = SchemaFormats.pattern(format) {
-      if reading == .outer, format.hasSuffix("email") {
-        parts.append(table.sequence([table.anything, table.text("@"), table.anything]))
-      } else {
+      if reading == .inner {
+        parts.append(try self.pattern(text, reading, "format", path))
+      } else if let text = SchemaFormats.outerPattern(format) {
         parts.append(try self.pattern(text, reading, "format", path))
       }
     }
@@ -142,6 +142,7 @@ extension SchemaNormalizer {
     }
     try table.check()
     patterns[key] = language
+    if reading == .inner { sources[language] = ExactString(text) }
     return language
   }
 
@@ -169,6 +170,7 @@ extension SchemaNormalizer {
       for (index, element) in list.enumerated() {
         values.leading.append(try goal(element, place, "\(keyword)/\(index)"))
       }
+      values.seen = list.count
     }
     if let prefix = object["prefixItems"], dialect == .draft2020 || dialect == .unsaid {
       guard let list = prefix.array else { throw .invalidSchema(path: path + "/prefixItems", reason: "it is not a list") }

@@ -135,11 +135,14 @@ extension SchemaNormalizer {
     if let rest = object["unevaluatedItems"] {
       let goal = try goal(rest, place, "unevaluatedItems")
       for index in all.arrays.indices where !all.arrays[index].isRestSaid {
+        let count = all.arrays[index].seen
+        for place in all.arrays[index].leading.indices.dropFirst(count) {
+          all.arrays[index].leading[place] = all.arrays[index].leading[place].and(goal)
+        }
         all.arrays[index].rest = all.arrays[index].rest.and(goal)
         all.arrays[index].isRestSaid = true
         all.arrays[index].literal = nil
         if isNever(goal) {
-          let count = all.arrays[index].leading.count
           all.arrays[index].most = min(all.arrays[index].most ?? count, count)
         }
       }
@@ -193,7 +196,7 @@ extension SchemaNormalizer {
         for element in elements {
           literal.leading.append(SchemaGoal(try document.synthetic(.object(["const": element]), beside: place)))
         }
-        (literal.least, literal.most) = (elements.count, elements.count)
+        (literal.least, literal.most, literal.seen) = (elements.count, elements.count, elements.count)
         (literal.rest, literal.isRestSaid) = (never, true)
         literal.literal = try text(value, place)
         all.arrays.append(literal)

@@ -19,6 +19,8 @@ final class SchemaNormalizer {
     let reading: Reading
   }
   var patterns: [PatternQuestion: Language] = [:]
+  /// The patterns that languages come from, in their inner reading.
+  var sources: [Language: ExactString] = [:]
   private var known: [Question: SchemaValues] = [:]
   private var knownGoals: [GoalQuestion: SchemaValues] = [:]
   private var asked: Set<Question> = []
@@ -27,6 +29,7 @@ final class SchemaNormalizer {
   /// Conjunctions made.
   private var work = 0
 
+  private static let selfReference = "it refers to itself"
   static let alternatives = 600
   static let workLimit = 100_000
 
@@ -55,7 +58,7 @@ final class SchemaNormalizer {
     let question = Question(part: part, reading: reading)
     if let answer = known[question] { return answer }
     guard asked.insert(question).inserted else {
-      throw .invalidSchema(path: document.entry(part.place).path, reason: "it refers to itself")
+      throw .invalidSchema(path: document.entry(part.place).path, reason: SchemaNormalizer.selfReference)
     }
     guard depth < 2 * GrammarLimits.nesting else { throw .tooLarge("schemas nest deeper than \(2 * GrammarLimits.nesting)") }
     depth += 1
@@ -92,7 +95,14 @@ final class SchemaNormalizer {
     // What holds itself counts as possible; so does what is too deep to be looked at.
     guard depth < 40 else { return false }
     emptiness[question] = false
-    let values = try values(of: goal, reading)
+    let values: SchemaValues
+    do throws(GrammarError) {
+      values = try self.values(of: goal, reading)
+    } catch .invalidSchema(_, SchemaNormalizer.selfReference) where !asked.isEmpty {
+      // It is asked while a schema around it is being read, which says it in the end.
+      emptiness[question] = nil
+      return false
+    }
     let answer = try isEmpty(values, reading, depth: depth + 1)
     emptiness[question] = answer
     return answer
@@ -136,8 +146,13 @@ final class SchemaNormalizer {
       if low.value == high.value {
         guard !low.isExcluded, !high.isExcluded, numbers.contains(low.value) else { return true }
       }
-      // The commonest question, which needs no language.
-      if !numbers.isWhole, numbers.multiples.isEmpty, numbers.language == nil { return false }
+      // The commonest questions, which need no language.
+      if numbers.multiples.isEmpty, numbers.language == nil {
+        if !numbers.isWhole { return false }
+        if let least = low.value.whole, let most = high.value.whole {
+          return least + (low.isExcluded ? 1 : 0) > most - (high.isExcluded ? 1 : 0)
+        }
+      }
     } else if numbers.language == nil {
       return false
     }

@@ -84,6 +84,8 @@ struct ArrayValues: Hashable {
   }
 
   var leading: [SchemaGoal] = []
+  /// At how many of the first places a schema has looked that holds, rather than one that must not.
+  var seen = 0
   var rest = SchemaGoal.anything
   /// Whether something is said of what stands behind the first places.
   var isRestSaid = false

@@ -54,7 +54,7 @@ extension AnswerRequest: Work {
       switch form {
       case .free: return nil
       case .schema(let schema): return try Grammar(jsonSchema: schema)
-      case .grammar(let text): return try Grammar(gbnf: text)
+      case .grammar(let text): return try Grammar(source: text)
       }
     } catch { throw Failure(.grammar(error), grammarParameter: formParameter) }
   }

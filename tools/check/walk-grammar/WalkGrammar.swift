@@ -6,8 +6,9 @@ import JambaText
 
 /// Writes random texts of grammars, token by token, as a model with random logits would.
 ///
-/// Reads JSON lines from a file: {"schema": …} or {"gbnf": …}, each with a "seed". Prints a line for each: {"text": …}, or
-/// {"error": …}. At the end, on standard error: how long token masks took.
+/// Reads JSON lines from a file: {"schema": …} or {"grammar": …}, each with a "seed" and, perhaps, "texts". Prints a line for
+/// each: {"text": …}, or {"error": …}; of "texts" which are the grammar's ("matches"). At the end, on standard error: how
+/// long grammars took to compile, and token masks to make.
 @main
 struct WalkGrammar: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -22,7 +23,7 @@ struct WalkGrammar: ParsableCommand {
   @Option(help: "Tokens drawn freely; after them, those that end something are taken where they may be.")
   var free = 60
 
-  @Option(help: "Tokens after which a text is given up.")
+  @Option(help: "Tokens after which a text is given up; 0 to compile grammars alone.")
   var limit = 4000
 
   func run() throws {
@@ -31,6 +32,8 @@ struct WalkGrammar: ParsableCommand {
     guard let end = tokenizer.id(of: "<|endoftext|>") else { throw ValidationError("There is no <|endoftext|>.") }
     let closers = ["\"", "}", "]", "\\"].compactMap { tokenizer.id(of: $0) }
     var seconds: [Double] = []
+    var compiling: [Double] = []
+    let clock = ContinuousClock()
     let texts = TokenTexts(tokenizer)
     let begin = ContinuousClock().now
     texts.prepare()
@@ -39,18 +42,23 @@ struct WalkGrammar: ParsableCommand {
       let line = try JSON.parse(line)
       var random = SplitMix(state: UInt64(line["seed"]?.integer ?? 0))
       do throws(GrammarError) {
-        let grammar =
-          if let source = line["gbnf"]?.string { try Grammar(gbnf: source) } else {
-            try Grammar(jsonSchema: line["schema"] ?? .bool(true))
-          }
+        let grammar = try compile(line, &compiling)
+        if let texts = line["texts"]?.array {
+          var matches: [JSON] = []
+          for text in texts { matches.append(.bool(try grammar.matches(text.string ?? ""))) }
+          print(JSON.object(["matches": .array(matches)]).text())
+          continue
+        }
+        guard limit > 0 else {
+          print(JSON.object(["seconds": .number(compiling.last ?? 0)]).text())
+          continue
+        }
         let constraint = try TokenConstraint(grammar, texts, endTokens: [end])
         var tokens: [Int32] = []
-        let clock = ContinuousClock()
         while tokens.count < limit, !constraint.isComplete {
           let begin = clock.now
           let mask = try constraint.allowedTokens()
-          let passed = clock.now - begin
-          seconds.append(Double(passed.components.attoseconds) * 1e-18 + Double(passed.components.seconds))
+          seconds.append(WalkGrammar.seconds(clock.now - begin))
           let token = draw(mask, [end] + closers, isFree: tokens.count < free, tokenizer.idEnd, &random)
           if token == end { break }
           tokens.append(token)
@@ -62,22 +70,38 @@ struct WalkGrammar: ParsableCommand {
         print(JSON.object(["error": .string("\(error)")]).text())
       }
     }
-    seconds.sort()
-    guard !seconds.isEmpty else { return }
-    func milliseconds(_ share: Double) -> Double {
-      (seconds[min(seconds.count - 1, Int(share * Double(seconds.count)))] * 1e6).rounded() / 1e3
-    }
-    let mean = seconds.reduce(0, +) / Double(seconds.count)
     var standardError = StandardError()
-    print(
-      "texts of \(tokenizer.idEnd) tokens prepared in \(preparation); \(seconds.count) masks: mean \((mean * 1e6).rounded() / 1e3) ms, median \(milliseconds(0.5)), 90 % \(milliseconds(0.9)), 99 % \(milliseconds(0.99)), most \(milliseconds(1))",
-      to: &standardError)
+    print("grammars compiled: \(WalkGrammar.summary(compiling))", to: &standardError)
+    print("texts of \(tokenizer.idEnd) tokens prepared in \(preparation); masks: \(WalkGrammar.summary(seconds))", to: &standardError)
+  }
+
+  private func compile(_ line: JSON, _ seconds: inout [Double]) throws(GrammarError) -> Grammar {
+    let begin = ContinuousClock().now
+    defer { seconds.append(WalkGrammar.seconds(ContinuousClock().now - begin)) }
+    if let source = line["grammar"]?.string { return try Grammar(source: source) }
+    return try Grammar(jsonSchema: line["schema"] ?? .bool(true))
+  }
+
+  private static func seconds(_ duration: Duration) -> Double {
+    Double(duration.components.attoseconds) * 1e-18 + Double(duration.components.seconds)
+  }
+
+  private static func summary(_ seconds: [Double]) -> String {
+    guard !seconds.isEmpty else { return "none" }
+    let sorted = seconds.sorted()
+    func milliseconds(_ share: Double) -> Double {
+      (sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))] * 1e6).rounded() / 1e3
+    }
+    let mean = (seconds.reduce(0, +) / Double(seconds.count) * 1e6).rounded() / 1e3
+    return
+      "\(seconds.count), mean \(mean) ms, median \(milliseconds(0.5)), 90 % \(milliseconds(0.9)), 99 % \(milliseconds(0.99)), most \(milliseconds(1))"
   }
 
   private func draw(
     _ mask: TokenMask, _ preferred: [Int32], isFree: Bool, _ count: Int, _ random: inout SplitMix
   ) -> Int32 {
-    if !isFree { for token in preferred where mask.contains(Int(token)) { return token } }
+    // Not always: what ends one thing may begin the next, as a quotation mark does.
+    if !isFree, random.next() % 4 > 0 { for token in preferred where mask.contains(Int(token)) { return token } }
     let allowed = (0..<count).filter { mask.contains($0) }
     return Int32(allowed[Int(random.next() % UInt64(allowed.count))])
   }
