@@ -192,6 +192,31 @@ class ResponsesTools(ResponsesMixin, WithTemplate):
             one = self.call(tool_choice=choice, parallel_tool_calls=False)
             self.assertEqual([item.name for item in one.output], ["get_time"])
 
+    def test_arguments_come_as_they_are_made(self):
+        with self.client.responses.stream(
+                model=self.name, input=INPUT, tools=[TOOL, TIME], tool_choice="required", max_output_tokens=300, extra_body={"seed": 4}) as stream:
+            events = list(stream)
+            final = stream.get_final_response()
+        for index, item in enumerate(final.output):
+            pieces = [event.delta for event in events if event.type == "response.function_call_arguments.delta" and event.output_index == index]
+            done = next(event for event in events if event.type == "response.function_call_arguments.done" and event.output_index == index)
+            self.assertEqual(("".join(pieces), done.arguments, item.status), (item.arguments, item.arguments, "completed"))
+            if item.name == "get_weather":
+                self.assertGreater(len(pieces), 5)
+
+    def test_a_call_that_is_cut(self):
+        """A stream has handed out a part of it; a whole answer has none, and no conversation goes on from one."""
+        cut = {"tool_choice": {"type": "function", "name": "get_weather"}, "max_output_tokens": 66}
+        whole = self.call(**cut)
+        self.assertEqual((whole.status, [item.type for item in whole.output], whole.output_text), ("incomplete", ["message"], ""))
+        final = self.check(list(self.call(**cut, stream=True)))
+        self.assertEqual((final.status, [(item.type, item.status) for item in final.output]), ("incomplete", [("function_call", "incomplete")]))
+        self.assertTrue(final.output[0].arguments.startswith('{"'))
+        with self.assertRaises(ValueError):
+            json.loads(final.output[0].arguments)
+        self.assertEqual(self.create("Go on.", previous_response_id=final.id).usage.input_tokens,
+                         self.chat([*QUESTION, {"role": "user", "content": "Go on."}], max_tokens=1).usage.prompt_tokens)
+
     def test_turns(self):
         """Items of a turn are one message of the chat's; results go to the stored conversation."""
         first = self.call(tool_choice="required", parallel_tool_calls=False)

@@ -46,7 +46,7 @@ struct ResponseItem: Sendable {
       item["type"] = .string("message")
       item["role"] = .string("assistant")
       item["content"] = .array(isEmpty ? [] : [self.part(part)])
-    case .call(let name, let arguments):
+    case .call(let name, let arguments, _):
       item["type"] = .string("function_call")
       item["call_id"] = .string(callID)
       item["name"] = .string(name)
