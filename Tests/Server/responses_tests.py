@@ -217,6 +217,25 @@ class ResponsesTools(ResponsesMixin, WithTemplate):
         self.assertEqual(self.create("Go on.", previous_response_id=final.id).usage.input_tokens,
                          self.chat([*QUESTION, {"role": "user", "content": "Go on."}], max_tokens=1).usage.prompt_tokens)
 
+    def test_namespaces(self):
+        """The functions of a namespace are called by their own names, and are known by full ones to the model."""
+        spaces = [{"type": "namespace", "name": name, "description": "Of a server.", "tools": [TIME]} for name in ["here", "mcp__there"]]
+        first = self.call(tools=spaces, tool_choice={"type": "function", "name": "mcp__there__get_time"})
+        item = first.output[0]
+        self.assertEqual((item.namespace, item.name, item.arguments), ("mcp__there", "get_time", "{}"))
+        streamed = self.check(list(self.call(tools=spaces, tool_choice={"type": "function", "name": "mcp__there__get_time"}, stream=True)))
+        self.assertEqual((streamed.output[0].namespace, streamed.output[0].name), ("mcp__there", "get_time"))
+        result = {"type": "function_call_output", "call_id": item.call_id, "output": "noon"}
+        second = self.create([result], previous_response_id=first.id, tools=spaces)
+        call = {"id": item.call_id, "type": "function", "function": {"name": "mcp__there__get_time", "arguments": "{}"}}
+        tools = [{"type": "function", "function": {**CLOCK["function"], "name": name}} for name in ["here__get_time", "mcp__there__get_time"]]
+        wanted = self.chat(QUESTION + [
+            {"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "tool", "tool_call_id": item.call_id, "content": "noon"}], tools=tools)
+        self.assertEqual((second.output_text, second.usage.input_tokens), (wanted.choices[0].message.content, wanted.usage.prompt_tokens))
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.create(tools=[{**spaces[0], "tools": [TIME, {"type": "function", "name": "a b"}]}])
+        self.assertEqual(caught.exception.param, "tools[0].tools[1].name")
+
     def test_turns(self):
         """Items of a turn are one message of the chat's; results go to the stored conversation."""
         first = self.call(tool_choice="required", parallel_tool_calls=False)

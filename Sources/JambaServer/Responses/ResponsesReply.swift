@@ -114,7 +114,7 @@ struct ResponsesReply: Reply {
 
   private mutating func began(_ index: Int) -> [StreamEvent] {
     let part = parts.list[index]
-    let item = ResponseItem(part, summarizes: request.summarizes)
+    let item = ResponseItem(part, request)
     items.append(item)
     var events = [
       event(
@@ -153,7 +153,7 @@ struct ResponsesReply: Reply {
     switch part {
     case .call(let name, let arguments, _):
       members["content_index"] = nil
-      members["name"] = .string(name)
+      members["name"] = .string(item.functionName(name))
       members["arguments"] = .string(arguments)
     case .text(let text):
       members["text"] = .string(text)
