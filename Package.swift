@@ -38,6 +38,7 @@ let package = Package(
       cSettings: [.headerSearchPath("../CKernels")]),
     .target(name: "CKaTeX", path: "CSupport/CKaTeX", exclude: ["LICENSE", "katex.min.js"]),
     .target(name: "CJamba", path: "CSupport/CJamba", exclude: ["exports.map"]),
+    .target(name: "CAllocator", path: "CSupport/CAllocator"),
     .target(name: "CLineEditor", path: "CSupport/CLineEditor", linkerSettings: [.linkedLibrary("edit")]),
     .target(name: "JambaSystem", swiftSettings: library),
     .target(name: "JambaFormat", dependencies: ["JambaSystem", "CZstd", "CChecksum", "CStorage"], swiftSettings: library),
@@ -70,8 +71,8 @@ let package = Package(
     .executableTarget(
       name: "JambaCLI",
       dependencies: [
-        "CLineEditor", "Jamba", "JambaConvert", "JambaEvaluation", "JambaFormat", "JambaGrammar", "JambaServer",
-        "JambaSystem", "JambaTemplate", "JambaText",
+        "CAllocator", "CLineEditor", "Jamba", "JambaConvert", "JambaEvaluation", "JambaFormat", "JambaGrammar",
+        "JambaServer", "JambaSystem", "JambaTemplate", "JambaText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(

@@ -81,7 +81,7 @@ struct Chat {
     let turns = unsafe try array(messages, count, limit: ArgumentLimits.messageCount, "messages")
     self.messages = unsafe try turns.map { (message) throws(Failure) in unsafe try ChatMessage(message) }
     let given = unsafe try structure(options, jamba_chat_options(), "the chat's options")
-    unsafe try flags(given.flags, allowed: JAMBA_PARSE_SPECIAL | JAMBA_NO_ANSWER)
+    unsafe try flags(given.flags, allowed: JAMBA_PARSE_SPECIAL | JAMBA_NO_ANSWER | JAMBA_CONTINUE)
     asksForAnswer = unsafe given.flags & JAMBA_NO_ANSWER == 0
     let use: ChatOptions.ToolUse
     switch unsafe given.tool_use {
@@ -92,10 +92,12 @@ struct Chat {
     }
     let variables = unsafe try json(given.variables, "variables") ?? .object([:])
     guard let object = variables.object else { throw .argument("variables is not a JSON object") }
-    self.options = unsafe ChatOptions(
+    var options = unsafe ChatOptions(
       tools: unsafe try jsonArray(given.tools, "tools"), toolUse: use,
       documents: unsafe try jsonArray(given.documents, "documents"), variables: object,
       parsesSpecialTokens: given.flags & JAMBA_PARSE_SPECIAL != 0)
+    options.continuesFinalMessage = unsafe given.flags & JAMBA_CONTINUE != 0
+    self.options = options
   }
 }
 

@@ -156,7 +156,7 @@ final class ChatLoop {
 
     var count = 0
     var reason = FinishReason.length
-    var screen = AnswerScreen()
+    let screen = AnswerScreen()
     while let piece = try generation.next(isCancelled: { Interrupt.isPending }) {
       screen.show(piece)
       if piece.token != nil { count += 1 }

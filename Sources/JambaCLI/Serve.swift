@@ -1,4 +1,5 @@
 import ArgumentParser
+import CAllocator
 import Jamba
 import JambaServer
 import JambaSystem
@@ -102,6 +103,8 @@ struct Serve: ParsableCommand {
   }
 
   func run() throws {
+    // Large requests would leave each thread that reads them with as much memory, for good.
+    allocator_return_large_blocks()
     let template = try chatTemplate.map { String(decoding: try contents(of: $0), as: UTF8.self) }
     var options = ServerOptions(modelName: name ?? Serve.name(of: self.model))
     options.host = host

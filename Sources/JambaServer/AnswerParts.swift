@@ -5,8 +5,10 @@ struct AnswerParts: Sendable {
   enum Part: Sendable {
     case thoughts(String)
     case text(String)
-    /// The arguments as they are written: JSON once the call is complete.
-    case call(name: String, arguments: String)
+    /// The arguments as they are written: JSON once the call is complete. One that never is has been cut, or was no call.
+    case call(name: String, arguments: String, isComplete: Bool)
+
+    var isCutCall: Bool { if case .call(_, _, isComplete: false) = self { true } else { false } }
   }
 
   /// What a piece does to the parts, in order.
@@ -23,19 +25,29 @@ struct AnswerParts: Sendable {
   private(set) var finishReason: FinishReason?
   private(set) var stopText: String?
 
-  mutating func add(_ piece: Piece) -> [Change] {
+  /// Takes a piece of an answer that is streamed: calls come as they are written.
+  mutating func add(_ piece: Piece) -> [Change] { add(piece, isStreamed: true) }
+
+  /// Takes a piece of an answer that is handed out as a whole: calls that never are complete are left out.
+  mutating func addWhole(_ piece: Piece) -> [Change] { add(piece, isStreamed: false) }
+
+  private mutating func add(_ piece: Piece, isStreamed: Bool) -> [Change] {
     var changes: [Change] = []
+    let deltas = isStreamed ? piece.toolCallDeltas : []
     if !piece.reasoning.isEmpty {
       if !isThinking { begin(.thoughts(""), &changes) }
       grow(by: piece.reasoning, &changes)
     }
+    // What a call still lacks comes before the text behind it.
+    let rest = deltas.first?.name == nil ? deltas.prefix(1) : []
+    for delta in rest { add(delta, &changes) }
     if !piece.text.isEmpty {
       if !isSpeaking { begin(.text(""), &changes) }
       grow(by: piece.text, &changes)
     }
-    for call in piece.toolCalls {
-      begin(.call(name: call.name, arguments: ""), &changes)
-      grow(by: call.arguments.text(), &changes)
+    for delta in deltas.dropFirst(rest.count) { add(delta, &changes) }
+    for call in isStreamed ? [] : piece.toolCalls {
+      begin(.call(name: call.name, arguments: call.arguments.text(), isComplete: true), &changes)
       end(&changes)
     }
     guard let reason = piece.finishReason else { return changes }
@@ -47,6 +59,14 @@ struct AnswerParts: Sendable {
     return changes
   }
 
+  private mutating func add(_ delta: ToolCallDelta, _ changes: inout [Change]) {
+    if let name = delta.name { begin(.call(name: name, arguments: "", isComplete: false), &changes) }
+    if !delta.arguments.isEmpty { grow(by: delta.arguments, &changes) }
+    guard delta.isComplete, case .call(let name, let arguments, _) = list.removeLast() else { return }
+    list.append(.call(name: name, arguments: arguments, isComplete: true))
+    end(&changes)
+  }
+
   /// Adds to the last part. It is taken out of the list meanwhile, so that its text keeps its memory.
   private mutating func grow(by text: String, _ changes: inout [Change]) {
     switch list.removeLast() {
@@ -56,9 +76,9 @@ struct AnswerParts: Sendable {
     case .text(var all):
       all += text
       list.append(.text(all))
-    case .call(let name, var all):
+    case .call(let name, var all, let isComplete):
       all += text
-      list.append(.call(name: name, arguments: all))
+      list.append(.call(name: name, arguments: all, isComplete: isComplete))
     }
     changes.append(.grew(list.count - 1, by: text))
   }

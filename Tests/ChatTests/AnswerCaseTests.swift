@@ -50,6 +50,7 @@ import Testing
       let parts = all.toolCallDeltas.filter { $0.index == index }
       #expect(parts.first?.name == call.name)
       #expect(parts.map(\.arguments).joined() == call.arguments.text())
+      #expect(parts.firstIndex(where: \.isComplete) == parts.count - 1)
     }
   }
 

@@ -2,7 +2,8 @@
 
     python3 Tests/Clients/table.py PROGRAM MODEL FOLDER [--write] [NAME...]
 
-FOLDER holds the clients' environments and the server's log. With --write the table goes into docs/CLIENTS.md.
+FOLDER holds the clients' environments and the server's log. Clients whose files say `# opt-in: …` run where they are named alone. With --write
+the rows go into the table of docs/CLIENTS.md.
 """
 import json
 import os
@@ -23,10 +24,10 @@ SECONDS, INSTALL_SECONDS = 420, 1200
 
 
 def head(path):
-    """What a client's file says of itself: packages to install, and the package whose version counts."""
+    """What a client's file says of itself: packages to install, the package whose version counts, and whether it is opt-in."""
     text = path.read_text()
     packages = re.search(r"^# packages: (.+)$", text, re.M).group(1).split()
-    return packages, re.split(r"[\[=<>]", packages[0])[0]
+    return packages, re.split(r"[\[=<>]", packages[0])[0], bool(re.search("^# opt-in: ", text, re.M))
 
 
 def environment(folder, name, packages):
@@ -93,10 +94,10 @@ def main():
     folder = pathlib.Path(folder)
     rows = []
     template = REPOSITORY / "Tests/Server/calling.jinja"
-    with Server(program, model, "--chat-template", str(template), "--name", "demo", "-n", "400", "--log-requests") as server:
+    with Server(program, model, "--chat-template", str(template), "--name", "demo", "-n", "400", "--context", "65536", "--log-requests") as server:
         for path in sorted((HERE / "clients").glob("*.py")):
-            packages, package = head(path)
-            if names and path.stem not in names:
+            packages, package, is_opt_in = head(path)
+            if path.stem not in names if names else is_opt_in:
                 continue
             python, reason = environment(folder, path.stem, packages)
             if python:
@@ -112,12 +113,15 @@ def main():
 
 
 def write(rows):
+    """Puts rows into the table, in place of those of the same clients."""
     path = REPOSITORY / "docs/CLIENTS.md"
     text = path.read_text(encoding="utf-8")
-    table = "\n".join(["| client | version | works | does not |", "|---|---|---|---|"] + [f"| {' | '.join(row)} |" for row in rows])
     start, end = "<!-- table -->\n", "<!-- end of table -->"
     before, after = text.index(start) + len(start), text.index(end)
-    path.write_text(text[:before] + table + "\n" + text[after:], encoding="utf-8")
+    lines = {line.split(" | ")[0][2:]: line for line in text[before:after].splitlines()[2:]}
+    lines |= {row[0]: f"| {' | '.join(row)} |" for row in rows}
+    table = ["| client | version | works | does not |", "|---|---|---|---|", *(lines[name] for name in sorted(lines))]
+    path.write_text(text[:before] + "\n".join(table) + "\n" + text[after:], encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -241,6 +241,20 @@ static void use_answers(const jamba_model *model, const int32_t *end_tokens, siz
     OK(jamba_chat(session, &message, 1, NULL, &options, &callbacks, &result));
     CHECK(!strchr(first.text, 'e') && result.finish == JAMBA_FINISH_STOP);
     CHECK(end_count > 0 && end_tokens[0] >= 0);
+
+    // An answer goes on with what it is to begin with.
+    const jamba_message begun[] = {message, {.role = "assistant", .content = "Yes, it"}};
+    const jamba_chat_options chat = {.struct_size = sizeof chat, .flags = JAMBA_CONTINUE};
+    char page[1024];
+    size_t length = 0;
+    OK(jamba_chat_format(model, begun, 2, &chat, page, sizeof page, &length));
+    CHECK(length > 7 && strcmp(page + length - 7, "Yes, it") == 0);
+    int32_t ids[256];
+    OK(jamba_chat_tokenize(model, begun, 2, &chat, ids, 256, &length));
+    options = (jamba_generation_options){.struct_size = sizeof options, .grammar = "root ::= \" is.\""};
+    callbacks = into(&first);
+    OK(jamba_chat(session, begun, 2, &chat, &options, &callbacks, &result));
+    CHECK(strcmp(first.text, " is.") == 0 && result.prompt_tokens == length);
     jamba_session_free(session);
 }
 

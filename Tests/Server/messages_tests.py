@@ -151,6 +151,31 @@ class MessagesTools(MessagesMixin, WithTemplate):
         self.assertEqual(len(one.content), 1)
         self.assertNotIn("tool_use", [b.type for b in self.create(**self.call(tool_choice={"type": "none"})).content])
 
+    def test_arguments_come_as_they_are_made(self):
+        with self.anthropic.messages.stream(**self.options(**self.call(tool_choice={"type": "any"}))) as stream:
+            events = list(stream)
+            final = stream.get_final_message()
+        for index, block in enumerate(final.content):
+            own = [event for event in events if getattr(event, "index", None) == index]
+            pieces = [event.delta.partial_json for event in own if event.type == "content_block_delta"]
+            self.assertEqual(json.loads("".join(pieces)), block.input)
+            self.assertEqual((own[0].type, own[0].content_block.name, own[-1].type), ("content_block_start", block.name, "content_block_stop"))
+            if block.name == "get_weather":
+                self.assertGreater(len(pieces), 5)
+
+    def test_a_call_that_is_cut(self):
+        """A stream has handed out a part of it; a whole answer has none."""
+        cut = self.call(tool_choice={"type": "tool", "name": "get_weather"}, max_tokens=66)
+        whole = self.create(**cut)
+        self.assertEqual(([(block.type, block.text) for block in whole.content], whole.stop_reason), ([("text", "")], "max_tokens"))
+        with self.anthropic.messages.stream(**self.options(**cut)) as stream:
+            text = "".join(event.partial_json for event in stream if event.type == "input_json")
+            final = stream.get_final_message()
+        self.assertEqual(([block.type for block in final.content], final.stop_reason), (["tool_use"], "max_tokens"))
+        self.assertTrue(text.startswith('{"'))
+        with self.assertRaises(ValueError):
+            json.loads(text)
+
     def test_history(self):
         """Blocks of calls and results become what a chat's messages are."""
         calls = [

@@ -192,6 +192,50 @@ class ResponsesTools(ResponsesMixin, WithTemplate):
             one = self.call(tool_choice=choice, parallel_tool_calls=False)
             self.assertEqual([item.name for item in one.output], ["get_time"])
 
+    def test_arguments_come_as_they_are_made(self):
+        with self.client.responses.stream(
+                model=self.name, input=INPUT, tools=[TOOL, TIME], tool_choice="required", max_output_tokens=300, extra_body={"seed": 4}) as stream:
+            events = list(stream)
+            final = stream.get_final_response()
+        for index, item in enumerate(final.output):
+            pieces = [event.delta for event in events if event.type == "response.function_call_arguments.delta" and event.output_index == index]
+            done = next(event for event in events if event.type == "response.function_call_arguments.done" and event.output_index == index)
+            self.assertEqual(("".join(pieces), done.arguments, item.status), (item.arguments, item.arguments, "completed"))
+            if item.name == "get_weather":
+                self.assertGreater(len(pieces), 5)
+
+    def test_a_call_that_is_cut(self):
+        """A stream has handed out a part of it; a whole answer has none, and no conversation goes on from one."""
+        cut = {"tool_choice": {"type": "function", "name": "get_weather"}, "max_output_tokens": 66}
+        whole = self.call(**cut)
+        self.assertEqual((whole.status, [item.type for item in whole.output], whole.output_text), ("incomplete", ["message"], ""))
+        final = self.check(list(self.call(**cut, stream=True)))
+        self.assertEqual((final.status, [(item.type, item.status) for item in final.output]), ("incomplete", [("function_call", "incomplete")]))
+        self.assertTrue(final.output[0].arguments.startswith('{"'))
+        with self.assertRaises(ValueError):
+            json.loads(final.output[0].arguments)
+        self.assertEqual(self.create("Go on.", previous_response_id=final.id).usage.input_tokens,
+                         self.chat([*QUESTION, {"role": "user", "content": "Go on."}], max_tokens=1).usage.prompt_tokens)
+
+    def test_namespaces(self):
+        """The functions of a namespace are called by their own names, and are known by full ones to the model."""
+        spaces = [{"type": "namespace", "name": name, "description": "Of a server.", "tools": [TIME]} for name in ["here", "mcp__there"]]
+        first = self.call(tools=spaces, tool_choice={"type": "function", "name": "mcp__there__get_time"})
+        item = first.output[0]
+        self.assertEqual((item.namespace, item.name, item.arguments), ("mcp__there", "get_time", "{}"))
+        streamed = self.check(list(self.call(tools=spaces, tool_choice={"type": "function", "name": "mcp__there__get_time"}, stream=True)))
+        self.assertEqual((streamed.output[0].namespace, streamed.output[0].name), ("mcp__there", "get_time"))
+        result = {"type": "function_call_output", "call_id": item.call_id, "output": "noon"}
+        second = self.create([result], previous_response_id=first.id, tools=spaces)
+        call = {"id": item.call_id, "type": "function", "function": {"name": "mcp__there__get_time", "arguments": "{}"}}
+        tools = [{"type": "function", "function": {**CLOCK["function"], "name": name}} for name in ["here__get_time", "mcp__there__get_time"]]
+        wanted = self.chat(QUESTION + [
+            {"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "tool", "tool_call_id": item.call_id, "content": "noon"}], tools=tools)
+        self.assertEqual((second.output_text, second.usage.input_tokens), (wanted.choices[0].message.content, wanted.usage.prompt_tokens))
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.create(tools=[{**spaces[0], "tools": [TIME, {"type": "function", "name": "a b"}]}])
+        self.assertEqual(caught.exception.param, "tools[0].tools[1].name")
+
     def test_turns(self):
         """Items of a turn are one message of the chat's; results go to the stored conversation."""
         first = self.call(tool_choice="required", parallel_tool_calls=False)

@@ -291,6 +291,9 @@ JAMBA_CHECKED jamba_status jamba_model_end_tokens(const jamba_model *model, int3
 #define JAMBA_SKIP_SPECIAL 4u
 /* Formatting a chat: leave out what makes the model answer. */
 #define JAMBA_NO_ANSWER 8u
+/* Chats: the last message has no end, and the answer goes on with it: it is what the assistant is to begin with. The
+ * answer's pieces hold what follows. */
+#define JAMBA_CONTINUE 32u
 
 /* The tokens of `length` bytes of text, at most 64 MiB. `flags`: JAMBA_ADD_SPECIAL, JAMBA_PARSE_SPECIAL. Any
  * thread. */
@@ -333,7 +336,7 @@ typedef struct jamba_chat_options {
     const char *variables;
     jamba_tool_use tool_use;
     /* JAMBA_PARSE_SPECIAL: names of control tokens in messages, tools and documents become those tokens.
-     * JAMBA_NO_ANSWER. */
+     * JAMBA_NO_ANSWER, JAMBA_CONTINUE. */
     uint32_t flags;
 } jamba_chat_options;
 

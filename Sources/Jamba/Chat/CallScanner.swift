@@ -8,6 +8,8 @@ public struct ToolCallDelta: Sendable, Equatable {
   public let name: String?
   /// More of the text of the arguments, which is JSON when the call is complete.
   public let arguments: String
+  /// Whether the call is complete with this part, which may be an empty one. One that never is was no call, or was cut.
+  public let isComplete: Bool
 }
 
 /// Finds the calls between the marks of tool calls. A call's arguments are known as they are written, the call as soon as
@@ -116,16 +118,17 @@ struct CallScanner {
   private static let otherNames = ["id", "type", "index"]
 
   /// Hands out what there is of an object of arguments, once the function's name is known.
-  private mutating func handOutArguments() {
+  private mutating func handOutArguments(isComplete: Bool = false) {
     guard let object, let place = object.members.first(where: { CallScanner.argumentNames.contains($0.name) }),
       let start = place.start, start < object.output.count, object.output[start] == UInt8(ascii: "{"),
       let name = CallScanner.name(in: object)
     else { return }
     let end = place.end ?? object.output.count
     let from = handedOut ?? start
-    guard end > from else { return }
+    guard end > from || isComplete else { return }
     let text = String(decoding: object.output[from..<end], as: UTF8.self)
-    deltas.append(ToolCallDelta(index: index, name: handedOut == nil ? name : nil, arguments: text))
+    deltas.append(
+      ToolCallDelta(index: index, name: handedOut == nil ? name : nil, arguments: text, isComplete: isComplete))
     handedOut = end
   }
 
@@ -137,13 +140,13 @@ struct CallScanner {
   }
 
   private mutating func endObject() {
-    handOutArguments()
     guard let json = try? JSON.parse(object!.output), let call = CallScanner.call(json) else {
       outcome = .failed
       return
     }
+    handOutArguments(isComplete: true)
     if handedOut == nil {
-      deltas.append(ToolCallDelta(index: index, name: call.name, arguments: call.arguments.text()))
+      deltas.append(ToolCallDelta(index: index, name: call.name, arguments: call.arguments.text(), isComplete: true))
     }
     calls.append(call)
     index += 1

@@ -53,8 +53,8 @@ struct ChatTools {
         tool["type"] = .string("function")
       }
       tools[index] = .object(tool)
-      guard let name = tool["function"]?["name"]?.string, 1...64 ~= name.utf8.count, name.utf8.allSatisfy(isNameByte)
-      else { throw .invalid(part("name"), "\(place) has no name of 1 to 64 letters, digits, _ and -") }
+      guard let name = tool["function"]?["name"]?.string, 1...128 ~= name.utf8.count, name.utf8.allSatisfy(isNameByte)
+      else { throw .invalid(part("name"), "\(place) has no name of 1 to 128 letters, digits and marks (_ - . / :)") }
       guard names.insert(name).inserted else {
         throw .invalid(part("name"), "two tools are called \"\(name)\"")
       }
@@ -69,9 +69,9 @@ struct ChatTools {
   private static func isNameByte(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+      UInt8(ascii: "0")...UInt8(ascii: "9"):
       true
-    default: false
+    default: "_-./:".utf8.contains(byte)
     }
   }
 

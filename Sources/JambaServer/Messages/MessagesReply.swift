@@ -15,7 +15,7 @@ struct MessagesReply: Reply {
   // MARK: The whole
 
   mutating func add(_ piece: Piece, choice: Int) {
-    for case .began(let index) in parts.add(piece) { nameCall(index) }
+    for case .began(let index) in parts.addWhole(piece) { nameCall(index) }
   }
 
   mutating func whole(_ usage: AnswerUsage) -> JSON {
@@ -36,7 +36,7 @@ struct MessagesReply: Reply {
     case .thoughts(let text):
       ["type": .string("thinking"), "thinking": .string(isOpening ? "" : text), "signature": .string("")]
     case .text(let text): ["type": .string("text"), "text": .string(isOpening ? "" : text)]
-    case .call(let name, let arguments):
+    case .call(let name, let arguments, _):
       [
         "type": .string("tool_use"), "id": .string(callIDs[index] ?? ""), "name": .string(name),
         "input": isOpening

@@ -13,18 +13,27 @@ struct ResponseItem: Sendable {
   let id: String
   /// Of a call.
   private let callID: String
+  /// Of a call of a namespace's function.
+  private let function: NamespacedFunction?
   /// The tokens' probabilities that belong to the text so far.
   var probabilities: [JSON] = []
 
-  init(_ part: AnswerParts.Part, summarizes: Bool) {
+  init(_ part: AnswerParts.Part, _ request: ResponsesRequest) {
     let text = ReplyHead.randomText()
+    var function: NamespacedFunction?
     switch part {
-    case .thoughts: (kind, id) = (.reasoning(isSummary: summarizes), "rs_" + text)
+    case .thoughts: (kind, id) = (.reasoning(isSummary: request.summarizes), "rs_" + text)
     case .text: (kind, id) = (.message, "msg_" + text)
-    case .call: (kind, id) = (.call, "fc_" + text)
+    case .call(let name, _, _):
+      (kind, id) = (.call, "fc_" + text)
+      function = request.functions[name]
     }
     callID = "call_" + text
+    self.function = function
   }
+
+  /// What a call's function is called where it stands.
+  func functionName(_ fullName: String) -> String { function?.name ?? fullName }
 
   /// The item with what there is of it, or before anything is.
   ///
@@ -46,10 +55,11 @@ struct ResponseItem: Sendable {
       item["type"] = .string("message")
       item["role"] = .string("assistant")
       item["content"] = .array(isEmpty ? [] : [self.part(part)])
-    case .call(let name, let arguments):
+    case .call(let name, let arguments, _):
       item["type"] = .string("function_call")
       item["call_id"] = .string(callID)
-      item["name"] = .string(name)
+      item["name"] = .string(functionName(name))
+      if let function { item["namespace"] = .string(function.namespace) }
       item["arguments"] = .string(isEmpty ? "" : arguments)
     }
     item["status"] = .string(status)

@@ -104,7 +104,8 @@ struct ResponseHistory {
       beginTurn(place)
       turn.add(thoughts: ResponseHistory.thoughts(of: item))
     case "function_call", "custom_tool_call":
-      guard let name = item["name"]?.string else { throw .invalid(place + ".name", "\(place) names no function") }
+      guard var name = item["name"]?.string else { throw .invalid(place + ".name", "\(place) names no function") }
+      if let space = item["namespace"]?.string { name = NamespacedFunction(namespace: space, name: name).fullName }
       let arguments = item["arguments"] ?? item["input"].map { .object(["input": $0]) } ?? .null
       beginTurn(place)
       turn.add(call: name, arguments, id: item["call_id"]?.string)

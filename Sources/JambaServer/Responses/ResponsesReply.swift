@@ -30,12 +30,11 @@ struct ResponsesReply: Reply {
 
   private var isCut: Bool { parts.finishReason == .length }
 
-  /// The items that there are, of which the last may be cut off.
-  private var output: [JSON] {
-    items.indices.map { index in
-      let status = isCut && index == items.count - 1 ? "incomplete" : "completed"
-      return items[index].json(parts.list[index], status: status, seals: request.seals)
-    }
+  /// An item with all that there is of it. The last may be cut off.
+  private func item(_ index: Int) -> JSON {
+    let part = parts.list[index]
+    let status = part.isCutCall || isCut && index == parts.list.count - 1 ? "incomplete" : "completed"
+    return items[index].json(part, status: status, seals: request.seals)
   }
 
   private func response(_ status: String, _ output: [JSON] = [], _ usage: JSON = .null, error: JSON = .null) -> JSON {
@@ -52,16 +51,21 @@ struct ResponsesReply: Reply {
 
   /// The end of an answer, which is kept where the client wants it to be.
   private func finished(_ usage: AnswerUsage) -> JSON {
-    let output = output
+    let output = items.indices.map(item)
     let response = response(isCut ? "incomplete" : "completed", output, usage.responsesJSON)
     if request.isStored {
+      // A call that was cut is none that the conversation could go on from.
+      let whole = items.indices.filter { !parts.list[$0].isCutCall }.map(item)
       store.keep(
-        ResponseStore.Entry(response: response, items: request.items + output, inputCount: request.items.count), id: id)
+        ResponseStore.Entry(response: response, items: request.items + whole, inputCount: request.items.count), id: id)
     }
     return response
   }
 
-  mutating func add(_ piece: Piece, choice: Int) { _ = events(piece, choice: choice) }
+  mutating func add(_ piece: Piece, choice: Int) {
+    noteProbabilities(piece)
+    for change in parts.addWhole(piece) { _ = event(change) }
+  }
 
   func whole(_ usage: AnswerUsage) -> JSON { finished(usage) }
 
@@ -80,13 +84,19 @@ struct ResponsesReply: Reply {
   }
 
   mutating func events(_ piece: Piece, choice: Int) -> [StreamEvent] {
+    noteProbabilities(piece)
+    return parts.add(piece).flatMap { event($0) }
+  }
+
+  private mutating func noteProbabilities(_ piece: Piece) {
     probabilities = piece.reasoning.isEmpty ? probabilities + TokenText.probabilities(of: piece, tokenizer) : []
-    return parts.add(piece).flatMap { change in
-      switch change {
-      case .began(let index): return began(index)
-      case .grew(let index, let text): return grew(index, text)
-      case .ended(let index): return ended(index)
-      }
+  }
+
+  private mutating func event(_ change: AnswerParts.Change) -> [StreamEvent] {
+    switch change {
+    case .began(let index): began(index)
+    case .grew(let index, let text): grew(index, text)
+    case .ended(let index): ended(index)
     }
   }
 
@@ -104,7 +114,7 @@ struct ResponsesReply: Reply {
 
   private mutating func began(_ index: Int) -> [StreamEvent] {
     let part = parts.list[index]
-    let item = ResponseItem(part, summarizes: request.summarizes)
+    let item = ResponseItem(part, request)
     items.append(item)
     var events = [
       event(
@@ -141,9 +151,9 @@ struct ResponsesReply: Reply {
     var events: [StreamEvent] = []
     var members = partPlace(index)
     switch part {
-    case .call(let name, let arguments):
+    case .call(let name, let arguments, _):
       members["content_index"] = nil
-      members["name"] = .string(name)
+      members["name"] = .string(item.functionName(name))
       members["arguments"] = .string(arguments)
     case .text(let text):
       members["text"] = .string(text)
@@ -156,11 +166,8 @@ struct ResponsesReply: Reply {
       members["part"] = item.part(part)
       events.append(event("response.\(partName).done", members))
     }
-    let status = isCut ? "incomplete" : "completed"
     events.append(
-      event(
-        "response.output_item.done",
-        ["output_index": .integer(index), "item": item.json(part, status: status, seals: request.seals)]))
+      event("response.output_item.done", ["output_index": .integer(index), "item": self.item(index)]))
     return events
   }
 
@@ -170,7 +177,7 @@ struct ResponsesReply: Reply {
 
   mutating func fail(_ failure: Failure) -> [StreamEvent] {
     let error = JSON.object(["code": .string(failure.code ?? "server_error"), "message": .string(failure.message)])
-    return [event("response.failed", ["response": response("failed", output, error: error)])]
+    return [event("response.failed", ["response": response("failed", items.indices.map(item), error: error)])]
   }
 }
 

@@ -9,6 +9,8 @@ package struct ResponsesRequest: Sendable {
   /// Members of the request that a response repeats.
   let repeated: JSONObject
   package let isStored: Bool
+  /// The functions of namespaces, by the names that the model knows.
+  let functions: [String: NamespacedFunction]
   /// Whether thoughts are shown as a summary of themselves.
   let summarizes: Bool
   /// Whether thoughts are given as a sealed text, too.
@@ -33,7 +35,7 @@ package struct ResponsesRequest: Sendable {
     var places = ["messages": "input"]
     for (index, place) in history.places.enumerated() { places["messages[\(index)]"] = place }
     parameters.set("messages", .array(history.messages), places: places)
-    try parameters.keepFunctionTools()
+    functions = try parameters.keepFunctionTools()
     try parameters.renameText()
     let included = (try parameters.array("include") ?? []).compactMap(\.string)
     try parameters.renameLogProbabilities(isIncluded: included.contains("message.output_text.logprobs"))
