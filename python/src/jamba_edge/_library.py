@@ -242,20 +242,23 @@ class Stop:
             return self._checked(body)
         outcome: list[_Value] = []
         failures: list[BaseException] = []
+        # Not Thread.join, which takes a thread for ended when it is interrupted.
+        is_done = threading.Event()
 
         def work() -> None:
             try:
                 outcome.append(self._checked(body))
             except BaseException as failure:
                 failures.append(failure)
+            finally:
+                is_done.set()
 
-        thread = threading.Thread(target=work, name="jamba-edge", daemon=True)
-        thread.start()
+        threading.Thread(target=work, name="jamba-edge", daemon=True).start()
         try:
-            thread.join()
+            is_done.wait()
         except BaseException:
             self.is_wanted = True
-            thread.join()
+            is_done.wait()
             raise
         if failures:
             raise failures[0]
