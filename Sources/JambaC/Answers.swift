@@ -60,21 +60,26 @@ private func run(
     guard callbacks.piece(piece) else { break }
   }
   guard unsafe result != nil else { return }
-  var given = jamba_result()
-  given.finish =
-    switch reason {
-    case .stop: JAMBA_FINISH_STOP
-    case .length: JAMBA_FINISH_LENGTH
-    case .toolCalls: JAMBA_FINISH_TOOL_CALLS
-    case .cancelled: JAMBA_FINISH_CANCELLED
-    }
-  given.prompt_tokens = UInt32(clamping: generation.usage.promptTokens)
-  given.completion_tokens = UInt32(clamping: generation.usage.completionTokens)
-  unsafe try store(given, in: result, "the result")
+  unsafe try store(jamba_result(reason, generation.usage), in: result, "the result")
+}
+
+extension jamba_result {
+  init(_ reason: FinishReason, _ usage: Usage) {
+    self.init()
+    finish =
+      switch reason {
+      case .stop: JAMBA_FINISH_STOP
+      case .length: JAMBA_FINISH_LENGTH
+      case .toolCalls: JAMBA_FINISH_TOOL_CALLS
+      case .cancelled: JAMBA_FINISH_CANCELLED
+      }
+    prompt_tokens = UInt32(clamping: usage.promptTokens)
+    completion_tokens = UInt32(clamping: usage.completionTokens)
+  }
 }
 
 extension GenerationOptions {
-  fileprivate init(_ pointer: UnsafePointer<jamba_generation_options>?) throws(Failure) {
+  init(_ pointer: UnsafePointer<jamba_generation_options>?) throws(Failure) {
     let given = unsafe try structure(pointer, jamba_generation_options(), "the generation's options")
     unsafe try JambaC.flags(given.flags, allowed: JAMBA_IGNORE_END)
     let stops = unsafe try array(given.stops, given.stop_count, limit: ArgumentLimits.stopCount, "stop texts")

@@ -162,6 +162,24 @@ struct Room<Element> {
   }
 }
 
+/// The caller's memory for as many elements as it gave; none for NULL. Invariant: `target` is nil or the start of `count`
+/// elements.
+@safe
+struct OptionalRoom<Element> {
+  private let target: UnsafeMutablePointer<Element>?
+  private let count: Int
+
+  init(_ target: UnsafeMutablePointer<Element>?, _ count: Int, _ name: String) throws(Failure) {
+    if unsafe target != nil { _ = unsafe try check(UnsafePointer(target), name) }
+    unsafe (self.target, self.count) = (target, count)
+  }
+
+  func fill(_ value: (Int) -> Element) {
+    guard let target = unsafe target else { return }
+    for index in 0..<count { unsafe target[index] = value(index) }
+  }
+}
+
 extension Room<CChar> {
   func fill(_ text: String) throws(Failure) {
     let bytes = text.utf8.map { CChar(bitPattern: $0) }

@@ -73,12 +73,19 @@ final class SessionHandle: Sendable {
 
   /// Runs a call that must be the only one, those from its own callbacks included.
   func exclusively<Result>(_ body: (Session) throws(Failure) -> Result) throws(Failure) -> Result {
+    try take()
+    defer { giveBack() }
+    return try body(session)
+  }
+
+  /// Refuses all other calls until `giveBack`.
+  func take() throws(Failure) {
     guard !isInUse.exchange(true, ordering: .acquiring) else {
       throw Failure(JAMBA_ERROR_BUSY, "the session is in use by another call")
     }
-    defer { isInUse.store(false, ordering: .releasing) }
-    return try body(session)
   }
+
+  func giveBack() { isInUse.store(false, ordering: .releasing) }
 }
 
 final class SamplerHandle: Sendable {
@@ -91,4 +98,5 @@ enum Handles {
   static let models = HandleTable<JambaModel>("model", kind: 1)
   static let sessions = HandleTable<SessionHandle>("session", kind: 2)
   static let samplers = HandleTable<SamplerHandle>("sampler", kind: 3)
+  static let answers = HandleTable<AnswerHandle>("answer", kind: 4)
 }

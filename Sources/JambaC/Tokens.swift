@@ -47,6 +47,34 @@ internal import Jamba
   }
 }
 
+@c @implementation public func jamba_score(
+  _ session: OpaquePointer!, _ tokens: UnsafePointer<Int32>!, _ count: Int,
+  _ callbacks: UnsafePointer<jamba_callbacks>!, _ logProbabilities: UnsafeMutablePointer<Float>!,
+  _ mostProbable: UnsafeMutablePointer<Int32>!
+) -> jamba_status {
+  report { () throws(Failure) in
+    let handle = unsafe try Handles.sessions.object(of: session)
+    let callbacks = unsafe try Callbacks(callbacks)
+    let tokens = unsafe try array(tokens, count, limit: ArgumentLimits.tokenCount, "tokens")
+    let values = unsafe try OptionalRoom(logProbabilities, count, "the memory for log-probabilities")
+    let choices = unsafe try OptionalRoom(mostProbable, count, "the memory for tokens")
+    guard !tokens.isEmpty else { return }
+    let options = GenerationOptions(maxTokens: 0, topLogProbabilities: 1, scoresPrompt: true)
+    let scores = try handle.exclusively { (session) throws(Failure) in
+      try runtime { () throws(JambaError) in
+        try session.generate(
+          tokens: tokens, options: options, progress: { callbacks.progress($0, tokens.count) },
+          isCancelled: { callbacks.isCancelled }
+        ).promptLogProbabilities
+      }
+    }
+    // All but the first token of a session that had no logits have one.
+    let missing = tokens.count - scores.count
+    values.fill { $0 < missing ? .nan : scores[$0 - missing].chosen.value }
+    choices.fill { $0 < missing ? -1 : scores[$0 - missing].top.first?.token ?? -1 }
+  }
+}
+
 @c @implementation public func jamba_sampler_create(
   _ sampling: UnsafePointer<jamba_sampling>!, _ sampler: UnsafeMutablePointer<OpaquePointer?>!
 ) -> jamba_status {

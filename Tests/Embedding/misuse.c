@@ -26,15 +26,19 @@ static void make_bad_handles(const char *path) {
     jamba_model *m;
     jamba_session *s;
     jamba_sampler *p;
+    jamba_answer *a;
     OK(jamba_model_open(path, NULL, NULL, &m));
     OK(jamba_session_create(m, NULL, &s));
     OK(jamba_sampler_create(NULL, &p));
+    OK(jamba_generate_begin(s, NULL, 0, NULL, NULL, &a));
+    jamba_answer_free(a);
     jamba_session_free(s);
     jamba_model_free(m);
     jamba_sampler_free(p);
     bad_handles[bad_count++] = m;
     bad_handles[bad_count++] = s;
     bad_handles[bad_count++] = p;
+    bad_handles[bad_count++] = a;
     bad_handles[bad_count++] = own_memory;
     bad_handles[bad_count++] = (void *)(uintptr_t)1;
     bad_handles[bad_count++] = (void *)~(uintptr_t)0;
@@ -42,10 +46,12 @@ static void make_bad_handles(const char *path) {
         jamba_model_free(bad_handles[i]);
         jamba_session_free(bad_handles[i]);
         jamba_sampler_free(bad_handles[i]);
+        jamba_answer_free(bad_handles[i]);
     }
     jamba_model_free(NULL);
     jamba_session_free(NULL);
     jamba_sampler_free(NULL);
+    jamba_answer_free(NULL);
 }
 
 static void handles(void) {
@@ -77,6 +83,14 @@ static void handles(void) {
     FOR_BAD(jamba_sample(sampler, bad, &token));
     FOR_BAD(jamba_generate(bad, &token, 1, NULL, NULL, NULL));
     FOR_BAD(jamba_chat(bad, &message, 1, NULL, NULL, NULL, NULL));
+    jamba_answer *begun = NULL;
+    jamba_piece piece = {.struct_size = sizeof piece};
+    jamba_result result = {.struct_size = sizeof result};
+    FOR_BAD(jamba_score(bad, &token, 1, NULL, logits, NULL));
+    FOR_BAD(jamba_generate_begin(bad, &token, 1, NULL, NULL, &begun));
+    FOR_BAD(jamba_chat_begin(bad, &message, 1, NULL, NULL, NULL, &begun));
+    FOR_BAD(jamba_answer_next(bad, &piece, &result));
+    CHECK(!begun && !piece.text && !result.finish);
     CHECK(!made && count == 99 && token == 5 && info.layer_count == 0);
     // Handles of another kind.
     CHECK_STATUS(jamba_step((jamba_session *)(uintptr_t)model, 5), JAMBA_ERROR_HANDLE);
@@ -131,6 +145,24 @@ static void pointers(const char *path) {
     ARGUMENT(jamba_sample(sampler, session, NULL));
     ARGUMENT(jamba_generate(session, NULL, 1, NULL, NULL, NULL));
     ARGUMENT(jamba_chat(session, NULL, 1, NULL, NULL, NULL, NULL));
+    jamba_answer *begun = NULL;
+    jamba_piece piece = {.struct_size = sizeof piece};
+    jamba_result result = {.struct_size = sizeof result};
+    ARGUMENT(jamba_score(session, NULL, 1, NULL, NULL, NULL));
+    ARGUMENT(jamba_score(session, tokens, SIZE_MAX, NULL, NULL, NULL));
+    ARGUMENT(jamba_score(session, tokens, 1, NULL, (float *)(void *)(own_memory + 1), NULL));
+    ARGUMENT(jamba_score(session, tokens, 1, NULL, NULL, (int32_t *)(void *)(own_memory + 1)));
+    ARGUMENT(jamba_generate_begin(session, NULL, 1, NULL, NULL, &begun));
+    ARGUMENT(jamba_generate_begin(session, tokens, 1, NULL, NULL, NULL));
+    ARGUMENT(jamba_chat_begin(session, NULL, 1, NULL, NULL, NULL, &begun));
+    ARGUMENT(jamba_chat_begin(session, &message, 1, NULL, NULL, NULL, NULL));
+    OK(jamba_generate_begin(session, tokens, 1, NULL, NULL, &begun));
+    ARGUMENT(jamba_answer_next(begun, NULL, &result));
+    ARGUMENT(jamba_answer_next(begun, &piece, NULL));
+    piece.struct_size = 0;
+    ARGUMENT(jamba_answer_next(begun, &piece, &result));
+    jamba_answer_free(begun);
+    OK(jamba_session_reset(session));
     CHECK(count == 99);
     // Nothing to read is nothing wrong.
     OK(jamba_tokenize(model, NULL, 0, 0, NULL, 0, &count));

@@ -211,6 +211,37 @@ static void use_answers(const jamba_model *model, const int32_t *end_tokens, siz
     OK(jamba_generate(session, prompt, count, &few, &callbacks, NULL));
     for (size_t i = 0; i < second.count; i++) CHECK((second.tokens[i] == 300) == (i == 0));
 
+    // Asked for piece by piece, it is the same answer; until its end the session is in use.
+    jamba_answer *asked = NULL;
+    jamba_piece piece = {.struct_size = sizeof piece};
+    OK(jamba_session_reset(session));
+    OK(jamba_generate_begin(session, prompt, count, &options, NULL, &asked));
+    result = (jamba_result){.struct_size = sizeof result};
+    for (second.count = second.length = 0; !result.finish; second.length += piece.text_length) {
+        CHECK_STATUS(jamba_step(session, 5), JAMBA_ERROR_BUSY);
+        OK(jamba_answer_next(asked, &piece, &result));
+        CHECK(strlen(piece.text) == piece.text_length && !piece.tool_calls && *piece.reasoning == 0);
+        memcpy(second.text + second.length, piece.text, piece.text_length + 1);
+        if (piece.token >= 0) second.tokens[second.count++] = piece.token;
+    }
+    CHECK(result.finish == JAMBA_FINISH_LENGTH && result.completion_tokens == 24 && second.count == first.count);
+    CHECK(memcmp(first.tokens, second.tokens, first.count * sizeof *first.tokens) == 0 && !strcmp(first.text, second.text));
+    OK(jamba_session_reset(session));
+    OK(jamba_answer_next(asked, &piece, &result));
+    CHECK(piece.token == -1 && piece.text_length == 0 && result.finish == JAMBA_FINISH_LENGTH);
+    jamba_answer_free(asked);
+    // One that is freed before its end gives the session back; one that does not begin never takes it.
+    OK(jamba_generate_begin(session, prompt, count, &options, NULL, &asked));
+    OK(jamba_answer_next(asked, &piece, &result));
+    jamba_answer_free(asked);
+    size_t held = 0;
+    OK(jamba_session_tokens(session, NULL, 0, &held));
+    CHECK(held == count);
+    jamba_callbacks stop_reading = {.struct_size = sizeof stop_reading, .context = &(int){0}, .cancelled = say_stop};
+    OK(jamba_session_reset(session));
+    CHECK_STATUS(jamba_generate_begin(session, (int32_t[]){7, 8, 9}, 3, &options, &stop_reading, &asked), JAMBA_CANCELLED);
+    OK(jamba_session_reset(session));
+
     // A callback stops the answer, and must not use the session.
     OK(jamba_session_reset(session));
     callbacks = into(&second);
@@ -232,6 +263,15 @@ static void use_answers(const jamba_model *model, const int32_t *end_tokens, siz
     callbacks = into(&first);
     OK(jamba_chat(session, &message, 1, NULL, &options, &callbacks, NULL));
     CHECK(strcmp(first.text, "12") == 0 || strcmp(first.text, "\"ab\"") == 0);
+
+    OK(jamba_chat_begin(session, &message, 1, NULL, &options, NULL, &asked));
+    result = (jamba_result){.struct_size = sizeof result};
+    for (second.length = 0; !result.finish; second.length += piece.text_length) {
+        OK(jamba_answer_next(asked, &piece, &result));
+        memcpy(second.text + second.length, piece.text, piece.text_length + 1);
+    }
+    CHECK(strcmp(first.text, second.text) == 0);
+    jamba_answer_free(asked);
 
     // A chat's answer ends by an end token or a stop text.
     const char *stops[] = {"e"};
@@ -258,6 +298,38 @@ static void use_answers(const jamba_model *model, const int32_t *end_tokens, siz
     jamba_session_free(session);
 }
 
+// Scores are those of the logits before each token.
+static void use_scores(const jamba_model *model, size_t vocabulary) {
+    jamba_session *scored = NULL, *stepped = NULL;
+    OK(jamba_session_create(model, NULL, &scored));
+    OK(jamba_session_create(model, NULL, &stepped));
+    int32_t tokens[64], best[64];
+    float values[64];
+    const size_t count = tokens_of(model, "The cat sat on the mat and was happy.", tokens, 64);
+    OK(jamba_score(scored, tokens, 4, NULL, values, best));
+    OK(jamba_score(scored, tokens + 4, count - 4, NULL, values + 4, NULL));
+    CHECK(isnan(values[0]) && best[0] == -1);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) {
+            float *logits = logits_of(stepped, vocabulary);
+            double sum = 0;
+            size_t largest = 0;
+            for (size_t j = 0; j < vocabulary; j++) {
+                sum += exp((double)logits[j]);
+                if (logits[j] > logits[largest]) largest = j;
+            }
+            // The sum is of numbers in single precision.
+            CHECK(fabs(logits[tokens[i]] - log(sum) - values[i]) < 1e-5);
+            if (i < 4) CHECK(best[i] == (int32_t)largest);
+            free(logits);
+        }
+        OK(jamba_step(stepped, tokens[i]));
+    }
+    same_logits(scored, stepped, vocabulary);
+    jamba_session_free(scored);
+    jamba_session_free(stepped);
+}
+
 int main(int argc, char **argv) {
     CHECK(argc == 3);
     CHECK(jamba_version_number() == JAMBA_VERSION_NUMBER);
@@ -272,6 +344,7 @@ int main(int argc, char **argv) {
     OK(jamba_model_end_tokens(model, end_tokens, 16, &end_count));
     use_text(model);
     use_sessions(model, argv[2], info.vocabulary_count);
+    use_scores(model, info.vocabulary_count);
     use_answers(model, end_tokens, end_count);
 
     // A session outlives its model's handle.

@@ -16,7 +16,7 @@ import urllib.request
 
 import openai
 
-from harness import ENDLESS, QUESTION, REPOSITORY, Options, Server, client, exchange, get, post, wait_until
+from harness import ENDLESS, QUESTION, REPOSITORY, Options, Server, client, exchange, get, metrics, post, wait_until
 
 
 def certificate(folder, name="localhost"):
@@ -118,6 +118,14 @@ class Sockets(unittest.TestCase):
             self.assertEqual((last.returncode, pathlib.Path(path).read_text()), (1, "mine"))
 
 
+def nginx(folder, site):
+    """nginx with a site, and all that it writes in a folder."""
+    paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"])
+    config = pathlib.Path(folder, "nginx.conf")
+    config.write_text(f"pid {folder}/pid; error_log {folder}/log; daemon off; master_process off; events {{}} http {{ access_log off; {paths} {site} }}")
+    return subprocess.Popen(["nginx", "-p", folder, "-c", str(config)], stderr=subprocess.DEVNULL)
+
+
 class Proxies(unittest.TestCase):
     """The examples, with other ports and names of files."""
 
@@ -149,11 +157,60 @@ class Proxies(unittest.TestCase):
             ]:
                 self.assertIn(old, site)
                 site = site.replace(old, new)
-            paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"])
-            config = pathlib.Path(folder, "nginx.conf")
-            config.write_text(f"pid {folder}/pid; error_log {folder}/log; daemon off; master_process off; events {{}} http {{ access_log off; {paths} {site} }}")
-            return subprocess.Popen(["nginx", "-p", folder, "-c", str(config)], stderr=subprocess.DEVNULL), ssl.create_default_context(cafile=pem)
+            return nginx(folder, site), ssl.create_default_context(cafile=pem)
         self.check(start)
+
+    @unittest.skipUnless(shutil.which("nginx"), "nginx is not installed")
+    def test_nginx_with_replicas(self):
+        with tempfile.TemporaryDirectory() as folder, Server(Options.program, Options.model, "--allowed-host", "chat.example") as one, \
+                Server(Options.program, Options.model, "--allowed-host", "chat.example") as two:
+            port = free_port()
+            site = (REPOSITORY / "examples/proxy/nginx-replicas.conf").read_text()
+            for old, new in [
+                ("listen 80;", f"listen 127.0.0.1:{port};"), ("127.0.0.1:8080", f"127.0.0.1:{one.port}"),
+                ("127.0.0.1:8081", f"127.0.0.1:{two.port}"),
+            ]:
+                self.assertIn(old, site)
+                site = site.replace(old, new)
+            proxy = nginx(folder, site)
+            try:
+                wait_until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, 30)
+                self.converse(port, one, two)
+            finally:
+                proxy.terminate()
+                proxy.wait()
+
+    def converse(self, port, one, two):
+        api = openai.OpenAI(base_url=f"http://localhost:{port}/v1", api_key="none", max_retries=0, default_headers={"Host": "chat.example"})
+
+        def read(server):
+            return metrics(server)["jamba_prompt_tokens_total"]
+
+        def ask(name, messages):
+            """The answer, and which server gave it."""
+            before = read(one), read(two)
+            answer = api.chat.completions.create(
+                model="any", messages=messages, max_tokens=12, temperature=0, extra_headers={"X-Conversation": name})
+            wait_until(lambda: (read(one), read(two)) != before)
+            return answer, [one, two][read(one) == before[0]]
+
+        places = {}
+        for turn in range(12):
+            name = f"conversation {turn}"
+            first = [{"role": "user", "content": f"Tell me story number {turn} about a red ball and a dog."}]
+            answer, places[name] = ask(name, first)
+            second = [*first, {"role": "assistant", "content": answer.choices[0].message.content}, {"role": "user", "content": "More."}]
+            again, place = ask(name, second)
+            # The second turn finds what the first has read.
+            self.assertIs(place, places[name])
+            self.assertGreaterEqual(again.usage.prompt_tokens_details.cached_tokens, answer.usage.prompt_tokens)
+        self.assertEqual({id(place) for place in places.values()}, {id(one), id(two)})
+        # Who is gone is passed over, and no conversation of the other moves.
+        one.stop()
+        for name in places:
+            before = read(two)
+            api.chat.completions.create(model="any", messages=QUESTION, max_tokens=2, extra_headers={"X-Conversation": name})
+            wait_until(lambda: read(two) > before)
 
     @unittest.skipUnless(shutil.which("caddy"), "Caddy is not installed")
     def test_caddy(self):

@@ -426,6 +426,15 @@ JAMBA_CHECKED jamba_status jamba_step(jamba_session *session, int32_t token);
 /* The logits after the last token, jamba_info.vocabulary_count of them. `capacity` in floats. One thread at a time. */
 JAMBA_CHECKED jamba_status jamba_logits(const jamba_session *session, float *logits, size_t capacity, size_t *count);
 
+/* Appends `count` tokens as jamba_prefill() does, and stores for each how probable it was after those before it:
+ * log_probabilities[i] is the natural logarithm of tokens[i]'s probability, and most_probable[i] the token that was the
+ * most probable in its place, of equals the smaller id. A session that had no logits has no prediction of its first
+ * token: NAN and -1. Each array has room for `count`; either may be NULL. One thread at a
+ * time. */
+JAMBA_CHECKED jamba_status jamba_score(jamba_session *session, const int32_t *tokens, size_t count,
+                                       const jamba_callbacks *callbacks, float *log_probabilities,
+                                       int32_t *most_probable);
+
 /* What is added to a token's logit. An array of these has this layout for good. */
 typedef struct jamba_logit_bias {
     /* One outside the vocabulary is passed over. */
@@ -557,6 +566,33 @@ JAMBA_CHECKED jamba_status jamba_generate(jamba_session *session, const int32_t 
 JAMBA_CHECKED jamba_status jamba_chat(jamba_session *session, const jamba_message *messages, size_t count,
                                       const jamba_chat_options *chat, const jamba_generation_options *options,
                                       const jamba_callbacks *callbacks, jamba_result *result);
+
+/* ---- Answers, piece by piece ------------------------------------------------------------------------------------ */
+
+/* An answer in the making, for callers that ask for its pieces instead of being called with them. From its beginning
+ * until its last piece is out or it is freed its session is in use: other calls with that are JAMBA_ERROR_BUSY. */
+typedef struct jamba_answer jamba_answer;
+
+/* Does what jamba_generate() does before the first token, and hands out the answer to go on with. Uses progress and
+ * cancelled of `callbacks`, which may be NULL. The caller frees the answer with jamba_answer_free(). One thread at a
+ * time. */
+JAMBA_CHECKED jamba_status jamba_generate_begin(jamba_session *session, const int32_t *tokens, size_t count,
+                                                const jamba_generation_options *options,
+                                                const jamba_callbacks *callbacks, jamba_answer **answer);
+
+/* The same for jamba_chat(). One thread at a time. */
+JAMBA_CHECKED jamba_status jamba_chat_begin(jamba_session *session, const jamba_message *messages, size_t count,
+                                            const jamba_chat_options *chat, const jamba_generation_options *options,
+                                            const jamba_callbacks *callbacks, jamba_answer **answer);
+
+/* Generates the next piece, the same as callbacks->piece would be called with. Its pointers are good until the next call
+ * with this answer. With the last piece, and not before, result->finish and its counts are stored; from then on there is
+ * only an empty piece of token -1. Set struct_size of both before the call. One thread at a time. */
+JAMBA_CHECKED jamba_status jamba_answer_next(jamba_answer *answer, jamba_piece *piece, jamba_result *result);
+
+/* Ends an answer, whose session holds the tokens before the last one that was handed out, and frees it; NULL and an
+ * answer that was freed are left alone. Any thread. */
+void jamba_answer_free(jamba_answer *answer);
 
 #ifdef __cplusplus
 }
