@@ -35,33 +35,24 @@ JK_INLINE vr vr_load_rows(const float *p, size_t beside) {
 JK_INLINE vr vr_load_i8(const int8_t *p, size_t beside) { return (vr){{v8_load_i8(p), v8_load_i8(p + beside)}}; }
 
 #define PACKED_OFFSETS 4
+#include "bytes-avx2-inl.h"
 #include "tiles-inl.h"
 
-JK_INLINE __m256i load_bytes(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
-
-JK_INLINE __m256i broadcast_codes(const int8_t *p) { return _mm256_set1_epi32(load_four(p)); }
+#include "look-up-inl.h"
 
 // Unsigned bytes times signed ones, added by fours. Sums of two must stay within int16.
 JK_INLINE __m256i multiply_bytes(__m256i a, __m256i b) {
     return _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1));
 }
 
-// The grid's entries of the two halves of a plane of an int4 tile.
-JK_INLINE void look_up(__m256i plane, __m256i *low, __m256i *high) {
-    const __m256i grid = _mm256_broadcastsi128_si256(load_grid());
-    const __m256i nibble = _mm256_set1_epi8(15);
-    *low = _mm256_shuffle_epi8(grid, _mm256_and_si256(plane, nibble));
-    *high = _mm256_shuffle_epi8(grid, _mm256_and_si256(_mm256_srli_epi16(plane, 4), nibble));
-}
-
 // Where plane j of a strip is in an expanded tile.
 JK_INLINE size_t expanded_plane(size_t j, size_t strip) { return 64 * j + 32 * strip; }
 
-JK_INLINE void expand_tile(const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]) {
+JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]) {
     JK_UNROLL for (size_t k = 0; k < 2; k++)
         JK_UNROLL for (size_t j = 0; j < 4; j++) {
             __m256i low, high;
-            look_up(load_bytes(tile + k * beside + 32 * j), &low, &high);
+            look_up(form, tile + k * beside, 0, j, &low, &high);
             _mm256_storeu_si256((__m256i *)(void *)(expanded + expanded_plane(j, k)), low);
             _mm256_storeu_si256((__m256i *)(void *)(expanded + expanded_plane(j + 4, k)), high);
         }
@@ -77,14 +68,14 @@ typedef struct {
 JK_INLINE void pack_offsets(const float codes[8][4], int32_t offsets[PACKED_OFFSETS][4]) {
     const __m256i ones = _mm256_set1_epi8(1);
     JK_UNROLL for (size_t j = 0; j < 4; j += 2) {
-        const __m256i low = load_bytes((const uint8_t *)codes[j]), high = load_bytes((const uint8_t *)codes[j + 4]);
+        const __m256i low = vb_load_whole((const uint8_t *)codes[j]), high = vb_load_whole((const uint8_t *)codes[j + 4]);
         const __m256i sum = _mm256_add_epi16(_mm256_maddubs_epi16(ones, low), _mm256_maddubs_epi16(ones, high));
         _mm256_storeu_si256((__m256i *)(void *)offsets[j], _mm256_mullo_epi16(sum, _mm256_set1_epi16(-64)));
     }
 }
 
-// Two planes of int4 weights, 8 columns of each strip, times a token's codes. A pair of products with the grid's entries
-// reaches 30734 and two pairs leave int16; but two pairs with the weights' codes, -64 ... 57, stay within 4 x 64 x 127 =
+// Two planes of a grid's entries, 8 columns of each strip, times a token's codes. A pair of products with entries reaches
+// 2 x 127 x 127 = 32258 and two pairs leave int16; but two pairs with the weights' codes, -64 ... 63, stay within 4 x 64 x 127 =
 // 32512. So int16 sums that wrap around come out right in the end, and both planes share one widening.
 JK_INLINE __m256i multiply_planes(__m256i low, __m256i low_codes, __m256i high, __m256i high_codes, __m256i offset) {
     __m256i sum = _mm256_add_epi16(_mm256_maddubs_epi16(low, low_codes), offset);
@@ -93,22 +84,22 @@ JK_INLINE __m256i multiply_planes(__m256i low, __m256i low_codes, __m256i high, 
 }
 
 // The strips' dot products with one or two packed tokens.
-JK_INLINE void dot_packed_nl4(tile_form form, const int tokens, const uint8_t *tile, size_t beside,
+JK_INLINE void dot_packed(tile_form form, const int tokens, const uint8_t *tile, size_t beside,
                               const int8_t *const codes[], const int32_t *const offsets[], strip_sums dot[2]) {
     JK_UNROLL for (int t = 0; t < tokens; t++) dot[t] = (strip_sums){{_mm256_setzero_si256(), _mm256_setzero_si256()}};
     JK_UNROLL for (size_t j = 0; j < 4; j++) {
         __m256i low[2], high[2];
         JK_UNROLL for (size_t k = 0; k < 2; k++) {
-            if (form == FORM_NL4) {
-                look_up(load_bytes(tile + k * beside + 32 * j), low + k, high + k);
+            if (form != FORM_EXPANDED) {
+                look_up(form, tile + k * beside, 0, j, low + k, high + k);
             } else {
-                low[k] = load_bytes(tile + expanded_plane(j, k));
-                high[k] = load_bytes(tile + expanded_plane(j + 4, k));
+                low[k] = vb_load_whole(tile + expanded_plane(j, k));
+                high[k] = vb_load_whole(tile + expanded_plane(j + 4, k));
             }
         }
         JK_UNROLL for (int t = 0; t < tokens; t++) {
-            const __m256i low_codes = broadcast_codes(codes[t] + j * PACKED);
-            const __m256i high_codes = broadcast_codes(codes[t] + (j + 4) * PACKED);
+            const __m256i low_codes = vb_broadcast(codes[t] + j * PACKED);
+            const __m256i high_codes = vb_broadcast(codes[t] + (j + 4) * PACKED);
             const __m256i offset = _mm256_set1_epi32(offsets[t][4 * j]);
             JK_UNROLL for (size_t k = 0; k < 2; k++) {
                 const __m256i products = multiply_planes(low[k], low_codes, high[k], high_codes, offset);
@@ -119,15 +110,15 @@ JK_INLINE void dot_packed_nl4(tile_form form, const int tokens, const uint8_t *t
     }
 }
 
-// With a token alone, whose codes come without offsets by pairs. A pair of products is at most 2 x 121 x 127 = 30734.
-JK_INLINE strip_sums dot_alone_nl4(const uint8_t *tile, size_t beside, const int8_t *codes, int32_t offset) {
+// With a token alone, whose codes come without offsets by pairs.
+JK_INLINE strip_sums dot_alone(tile_form form, const uint8_t *tile, size_t beside, const int8_t *codes, int32_t offset) {
     strip_sums dot = {{_mm256_set1_epi32(offset), _mm256_set1_epi32(offset)}};
     JK_UNROLL for (size_t j = 0; j < 4; j++) {
-        const __m256i low_codes = broadcast_codes(codes + j * ALONE);
-        const __m256i high_codes = broadcast_codes(codes + (j + 4) * ALONE);
+        const __m256i low_codes = vb_broadcast(codes + j * ALONE);
+        const __m256i high_codes = vb_broadcast(codes + (j + 4) * ALONE);
         JK_UNROLL for (size_t k = 0; k < 2; k++) {
             __m256i low, high;
-            look_up(load_bytes(tile + k * beside + 32 * j), &low, &high);
+            look_up(form, tile + k * beside, 0, j, &low, &high);
             const __m256i products = _mm256_add_epi32(multiply_bytes(low, low_codes), multiply_bytes(high, high_codes));
             dot.strip[k] = _mm256_add_epi32(dot.strip[k], products);
         }
@@ -140,10 +131,10 @@ JK_INLINE void dot_i8(const int tokens, const size_t step, const uint8_t *tile, 
                       const int8_t *const codes[], strip_sums dot[2]) {
     JK_UNROLL for (int t = 0; t < tokens; t++) dot[t] = (strip_sums){{_mm256_setzero_si256(), _mm256_setzero_si256()}};
     JK_UNROLL for (size_t j = 0; j < 8; j++) {
-        const __m256i planes[2] = {load_bytes(tile + 32 * j), load_bytes(tile + beside + 32 * j)};
+        const __m256i planes[2] = {vb_load_whole(tile + 32 * j), vb_load_whole(tile + beside + 32 * j)};
         const __m256i magnitudes[2] = {_mm256_abs_epi8(planes[0]), _mm256_abs_epi8(planes[1])};
         JK_UNROLL for (int t = 0; t < tokens; t++) {
-            const __m256i x = broadcast_codes(codes[t] + j * step);
+            const __m256i x = vb_broadcast(codes[t] + j * step);
             JK_UNROLL for (size_t k = 0; k < 2; k++) {
                 const __m256i products = multiply_bytes(magnitudes[k], _mm256_sign_epi8(x, planes[k]));
                 dot[t].strip[k] = _mm256_add_epi32(dot[t].strip[k], products);
@@ -164,8 +155,8 @@ JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, con
         const int count = tokens - first >= 2 ? 2 : 1;
         strip_sums dot[2];
         if (form == FORM_I8) dot_i8(count, step, tile, beside, x->codes + first, dot);
-        else if (step == ALONE) dot[0] = dot_alone_nl4(tile, beside, x->codes[0], *x->offsets[0]);
-        else dot_packed_nl4(form, count, tile, beside, x->codes + first, x->offsets + first, dot);
+        else if (step == ALONE) dot[0] = dot_alone(form, tile, beside, x->codes[0], *x->offsets[0]);
+        else dot_packed(form, count, tile, beside, x->codes + first, x->offsets + first, dot);
         JK_UNROLL for (int t = 0; t < count; t++)
             JK_UNROLL for (size_t k = 0; k < 2; k++)
                 s[first + t].strip[k] = add_scaled_sum(s[first + t].strip[k], dot[t].strip[k], scales.strip[k],

@@ -44,9 +44,12 @@ JK_INLINE vb vb_set(int32_t x) { return _mm512_set1_epi32(x); }
 JK_INLINE vb vb_broadcast(const int8_t *p) { return vb_set(load_four(p)); }
 JK_INLINE vb vb_xor(vb a, vb b) { return _mm512_xor_si512(a, b); }
 JK_INLINE vb vb_and(vb a, vb b) { return _mm512_and_si512(a, b); }
-JK_INLINE vb vb_shift_right_4(vb a) { return _mm512_srli_epi16(a, 4); }
+JK_INLINE vb vb_or(vb a, vb b) { return _mm512_or_si512(a, b); }
+JK_INLINE vb vb_shift_right(vb a, int count) { return _mm512_srl_epi16(a, _mm_cvtsi32_si128(count)); }
+JK_INLINE vb vb_shift_left(vb a, int count) { return _mm512_sll_epi16(a, _mm_cvtsi32_si128(count)); }
+JK_INLINE vb vb_rotate(vb a) { return _mm512_ror_epi32(a, 8); }
 JK_INLINE vb vb_shuffle(vb table, vb index) { return _mm512_shuffle_epi8(table, index); }
-JK_INLINE vb vb_grid(void) { return _mm512_broadcast_i32x4(load_grid()); }
+JK_INLINE vb vb_grid(const uint8_t grid[16]) { return _mm512_broadcast_i32x4(load_grid(grid)); }
 JK_INLINE vb vb_add_products(vb sum, vb a, vb b) { return _mm512_dpbusd_epi32(sum, a, b); }
 JK_INLINE vr vr_add_scaled_sums(vr s, vb dot, vr scales) { return _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), scales, s); }
 

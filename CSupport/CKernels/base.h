@@ -66,7 +66,26 @@ JK_INLINE uint32_t jk_bits(float value) {
     return bits;
 }
 
-// What a tile of codes stores for row r and column c (0 ..< 32): the code, or for JK_NL4 its index in the grid.
+// Bits that a weight adds to its row's ring in a tile (CStorage.h); 0: the type's tiles hold none.
+JK_INLINE int jk_ring_bits(jk_type type) {
+    switch (type) {
+        case JK_R3: return 3;
+        case JK_R2: return 2;
+        case JK_I8:
+        case JK_NL4:
+        case JK_I6:
+        JK_FLOAT_TYPES(JK_CASE) return 0;
+    }
+    __builtin_trap();
+}
+
+// The first bit of column c of a tile in the ring, and the byte of the tile in which bit `bit` of row r lies.
+JK_INLINE size_t jk_ring_bit(int bits, size_t c) { return (8 * (c % 4) + c / 4) * (size_t)bits; }
+JK_INLINE size_t jk_ring_byte(int bits, size_t r, size_t bit) {
+    return bit / 8 % (size_t)bits * 32 + 4 * r + bit / 8 / (size_t)bits;
+}
+
+// What a tile of codes stores for row r and column c (0 ..< 32): the code, or its index in a grid.
 JK_INLINE int32_t jk_tile_stored(jk_type type, const uint8_t *tile, size_t r, size_t c) {
     const size_t byte = 4 * r + c % 4;
     switch (type) {
@@ -77,6 +96,16 @@ JK_INLINE int32_t jk_tile_stored(jk_type type, const uint8_t *tile, size_t r, si
             const uint8_t *high = tile + 4 * 32;
             return (low | (high[c / 16 * 32 + byte] >> c % 16 / 4 * 2 & 3) << 4) - 32;
         }
+        case JK_R3:
+        case JK_R2: {
+            const int bits = jk_ring_bits(type);
+            int32_t index = 0;
+            for (size_t i = 0; i < 4; i++) {
+                const size_t bit = (jk_ring_bit(bits, c) + i) % (32 * (size_t)bits);
+                index |= (tile[jk_ring_byte(bits, r, bit)] >> bit % 8 & 1) << i;
+            }
+            return index;
+        }
         JK_FLOAT_TYPES(JK_CASE) break;
     }
     __builtin_trap();
@@ -86,6 +115,8 @@ JK_INLINE int32_t jk_tile_stored(jk_type type, const uint8_t *tile, size_t r, si
 JK_INLINE int32_t jk_stored_code(jk_type type, int32_t stored) {
     switch (type) {
         case JK_NL4: return (int32_t)jk_nl4_grid[stored] - 64;
+        case JK_R3: return (int32_t)jk_r3_grid[stored] - 64;
+        case JK_R2: return (int32_t)jk_r2_grid[stored] - 64;
         case JK_I8:
         case JK_I6: return stored;
         JK_FLOAT_TYPES(JK_CASE) break;

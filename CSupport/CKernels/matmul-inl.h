@@ -1,5 +1,5 @@
 // Products with weights that are codes: how they pass by strips, tiles and tokens, over a set's add_tile. matmul_i8,
-// matmul_i6 and matmul_nl4 of every set but scalar, whose plain loops specify them.
+// matmul_nl4 and so on of every set but scalar, whose plain loops specify them.
 //
 // Defined before: tiles-inl.h, and what it asks a set for; v8_transpose.
 #ifndef JK_MATMUL_INL_H
@@ -11,16 +11,31 @@
 
 // What a product makes of a type's tiles before add_tile takes them.
 typedef enum {
-    PASS_I8,    // nothing
-    PASS_NL4,   // nothing for up to 4 tokens; for more, tiles of bytes
-    PASS_WIDEN  // int8 tiles, by widen_tile
+    PASS_STORED,  // nothing
+    PASS_EXPAND,  // nothing for up to 4 tokens; for more, tiles of bytes, by expand_tile
+    PASS_WIDEN    // int8 tiles, by widen_tile
 } tile_passage;
 
 JK_INLINE tile_passage passage_of(jk_type type) {
     switch (type) {
-        case JK_I8: return PASS_I8;
-        case JK_NL4: return PASS_NL4;
+        case JK_I8: return PASS_STORED;
+        case JK_NL4:
+        case JK_R3:
+        case JK_R2: return PASS_EXPAND;
         case JK_I6: return PASS_WIDEN;
+        JK_FLOAT_TYPES(JK_CASE) break;
+    }
+    __builtin_trap();
+}
+
+// The form in which add_tile takes a type's tiles where they are not expanded.
+JK_INLINE tile_form form_of(jk_type type) {
+    switch (type) {
+        case JK_I8:
+        case JK_I6: return FORM_I8;
+        case JK_NL4: return FORM_NL4;
+        case JK_R3: return FORM_R3;
+        case JK_R2: return FORM_R2;
         JK_FLOAT_TYPES(JK_CASE) break;
     }
     __builtin_trap();
@@ -88,19 +103,12 @@ JK_INLINE void multiply_alone(jk_type type, const jk_matrix *w, const jk_rows *x
     for (size_t g = 0; g < tiles; g++, tile += view.tile_size) {
         prefetch_tile(type, tile + PREFETCH_BYTES);
         if (VR_STRIPS == 2) prefetch_tile(type, tile + PREFETCH_BYTES + view.beside);
-        switch (passage_of(type)) {
-            case PASS_I8:
-                add_tile(FORM_I8, 1, ALONE, tile, view.beside, group_scales(&view, g), &now, &sum);
-                break;
-            case PASS_NL4:
-                add_tile(FORM_NL4, 1, ALONE, tile, view.beside, group_scales(&view, g), &now, &sum);
-                break;
-            case PASS_WIDEN: {
-                uint8_t wide[EXPANDED_TILE];
-                widen_tile(tile, view.beside, wide);
-                add_tile(FORM_I8, 1, ALONE, wide, BYTE_TILE, group_scales(&view, g), &now, &sum);
-                break;
-            }
+        if (passage_of(type) == PASS_WIDEN) {
+            uint8_t wide[EXPANDED_TILE];
+            widen_tile(tile, view.beside, wide);
+            add_tile(FORM_I8, 1, ALONE, wide, BYTE_TILE, group_scales(&view, g), &now, &sum);
+        } else {
+            add_tile(form_of(type), 1, ALONE, tile, view.beside, group_scales(&view, g), &now, &sum);
         }
         now.codes[0] += JK_GROUP;
         now.scales[0]++;
@@ -205,11 +213,11 @@ JK_INLINE void multiply_block(jk_type type, const strip_block *block, const uint
                               size_t tokens, float *y, size_t y_stride) {
     const uint8_t *tiles = block->strip.tiles + block->first_tile * block->strip.tile_size;
     const tile_passage passage = passage_of(type);
-    if (passage == PASS_NL4 && tokens > 4) {
+    if (passage == PASS_EXPAND && tokens > 4) {
         uint8_t expanded[PACKED_TILES][EXPANDED_TILE];
         for (size_t g = 0; g < block->count; g++) {
             prefetch_ahead(type, block, tiles, g, next);
-            expand_tile(tiles + g * jk_tile_size(type), block->strip.beside, expanded[g]);
+            expand_tile(form_of(type), tiles + g * jk_tile_size(type), block->strip.beside, expanded[g]);
         }
         for (size_t t = 0; t < tokens; t += 4)
             multiply_up_to_four(type, FORM_EXPANDED, tokens - t, block, expanded[0], NULL, packed + t / 4,
@@ -224,8 +232,8 @@ JK_INLINE void multiply_block(jk_type type, const strip_block *block, const uint
             multiply_up_to_four(type, FORM_I8, tokens - t, block, wide[0], NULL, packed + t / 4, y + t * y_stride, y_stride);
     } else {
         for (size_t t = 0; t < tokens; t += 4)
-            multiply_up_to_four(type, passage == PASS_NL4 ? FORM_NL4 : FORM_I8, tokens - t, block, tiles,
-                                t == 0 ? next : NULL, packed + t / 4, y + t * y_stride, y_stride);
+            multiply_up_to_four(type, form_of(type), tokens - t, block, tiles, t == 0 ? next : NULL, packed + t / 4,
+                                y + t * y_stride, y_stride);
     }
 }
 

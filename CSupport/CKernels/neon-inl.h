@@ -22,20 +22,55 @@ JK_INLINE plane load_plane(const uint8_t *p) {
     return (plane){vreinterpretq_s8_u8(vld1q_u8(p)), vreinterpretq_s8_u8(vld1q_u8(p + 16))};
 }
 
-// The codes of the two halves of a plane of an int4 tile.
-JK_INLINE void look_up(const uint8_t *p, plane *low, plane *high) {
-    const int8x16_t codes = load_codes();
-    const uint8x16_t nibble = vdupq_n_u8(15), rows_0 = vld1q_u8(p), rows_4 = vld1q_u8(p + 16);
-    *low = (plane){vqtbl1q_s8(codes, vandq_u8(rows_0, nibble)), vqtbl1q_s8(codes, vandq_u8(rows_4, nibble))};
-    *high = (plane){vqtbl1q_s8(codes, vshrq_n_u8(rows_0, 4)), vqtbl1q_s8(codes, vshrq_n_u8(rows_4, 4))};
+// The same bytes, unsigned, of which indices are made.
+typedef struct {
+    uint8x16_t low, high;
+} vb;
+JK_INLINE vb vb_load(const uint8_t *p, size_t beside) { return (void)beside, (vb){vld1q_u8(p), vld1q_u8(p + 16)}; }
+JK_INLINE vb vb_set(int32_t x) {
+    const uint8x16_t bytes = vreinterpretq_u8_s32(vdupq_n_s32(x));
+    return (vb){bytes, bytes};
+}
+JK_INLINE vb vb_and(vb a, vb b) { return (vb){vandq_u8(a.low, b.low), vandq_u8(a.high, b.high)}; }
+JK_INLINE vb vb_or(vb a, vb b) { return (vb){vorrq_u8(a.low, b.low), vorrq_u8(a.high, b.high)}; }
+JK_INLINE vb vb_shift_left(vb a, int count) {
+    const int8x16_t counts = vdupq_n_s8((int8_t)count);
+    return (vb){vshlq_u8(a.low, counts), vshlq_u8(a.high, counts)};
+}
+JK_INLINE vb vb_shift_right(vb a, int count) { return vb_shift_left(a, -count); }
+JK_INLINE uint8x16_t half_rotate(uint8x16_t a) {
+    const uint32x4_t dwords = vreinterpretq_u32_u8(a);
+    return vreinterpretq_u8_u32(vsliq_n_u32(vshrq_n_u32(dwords, 8), dwords, 24));
+}
+JK_INLINE vb vb_rotate(vb a) { return (vb){half_rotate(a.low), half_rotate(a.high)}; }
+
+#include "rings-inl.h"
+
+JK_INLINE plane look_up_indices(int8x16_t codes, vb indices) {
+    return (plane){vqtbl1q_s8(codes, indices.low), vqtbl1q_s8(codes, indices.high)};
 }
 
-JK_INLINE void expand_tile(const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]) {
+// The codes of columns 4j ... 4j + 3 of a tile of indices, and of the columns 16 behind them.
+JK_INLINE void look_up(tile_form form, const uint8_t *tile, size_t j, plane *low, plane *high) {
+    if (form == FORM_NL4) {
+        const int8x16_t codes = load_codes(jk_nl4_grid);
+        const vb indices = vb_load(tile + 32 * j, 0);
+        *low = look_up_indices(codes, vb_and(indices, vb_bytes(15)));
+        *high = look_up_indices(codes, vb_shift_right(indices, 4));
+    } else {
+        const int bits = form == FORM_R3 ? 3 : 2;
+        const int8x16_t codes = load_codes(form == FORM_R3 ? jk_r3_grid : jk_r2_grid);
+        *low = look_up_indices(codes, ring_indices(bits, tile, 0, j));
+        *high = look_up_indices(codes, ring_indices(bits, tile, 0, j + 4));
+    }
+}
+
+JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]) {
     (void)beside;
-    JK_UNROLL for (int j = 0; j < 4; j++) {
+    JK_UNROLL for (size_t j = 0; j < 4; j++) {
         plane planes[2];
-        look_up(tile + 32 * j, planes, planes + 1);
-        JK_UNROLL for (int k = 0; k < 2; k++) {
+        look_up(form, tile, j, planes, planes + 1);
+        JK_UNROLL for (size_t k = 0; k < 2; k++) {
             vst1q_u8(expanded + 32 * (j + 4 * k), vreinterpretq_u8_s8(planes[k].low));
             vst1q_u8(expanded + 32 * (j + 4 * k) + 16, vreinterpretq_u8_s8(planes[k].high));
         }
@@ -57,10 +92,10 @@ JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, con
     (void)beside;
     v8i dot[4];
     JK_UNROLL for (int t = 0; t < tokens; t++) dot[t] = (v8i){vdupq_n_s32(0), vdupq_n_s32(0)};
-    if (form == FORM_NL4) {
+    if (form != FORM_I8 && form != FORM_EXPANDED) {
         JK_UNROLL for (int j = 0; j < 4; j++) {
             plane low, high;
-            look_up(tile + 32 * j, &low, &high);
+            look_up(form, tile, (size_t)j, &low, &high);
             JK_UNROLL for (int t = 0; t < tokens; t++) {
                 add_plane(dot + t, low, x, step, t, j);
                 add_plane(dot + t, high, x, step, t, j + 4);

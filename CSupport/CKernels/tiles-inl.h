@@ -10,8 +10,8 @@
 //     s[t] = fma((float)dot, scales * x_scale, s[t]) for each token; the codes of its columns 4k ... 4k + 3 are at
 //     x->codes[t] + k * step. `form`, `tokens` and `step` are constants to the compiler. Four tokens are as many as leave
 //     their sums in registers, which counts for more than reading the weights less often.
-//   JK_INLINE void expand_tile(const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]);
-//     Makes an int4 tile of each strip a tile of FORM_EXPANDED.
+//   JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]);
+//     Makes a tile of indices of each strip a tile of FORM_EXPANDED.
 //   JK_INLINE void pack_offsets(const float codes[8][4], int32_t offsets[PACKED_OFFSETS][4]);
 //     Only where PACKED_OFFSETS > 1: the offsets of a tile, made from four tokens' codes.
 //
@@ -39,9 +39,8 @@ JK_INLINE vr vr_load_rows(const float *p, size_t beside) { return (void)beside, 
 JK_INLINE vr vr_load_i8(const int8_t *p, size_t beside) { return (void)beside, v8_load_i8(p); }
 #endif
 
-// The forms of a tile that add_tile takes: as stored, or an int4 tile whose indices have been looked up for many tokens to
-// come.
-typedef enum { FORM_I8, FORM_NL4, FORM_EXPANDED } tile_form;
+// The forms of a tile that add_tile takes: as stored, or a tile of indices that have been looked up for many tokens to come.
+typedef enum { FORM_I8, FORM_NL4, FORM_R3, FORM_R2, FORM_EXPANDED } tile_form;
 
 // Bytes of a tile whose weights are a byte each, and of those of a vector's strips.
 enum { BYTE_TILE = 256, EXPANDED_TILE = BYTE_TILE * VR_STRIPS };

@@ -88,7 +88,7 @@ JK_INLINE int32_t load_four(const int8_t *p) {
     memcpy(&four, p, sizeof four);
     return four;
 }
-JK_INLINE __m128i load_grid(void) { return _mm_loadu_si128((const __m128i *)(const void *)jk_nl4_grid); }
+JK_INLINE __m128i load_grid(const uint8_t grid[16]) { return _mm_loadu_si128((const __m128i *)(const void *)grid); }
 
 // Element k of row i becomes element i of row k, for 4 rows of 8 that become 8 of 4: two such rows a vector.
 JK_INLINE void v8_transpose(v8 x[4]) {

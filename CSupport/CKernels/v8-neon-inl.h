@@ -128,8 +128,10 @@ JK_INLINE d8 d8_add_product(d8 sum, v8 a, float b) {
 
 // ---------------------------------------------------------------------------------------------- for products of tiles
 
-// The grid's codes, as an int4 tile's indices look them up.
-JK_INLINE int8x16_t load_codes(void) { return vsubq_s8(vreinterpretq_s8_u8(vld1q_u8(jk_nl4_grid)), vdupq_n_s8(64)); }
+// A grid's codes, as a tile's indices look them up.
+JK_INLINE int8x16_t load_codes(const uint8_t grid[16]) {
+    return vsubq_s8(vreinterpretq_s8_u8(vld1q_u8(grid)), vdupq_n_s8(64));
+}
 
 // Element k of row i becomes element i of row k, for 4 rows of 8 that become 8 of 4: two such rows a vector.
 JK_INLINE void v8_transpose(v8 x[4]) {

@@ -2,9 +2,9 @@
 // a limit between: expand_tile, add_tile and multiply_peak of avx_vnni.c and avx512.c.
 //
 // Defined before: tiles-inl.h; `vb`, a register with a plane of the tile of each strip in a `vr`, or with int32 sums; vb_load
-// (the strips' planes, `beside` bytes apart), vb_load_whole and vb_store_whole (a plane of an expanded tile), vb_set,
-// vb_broadcast (4 codes), vb_xor, vb_and, vb_shift_right_4 (its 16-bit lanes), vb_shuffle (in 16 bytes), vb_grid
-// (jk_nl4_grid in each 16 bytes), vb_add_products, vr_set and vr_add_scaled_sums.
+// (the strips' planes, `beside` bytes apart), vb_load_whole and vb_store_whole (a plane of an expanded tile), vb_broadcast (4
+// codes), vb_xor, vb_shuffle (in 16 bytes), vb_grid (a grid in each 16 bytes), what rings-inl.h asks for, vb_add_products, vr_set
+// and vr_add_scaled_sums.
 #ifndef JK_VNNI_INL_H
 #define JK_VNNI_INL_H
 
@@ -12,17 +12,12 @@
 #error "tiles-inl.h first, and a set's vb"
 #endif
 
-// The grid's entries of the two halves of a plane of an int4 tile.
-JK_INLINE void look_up(vb plane, vb *low, vb *high) {
-    const vb grid = vb_grid(), nibble = vb_set(0x0F0F0F0F);
-    *low = vb_shuffle(grid, vb_and(plane, nibble));
-    *high = vb_shuffle(grid, vb_and(vb_shift_right_4(plane), nibble));
-}
+#include "look-up-inl.h"
 
-JK_INLINE void expand_tile(const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]) {
+JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]) {
     JK_UNROLL for (size_t j = 0; j < 4; j++) {
         vb low, high;
-        look_up(vb_load(tile + 32 * j, beside), &low, &high);
+        look_up(form, tile, beside, j, &low, &high);
         vb_store_whole(expanded + sizeof(vb) * j, low);
         vb_store_whole(expanded + sizeof(vb) * (j + 4), high);
     }
@@ -34,10 +29,10 @@ JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, con
                         vr scales, const tile_tokens *x, vr *s) {
     vb dot[4];
     JK_UNROLL for (int t = 0; t < tokens; t++) dot[t] = vb_set(form == FORM_I8 ? 2 * *x->offsets[t] : *x->offsets[t]);
-    if (form == FORM_NL4) {
+    if (form != FORM_I8 && form != FORM_EXPANDED) {
         JK_UNROLL for (size_t j = 0; j < 4; j++) {
             vb low, high;
-            look_up(vb_load(tile + 32 * j, beside), &low, &high);
+            look_up(form, tile, beside, j, &low, &high);
             JK_UNROLL for (int t = 0; t < tokens; t++) {
                 dot[t] = vb_add_products(dot[t], low, vb_broadcast(x->codes[t] + j * step));
                 dot[t] = vb_add_products(dot[t], high, vb_broadcast(x->codes[t] + (j + 4) * step));

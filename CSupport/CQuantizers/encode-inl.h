@@ -1,5 +1,5 @@
-// Rows into strips of codes: the specification of encode_i8, encode_i6 and encode_nl4, over the vectors of any set. Lane i is
-// row i of the strip.
+// Rows into strips of codes: the specification of encode_i8, encode_nl4 and so on, over the vectors of any set. Lane i is row i of
+// the strip.
 //
 // Each row is first scaled by a power of two so that its largest magnitude is near 1: products of three weights then
 // neither overflow nor vanish, and the scale of the row takes the power back exactly. Rows whose largest magnitude is
@@ -17,6 +17,7 @@
 #endif
 
 #include "lanes-inl.h"
+#include "ways-inl.h"
 
 // A group, transposed: `x` weights, `w` what a squared error counts, columns beyond the matrix 0 in both.
 typedef struct {
@@ -55,7 +56,7 @@ JK_INLINE float encoder_least(jk_type type) {
     __builtin_trap();
 }
 
-// The code nearest to x, and what a tile stores for it.
+// The code nearest to x, and what a tile stores for it, where codes are stored one by one.
 JK_INLINE v8 encoder_nearest(jk_type type, v8 x, v8i *stored) {
     switch (type) {
         case JK_NL4: return v8_nl4_nearest(x, stored);
@@ -63,23 +64,28 @@ JK_INLINE v8 encoder_nearest(jk_type type, v8 x, v8i *stored) {
         case JK_I6:
             *stored = v8_round(v8_max(v8_min(x, v8_set(encoder_most(type))), v8_set(encoder_least(type))));
             return v8i_float(*stored);
+        case JK_R3:
+        case JK_R2:
         JK_FLOAT_TYPES(JK_CASE) break;
     }
     __builtin_trap();
 }
 
-// The distance between neighbouring codes, of NL4 those near 0.
+// The distance between neighbouring codes, of NL4 those near 0, of rings between as many as have no way to keep to.
 JK_INLINE float encoder_distance(jk_type type) {
     switch (type) {
         case JK_NL4: return 6.0f;
         case JK_I8:
         case JK_I6: return 1.0f;
+        case JK_R3: return 16.0f;
+        case JK_R2: return 32.0f;
         JK_FLOAT_TYPES(JK_CASE) break;
     }
     __builtin_trap();
 }
 
-// What a group's largest weight is mapped to in the search for its scale: about an end of the grid.
+// What a group's largest weight, or its root mean square, is mapped to in the search for its scale: about an end of the grid, or
+// of rings, in which many weights decide together, what normal weights have as codes.
 typedef struct {
     const float *values;
     size_t count;
@@ -89,10 +95,28 @@ JK_INLINE encoder_targets encoder_targets_of(jk_type type) {
     static const float nl4[] = {-47, -52, -56, -60, -64, -68, -73, -80, 42, 46, 50, 53, 57, 61, 66, 72};
     static const float i8[] = {126.5f, 127, 127.5f};
     static const float i6[] = {-30, -31, -32, -33, -34, 29, 30, 31, 32, 33};
+    static const float r3[] = {-54, -62, -70, 50, 58, 66};
+    static const float r2[] = {-50, -60, 50, 60};
     switch (type) {
         case JK_NL4: return (encoder_targets){nl4, sizeof nl4 / sizeof *nl4};
         case JK_I8: return (encoder_targets){i8, sizeof i8 / sizeof *i8};
         case JK_I6: return (encoder_targets){i6, sizeof i6 / sizeof *i6};
+        case JK_R3: return (encoder_targets){r3, sizeof r3 / sizeof *r3};
+        case JK_R2: return (encoder_targets){r2, sizeof r2 / sizeof *r2};
+        JK_FLOAT_TYPES(JK_CASE) break;
+    }
+    __builtin_trap();
+}
+
+JK_INLINE encoder_targets encoder_mean_targets_of(jk_type type) {
+    static const float r3[] = {-19, -22, -25, -28, -32, 19, 22, 25, 28, 32};
+    static const float r2[] = {-22, -25, -28, -31, -35, 22, 25, 28, 31, 35};
+    switch (type) {
+        case JK_R3: return (encoder_targets){r3, sizeof r3 / sizeof *r3};
+        case JK_R2: return (encoder_targets){r2, sizeof r2 / sizeof *r2};
+        case JK_NL4:
+        case JK_I8:
+        case JK_I6: return (encoder_targets){NULL, 0};
         JK_FLOAT_TYPES(JK_CASE) break;
     }
     __builtin_trap();
@@ -103,8 +127,11 @@ JK_INLINE encoder_targets encoder_targets_of(jk_type type) {
 JK_INLINE void encoder_try(jk_type type, const encoder_group *g, size_t count, v8 inverse, v8 *best, v8 *best_gain) {
     v8 xq = v8_set(0.0f), qq = v8_set(0.0f);
     v8i stored;
+    v8 codes[JK_GROUP];
+    int32_t indices[JK_GROUP][8];
+    if (jk_ring_bits(type)) ring_nearest(type, g->x, g->w, inverse, false, codes, indices);
     for (size_t i = 0; i < count; i++) {
-        v8 q = encoder_nearest(type, v8_mul(g->x[i], inverse), &stored);
+        v8 q = jk_ring_bits(type) ? codes[i] : encoder_nearest(type, v8_mul(g->x[i], inverse), &stored);
         v8 wq = v8_mul(g->w[i], q);
         xq = v8_fma(wq, g->x[i], xq);
         qq = v8_fma(wq, q, qq);
@@ -131,6 +158,15 @@ JK_INLINE v8 encoder_search(jk_type type, const encoder_group *g, size_t count) 
     v8 best = zero, gain = zero;
     for (size_t k = 0; k < targets.count; k++)
         encoder_try(type, g, count, v8_mul(inverse, v8_set(targets.values[k])), &best, &gain);
+    const encoder_targets mean_targets = encoder_mean_targets_of(type);
+    if (mean_targets.count) {
+        v8 squares = zero;
+        for (size_t i = 0; i < count; i++) squares = v8_fma(g->x[i], g->x[i], squares);
+        const v8 mean = v8_sqrt(v8_mul(squares, v8_set(1.0f / (float)count)));
+        inverse = v8_select(v8_less(zero, mean), v8_div(v8_set(1.0f), mean), zero);
+        for (size_t k = 0; k < mean_targets.count; k++)
+            encoder_try(type, g, count, v8_mul(inverse, v8_set(mean_targets.values[k])), &best, &gain);
+    }
     v8 found = v8_less(zero, v8_abs(best));
     encoder_try(type, g, count, v8_select(found, v8_div(v8_set(1.0f), best), zero), &best, &gain);
     return best;
@@ -157,7 +193,7 @@ JK_INLINE float encoder_relative(const float *importance, size_t columns, size_t
     return relative < 0.5f ? 0.5f : relative > 2.0f ? 2.0f : relative;
 }
 
-// Writes the codes of 32 columns as one tile, as jk_tile_stored reads them.
+// Writes the codes of 32 columns as one tile, as jk_tile_stored reads them. Where bits are shared, neighbours agree on them.
 JK_INLINE void encoder_write_tile(jk_type type, uint8_t *tile, const int32_t codes[32][8]) {
     memset(tile, 0, jk_tile_size(type));
     for (int c = 0; c < 32; c++)
@@ -172,6 +208,15 @@ JK_INLINE void encoder_write_tile(jk_type type, uint8_t *tile, const int32_t cod
                     const int32_t index = codes[c][r] + 32;
                     *nibble |= (uint8_t)((index & 15) << shift);
                     tile[4 * 32 + c / 16 * 32 + byte] |= (uint8_t)(index >> 4 << c % 16 / 4 * 2);
+                    break;
+                }
+                case JK_R3:
+                case JK_R2: {
+                    const int bits = jk_ring_bits(type);
+                    for (size_t i = 0; i < 4; i++) {
+                        const size_t bit = (jk_ring_bit(bits, (size_t)c) + i) % (32 * (size_t)bits);
+                        tile[jk_ring_byte(bits, (size_t)r, bit)] |= (uint8_t)((codes[c][r] >> i & 1) << bit % 8);
+                    }
                     break;
                 }
                 JK_FLOAT_TYPES(JK_CASE) __builtin_trap();
@@ -215,6 +260,16 @@ JK_INLINE void encoder_add_errors(v8 errors, v8 squares, const float unpower[8],
     }
 }
 
+// What the squared error of each weight of a group counts.
+JK_INLINE void encoder_weigh(encoder_group *g, size_t first, size_t count, size_t columns, const float *importance, float most,
+                             v8 spread) {
+    for (size_t i = 0; i < count; i++) {
+        const size_t c = first + i;
+        const float weight = c >= columns ? 0.0f : importance ? importance[c] / most : 1.0f;
+        g->w[i] = v8_mul(v8_set(weight), v8_sqrt(v8_fma(g->x[i], g->x[i], spread)));
+    }
+}
+
 JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, size_t row_count, size_t columns,
                               const float *importance, float step, uint8_t *strip, double error[2]) {
     const size_t group = jk_scale_group(type, columns), groups = jk_parts(columns, group);
@@ -240,11 +295,7 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
     v8 largest = v8_set(0.0f);
     for (size_t k = 0; k < groups; k++) {
         encoder_load(g.x, rows, stride, row_count, columns, k * group, group, factor);
-        for (size_t i = 0; i < group; i++) {
-            const size_t c = k * group + i;
-            const float weight = c >= columns ? 0.0f : importance ? importance[c] / most : 1.0f;
-            g.w[i] = v8_mul(v8_set(weight), v8_sqrt(v8_fma(g.x[i], g.x[i], v8_load(spread))));
-        }
+        encoder_weigh(&g, k * group, group, columns, importance, most, v8_load(spread));
         v8 scale = coarse;
         if (step > 0.0f) {
             if (importance)
@@ -278,12 +329,16 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
         const v8 scale = v8_mul(row_scale, v8i_float(code));
         const v8 inverse = v8_select(v8_less(zero, v8_abs(scale)), v8_div(v8_set(1.0f), scale), zero);
         encoder_load(g.x, rows, stride, row_count, columns, k * group, group, factor);
-        v8 errors = zero, squares = zero;
+        v8 errors = zero, squares = zero, ring[JK_GROUP];
         int32_t codes[64][8];
+        if (jk_ring_bits(type)) {
+            encoder_weigh(&g, k * group, group, columns, importance, most, v8_load(spread));
+            ring_nearest(type, g.x, g.w, inverse, true, ring, codes);
+        }
         for (size_t i = 0; i < group; i++) {
             v8i index;
-            v8 q = encoder_nearest(type, v8_mul(g.x[i], inverse), &index);
-            v8i_store(codes[i], index);
+            v8 q = jk_ring_bits(type) ? ring[i] : encoder_nearest(type, v8_mul(g.x[i], inverse), &index);
+            if (!jk_ring_bits(type)) v8i_store(codes[i], index);
             v8 difference = v8_sub(g.x[i], v8_mul(scale, q));
             const v8 real = v8_set(k * group + i < columns ? 1.0f : 0.0f);
             errors = v8_fma(v8_mul(difference, real), difference, errors);

@@ -13,7 +13,7 @@ JK_INLINE float32x4_t half_nearest(float32x4_t x, int32x4_t *index) {
         found = vsubq_s32(found, vreinterpretq_s32_u32(vcgeq_f32(x, midpoint)));
     }
     *index = found;
-    const int8x16_t codes = vqtbl1q_s8(load_codes(), vreinterpretq_u8_s32(found));
+    const int8x16_t codes = vqtbl1q_s8(load_codes(jk_nl4_grid), vreinterpretq_u8_s32(found));
     return vcvtq_f32_s32(vshrq_n_s32(vshlq_n_s32(vreinterpretq_s32_s8(codes), 24), 24));
 }
 

@@ -1,5 +1,5 @@
-// The quantizers' second step: the specification of refine_i8, refine_i6 and refine_nl4, over the vectors of any set. Lane i is
-// row i of the strip.
+// The quantizers' second step: the specification of refine_i8, refine_nl4 and so on, over the vectors of any set. Lane i is row i of
+// the strip.
 //
 // With e the error of a row and M the moments of its inputs, the squared error of the product is e' M e on average. M is not
 // diagonal, so that one weight's error can make up for another's: rounding each weight to the nearest code is not the best.
@@ -76,6 +76,56 @@ JK_INLINE void refiner_improve_codes(jk_type type, refiner_block *b, const float
     }
 }
 
+// The same for a ring: bits that a weight adds to it are in its own index and in the state of the next weight, so that both of their
+// codes change with them.
+JK_INLINE void refiner_improve_ring(jk_type type, refiner_block *b, const float *moments, size_t size, size_t first, v8 scale) {
+    const int bits = jk_ring_bits(type), states = 1 << (4 - bits);
+    const v8 zero = v8_set(0.0f), half = v8_set(0.5f);
+    float grid[16];
+    ring_codes(type, grid);
+    for (size_t place = 0; place < JK_GROUP; place++) {
+        const size_t i = first + ring_column(place), j = first + ring_column((place + 1) % JK_GROUP);
+        const v8 own = v8_set(moments[i * size + i]), next = v8_set(moments[j * size + j]), both = v8_set(moments[i * size + j]);
+        v8 least = zero, changes[2] = {zero, zero}, chosen = v8_set(-1.0f);
+        for (int added = 0; added < 1 << bits; added++) {
+            float lanes[2][8];
+            for (size_t r = 0; r < 8; r++) {
+                const int32_t index = (b->stored[i][r] & (states - 1)) | added * states;
+                lanes[0][r] = grid[index];
+                lanes[1][r] = grid[(b->stored[j][r] & ~(states - 1)) | index >> bits];
+            }
+            const v8 by = v8_mul(scale, v8_sub(v8_load(lanes[0]), b->codes[i]));
+            const v8 next_by = v8_mul(scale, v8_sub(v8_load(lanes[1]), b->codes[j]));
+            const v8 slope = v8_fma(v8_mul(half, own), by, v8_fma(both, next_by, b->gradient[i]));
+            const v8 cost = v8_fma(by, slope, v8_mul(next_by, v8_fma(v8_mul(half, next), next_by, b->gradient[j])));
+            const v8 less = v8_less(cost, least);
+            least = v8_select(less, cost, least);
+            changes[0] = v8_select(less, by, changes[0]);
+            changes[1] = v8_select(less, next_by, changes[1]);
+            chosen = v8_select(less, v8_set((float)added), chosen);
+        }
+        float added[8], lanes[2][8];
+        v8_store(added, chosen);
+        v8_store(lanes[0], b->codes[i]);
+        v8_store(lanes[1], b->codes[j]);
+        bool changed = false;
+        for (size_t r = 0; r < 8; r++) {
+            if (added[r] < 0.0f) continue;
+            changed = true;
+            b->stored[i][r] = (b->stored[i][r] & (states - 1)) | (int32_t)added[r] * states;
+            b->stored[j][r] = (b->stored[j][r] & ~(states - 1)) | b->stored[i][r] >> bits;
+            lanes[0][r] = grid[b->stored[i][r]];
+            lanes[1][r] = grid[b->stored[j][r]];
+        }
+        if (!changed) continue;
+        b->codes[i] = v8_load(lanes[0]);
+        b->codes[j] = v8_load(lanes[1]);
+        const float *row = moments + i * size, *next_row = moments + j * size;
+        for (size_t k = first; k < first + JK_GROUP; k++)
+            b->gradient[k] = v8_fma(v8_set(row[k]), changes[0], v8_fma(v8_set(next_row[k]), changes[1], b->gradient[k]));
+    }
+}
+
 // A group's scale to its best multiple of the row's; one that would become 0 stays. Keeps the gradient of the group alone.
 JK_INLINE v8 refiner_improve_scale(refiner_block *b, const float *moments, size_t size, size_t first, size_t count,
                                    v8 scale, v8 row_scale, v8 inverse_row) {
@@ -112,7 +162,8 @@ JK_INLINE bool refiner_sweep(jk_type type, refiner_block *b, const float *moment
     for (size_t first = 0; first < count; first += group) {
         v8 *scale = &b->scales[first / group], before[64];
         for (size_t i = 0; i < group; i++) before[i] = v8_mul(*scale, b->codes[first + i]);
-        refiner_improve_codes(type, b, moments, size, first, group, *scale);
+        if (jk_ring_bits(type)) refiner_improve_ring(type, b, moments, size, first, *scale);
+        else refiner_improve_codes(type, b, moments, size, first, group, *scale);
         if (!keeps_scales)
             *scale = refiner_improve_scale(b, moments, size, first, group, *scale, row_scale, inverse_row);
         refiner_change change = {.count = 0};

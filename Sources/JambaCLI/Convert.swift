@@ -50,7 +50,7 @@ struct Convert: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "For int4, in place of a recipe: the bits a weight may take on average, such as 4.7; 6 and 8 bits go where they gain most.",
+      "In place of a type or recipe: the bits a weight may take on average, such as 3.5; more of them, from 2 to 8, go where they gain most.",
       valueName: "number"))
   var bits: Double?
 
@@ -69,7 +69,7 @@ struct Convert: ParsableCommand {
   @Option(help: "zstd packs everything, raw nothing; auto packs what shrinks by 3 % and is not needed for every token.")
   var pack: PackName = .auto
 
-  @Option(help: "What jamba calibrate wrote about this model: makes int4 and int8 better, at no more bits.")
+  @Option(help: "What jamba calibrate wrote about this model: makes weights of up to 8 bits better, at no more bits.")
   var importance: String?
 
   @Option(
@@ -90,12 +90,12 @@ struct Convert: ParsableCommand {
       importance == nil
         || ([type?.storage ?? .int4] + rule.map(\.rule.type)).contains(where: \.traits.hasCodes)
     else {
-      throw ValidationError("--importance goes with int4, int6 and int8 only.")
+      throw ValidationError("--importance goes with int2 to int8 only.")
     }
     let isInt4 = type?.storage ?? .int4 == .int4
     guard recipe == nil || isInt4 else { throw ValidationError("--recipe goes with --type int4 only.") }
     guard bits == nil || (isInt4 && recipe == nil) else {
-      throw ValidationError("--bits goes with --type int4 only, in place of a recipe.")
+      throw ValidationError("--bits stands in place of --type and --recipe.")
     }
     guard 1...16 ~= bits ?? 8 else { throw ValidationError("--bits takes a number from 1 to 16.") }
     guard bitsOnDisk == nil || (isInt4 && recipe == nil && bits == nil) else {

@@ -2,17 +2,23 @@ import JambaFormat
 
 extension Recipe {
   /// The recipe whose matrices take at most `bits` a weight on average, scales and padding included, and cost the least
-  /// divergence that way: all begin in 4 bits, and then whichever step to more bits gains the most for its bytes is taken, one kind of
+  /// divergence that way: all begin in 2 bits, and then whichever step to more bits gains the most for its bytes is taken, one kind of
   /// matrix in one layer at a time.
   ///
-  /// - Throws: `unusable` when 4 bits everywhere take more; as opening the checkpoint.
+  /// - Throws: `unusable` when 2 bits everywhere take more; as opening the checkpoint.
   public static func meeting(
     bits: Double, checkpoint path: String, adapters: [AdapterSource] = []
   ) throws(ConversionError) -> Recipe {
-    let configuration = try openCheckpoint(path, adapters: adapters).configuration
+    try meeting(bits: bits, try openCheckpoint(path, adapters: adapters).configuration, path: path)
+  }
+
+  /// - Parameter path: where the configuration is from.
+  package static func meeting(
+    bits: Double, _ configuration: ModelConfiguration, path: String
+  ) throws(ConversionError) -> Recipe {
     let tensors = ModelTensors(configuration).all.filter { $0.kind == .matrix }
     let weightCount = tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
-    let least = uniform(.int4)
+    let least = uniform(.int2)
     var byteCount = tensors.reduce(0) { $0 + least.rule(for: $1.name).type.byteCount(shape: $1.shape)! }
     let limit = bits * Double(weightCount) / 8
     guard Double(byteCount) <= limit else {
@@ -20,8 +26,8 @@ extension Recipe {
       throw .unusable(path: path, reason: "its matrices take at least \(needed) bits a weight")
     }
     var types: [String: StorageType] = [:]
-    for step in steps(groups(tensors))
-    where types[step.pattern, default: .int4] == step.from && Double(byteCount + step.byteCount) <= limit {
+    for step in steps(groups(tensors), through: [.int2, .int3, .int4, .int6, .int8])
+    where types[step.pattern, default: .int2] == step.from && Double(byteCount + step.byteCount) <= limit {
       byteCount += step.byteCount
       types[step.pattern] = step.to
     }
@@ -36,7 +42,7 @@ extension Recipe {
     let groups = groups(matrices)
     let inFourBits = groups.values.reduce(0) { $0 + $1.divergence }
     var types: [String: StorageType] = [:]
-    for step in steps(groups)
+    for step in steps(groups, through: [.int4, .int6, .int8])
     where types[step.pattern, default: .int4] == step.from && step.worth * weightCount / 8 >= leastGain * inFourBits {
       types[step.pattern] = step.to
     }
@@ -98,8 +104,10 @@ extension Recipe {
     let worth: Double
   }
 
-  /// All steps that may be taken, those that are worth most first.
-  private static func steps(_ groups: [String: (divergence: Double, tensors: [TensorSpecification])]) -> [Step] {
+  /// All steps that may be taken from one of the types to a later one, those that are worth most first.
+  private static func steps(
+    _ groups: [String: (divergence: Double, tensors: [TensorSpecification])], through types: [StorageType]
+  ) -> [Step] {
     var steps: [Step] = []
     for (pattern, group) in groups {
       func step(_ from: StorageType, _ to: StorageType) -> Step {
@@ -109,9 +117,17 @@ extension Recipe {
         let gain = group.divergence * (from.traits.relativeNoise - to.traits.relativeNoise)
         return Step(pattern: pattern, from: from, to: to, byteCount: byteCount, worth: gain / Double(max(byteCount, 1)))
       }
-      // Padding may make the second step the better one; then both are one.
-      let both = [step(.int4, .int6), step(.int6, .int8)]
-      steps += both[0].worth > both[1].worth ? both : [step(.int4, .int8)]
+      // Padding may make a later step the better one; then both are one.
+      var way: [Step] = []
+      for type in types.dropFirst() {
+        var last = step(way.last?.to ?? types[0], type)
+        while let before = way.last, before.worth <= last.worth {
+          way.removeLast()
+          last = step(before.from, type)
+        }
+        way.append(last)
+      }
+      steps += way
     }
     return steps.sorted { $0.worth != $1.worth ? $0.worth > $1.worth : $0.pattern < $1.pattern }
   }

@@ -111,7 +111,7 @@ import Testing
     #expect(4.25..<4.5 ~= bits)
   }
 
-  @Test(arguments: [4.7, 5.5, 7.5]) func aNumberOfBitsIsMet(bits: Double) throws {
+  @Test(arguments: [2.7, 3.3, 4.7, 5.5, 7.5]) func aNumberOfBitsIsMet(bits: Double) throws {
     let recipe = try Recipe.meeting(bits: bits, checkpoint: Fixtures.checkpoint("demo"))
     let path = try convert(Fixtures.checkpoint("demo"), "m.jamba", recipe: recipe)
     let found = try JambaFile(path: path).directory.bitsPerWeight
@@ -138,14 +138,17 @@ import Testing
 
   @Test func tooFewBitsAreRefused() throws {
     let error = #expect(throws: ConversionError.self) {
-      try Recipe.meeting(bits: 4.2, checkpoint: Fixtures.checkpoint("demo"))
+      try Recipe.meeting(bits: 2.2, checkpoint: Fixtures.checkpoint("demo"))
     }
-    #expect(try #require(error).description.contains("at least 4.5"))
+    #expect(try #require(error).description.contains("at least 2.5"))
   }
 
-  @Test(arguments: ["moe", "dense", "long", "odd", "demo"], ["f32", "bf16", "int8", "int6", "balanced", "small"])
+  @Test(arguments: ["moe", "dense", "long", "odd", "demo"], ["f32", "bf16", "int8", "int6", "int3", "int2", "balanced", "small"])
   func everyTypeVerifiesAgainstItsSource(fixture: String, recipe: String) throws {
-    let recipes = ["balanced": Recipe.balanced, "small": .small, "f32": .uniform(.f32), "bf16": .uniform(.bf16), "int6": .uniform(.int6)]
+    let recipes = [
+      "balanced": Recipe.balanced, "small": .small, "f32": .uniform(.f32), "bf16": .uniform(.bf16), "int6": .uniform(.int6),
+      "int3": .uniform(.int3), "int2": .uniform(.int2),
+    ]
     let path = try convert(
       Fixtures.checkpoint(fixture), "model.jamba", recipe: recipes[recipe] ?? .uniform(.int8), packing: .automatic)
     let report = try verify(path, against: Fixtures.checkpoint(fixture), threads: 2) { _, _ in true }

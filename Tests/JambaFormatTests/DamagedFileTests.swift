@@ -152,9 +152,9 @@ import Testing
 
   @Test func aNewerVersionIsNamed() throws {
     var file = sound
-    DamagedFileTests.put(UInt32(2), at: 8, in: &file)
+    DamagedFileTests.put(UInt32(3), at: 8, in: &file)
     let path = folder.file("newer.jamba")
     try write(file, to: path)
-    #expect(throws: FormatError.unsupportedVersion(path: path, version: 2)) { try JambaFile(path: path) }
+    #expect(throws: FormatError.unsupportedVersion(path: path, version: 3)) { try JambaFile(path: path) }
   }
 }

@@ -99,6 +99,20 @@ import Testing
     #expect(try JambaFile(path: path).document("version") == [2])
   }
 
+  /// Only files that need a newer version say so: others stay readable by programs that know none.
+  @Test(arguments: StorageType.allCases.filter(\.isMatrix)) func aFileSaysTheVersionThatItNeeds(type: StorageType) throws {
+    let path = folder.file("\(type).jamba")
+    let byteCount = try #require(type.byteCount(shape: [8, 32]))
+    let writer = try JambaFileWriter(path: path, parallel: serially)
+    writer.beginSegment(byteCount: byteCount, packing: .raw)
+    try writer.append([UInt8](repeating: 0, count: byteCount))
+    try writer.endSegment(entries: [("w", type, [8, 32], 0)])
+    try writer.finish()
+    #expect(try JambaFile(path: path).directory.entries.map(\.type) == [type])
+    let version = try FileSystem.contents(of: path, limit: 1 << 20)[8]
+    #expect(version == ([.int3, .int2].contains(type) ? 2 : 1))
+  }
+
   @Test func aConversionContinuesWhereItStopped() throws {
     let whole = folder.file("whole.jamba")
     let resumed = folder.file("resumed.jamba")

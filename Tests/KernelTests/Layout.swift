@@ -13,10 +13,50 @@ struct Layout {
     let columns = Int(matrix.value.columns)
     switch matrix.value.type {
     case JK_I8, JK_I6: group = columns % 64 == 0 ? 64 : 32
-    case JK_NL4: group = 32
+    case JK_NL4, JK_R3, JK_R2: group = 32
     default: fatalError("The layout of \(matrix.value.type) is not described here.")
     }
     header = (32 + 8 * ((columns + group - 1) / group) + 63) / 64 * 64
+  }
+
+  /// Bits that a weight adds to its row's ring; nil where codes are stored one by one.
+  static func ringBits(of type: jk_type) -> Int? {
+    switch type {
+    case JK_R3: 3
+    case JK_R2: 2
+    default: nil
+    }
+  }
+
+  /// The codes of a ring's indices.
+  static func ringCodes(of type: jk_type) -> [Int] {
+    let grid =
+      type == JK_R3
+      ? [81, 47, 107, 32, 60, 94, 19, 70, 93, 81, 50, 60, 38, 122, 71, 2]
+      : [6, 68, 46, 101, 99, 47, 23, 73, 71, 126, 90, 52, 49, 89, 67, 28]
+    return grid.map { $0 - 64 }
+  }
+
+  /// The columns of a tile, in the order of its rings.
+  static let ring = (0..<4).flatMap { k in (0..<8).map { 4 * $0 + k } }
+
+  /// The least sum of weight x (x - scale x code)^2 over all ways through a ring.
+  static func leastRingError(_ x: [Double], _ weights: [Double], scale: Double, of type: jk_type) -> Double {
+    let (bits, codes) = (ringBits(of: type)!, ringCodes(of: type).map { scale * Double($0) })
+    let states = 16 >> bits
+    let order = ring
+    return (0..<states).map { start in
+      var least = (0..<states).map { $0 == start ? 0 : Double.infinity }
+      for column in order {
+        var next = [Double](repeating: .infinity, count: states)
+        for index in 0..<16 {
+          let difference = x[column] - codes[index]
+          next[index >> bits] = min(next[index >> bits], least[index % states] + weights[column] * difference * difference)
+        }
+        least = next
+      }
+      return least[start]
+    }.min()!
   }
 
   /// Every code of a type, ascending.
@@ -25,6 +65,7 @@ struct Layout {
     case JK_I8: Array(-127...127)
     case JK_I6: Array(-32...31)
     case JK_NL4: grid.map { $0 - 64 }
+    case JK_R3, JK_R2: ringCodes(of: type).sorted()
     default: fatalError("The codes of \(type) are not described here.")
     }
   }
@@ -64,8 +105,20 @@ struct Layout {
     case JK_NL4:
       let byte = (tiles + column / 32 * 128)[c % 16 / 4 * 32 + 4 * r + c % 4]
       return Layout.grid[Int(c < 16 ? byte & 15 : byte >> 4)] - 64
+    case JK_R3, JK_R2: return Layout.ringCodes(of: matrix.value.type)[ringIndex(row, column)]
     default: fatalError("The layout of \(matrix.value.type) is not described here.")
     }
+  }
+
+  /// Of a ring type, the index of a weight's code.
+  func ringIndex(_ row: Int, _ column: Int) -> Int {
+    let bits = Layout.ringBits(of: matrix.value.type)!
+    let tile = strip(ofRow: row) + header + column / 32 * 32 * bits
+    let ring = (0..<4).flatMap { k in
+      (0..<bits).flatMap { plane in (0..<8).map { Int(tile[32 * plane + 4 * (row % 8) + k] >> $0) & 1 } }
+    }
+    let first = Layout.ring.firstIndex(of: column % 32)! * bits
+    return (0..<4).reduce(0) { $0 + ring[(first + $1) % ring.count] << $1 }
   }
 
   func scale(_ row: Int, _ column: Int) -> Double { Double(rowScale(row)) * Double(groupScale(row, column)) }

@@ -123,6 +123,8 @@ import Testing
     var groups = stride(from: 0, to: columns, by: layout.group).map { first in
       (scale: layout.groupScale(row, first), codes: (first..<first + layout.group).map { layout.code(row, $0) })
     }
+    let bits = Layout.ringBits(of: type)
+    var indices = bits == nil ? [] : (0..<columns).map { layout.ringIndex(row, $0) }
     let perBlock = size / layout.group
     for block in 0..<columns / size {
       func m(_ i: Int, _ j: Int) -> Double { Double(moments[(block * size + i) * size + j]) }
@@ -137,7 +139,27 @@ import Testing
         for g in 0..<perBlock {
           let (at, first) = (block * perBlock + g, g * layout.group)
           var scale: Double { rowScale * Double(groups[at].scale) }
-          for c in 0..<layout.group where scale != 0 {
+          if let bits, scale != 0 {
+            let (grid, states) = (Layout.ringCodes(of: type), 16 >> bits)
+            for place in 0..<32 {
+              let (c, d) = (Layout.ring[place], Layout.ring[(place + 1) % 32])
+              let (i, j, base) = (first + c, first + d, block * size + first)
+              let choices = (0..<1 << bits).map { added in
+                let index = indices[base + c] % states + added * states
+                let next = indices[base + d] / states * states + index >> bits
+                let by = scale * Double(grid[index] - groups[at].codes[c])
+                let nextBy = scale * Double(grid[next] - groups[at].codes[d])
+                let cost =
+                  by * (gradient[i] + m(i, i) * by / 2 + m(i, j) * nextBy) + nextBy * (gradient[j] + m(j, j) * nextBy / 2)
+                return (cost: cost, index: index, next: next, by: by, nextBy: nextBy)
+              }
+              let best = choices.min { $0.cost < $1.cost }!
+              (indices[base + c], indices[base + d]) = (best.index, best.next)
+              (groups[at].codes[c], groups[at].codes[d]) = (grid[best.index], grid[best.next])
+              for k in 0..<size { gradient[k] += best.by * m(i, k) + best.nextBy * m(j, k) }
+            }
+          }
+          for c in 0..<layout.group where scale != 0 && bits == nil {
             let i = first + c
             let before = groups[at].codes[c]
             let code = Layout.nearestCode(to: Double(before) - gradient[i] / m(i, i) / scale, of: type)

@@ -43,7 +43,9 @@ enum {
 #define JK_CODE_TYPES(TYPE)                          \
     TYPE(JK_I8, 4, "int8", i8, 256, 64, -127, 127)   \
     TYPE(JK_NL4, 5, "int4", nl4, 128, 32, -64, 57)   \
-    TYPE(JK_I6, 6, "int6", i6, 192, 64, -32, 31)
+    TYPE(JK_I6, 6, "int6", i6, 192, 64, -32, 31)     \
+    TYPE(JK_R3, 7, "int3", r3, 96, 32, -62, 58)      \
+    TYPE(JK_R2, 8, "int2", r2, 64, 32, -58, 62)
 
 #define JK_TYPES(TYPE) JK_FLOAT_TYPES(TYPE) JK_CODE_TYPES(TYPE)
 
@@ -60,6 +62,11 @@ enum {
 //   JK_I6    strip = header, then C'/32 tiles of 192 bytes: 4 planes with the low 4 bits of code + 32, placed as in JK_NL4,
 //            then 2 planes with the upper 2 bits: bits 2i and 2i+1 of byte 4r+k of plane j are those of row r, column
 //            16j+4i+k. Codes: -32...31. Group: as JK_I8.
+//   JK_R3    strip = header, then C'/32 tiles of 96 bytes: 3 planes of 32 bytes. Byte 4r+k of the three, k = 0...3 in turn, are
+//            96 bits of row r, lowest first, closed to a ring. Column 4t+k has the 4 bits from bit 24k + 3t on: an index into
+//            jk_r3_grid, whose entry minus 64 is the weight's code. Neighbours in the ring share a bit. Group: 32 columns.
+//   JK_R2    strip = header, then C'/32 tiles of 64 bytes: 2 planes, which are rings of 64 bits likewise. Column 4t+k has the 4
+//            bits from bit 16k + 2t on, an index into jk_r2_grid. Neighbours share two bits. Group: 32 columns.
 //   header = 8 floats (scale of each row), then 8 signed bytes per group ([group][row]), zeros up to a multiple of 64.
 //
 // weight = row scale x group scale x code.
@@ -69,7 +76,7 @@ typedef enum {
 #undef JK_ENUMERATOR
 } jk_type;
 
-extern const uint8_t jk_nl4_grid[16];
+extern const uint8_t jk_nl4_grid[16], jk_r3_grid[16], jk_r2_grid[16];
 
 // Labels of a switch: `JK_FLOAT_TYPES(JK_CASE)` stands for those of all floats.
 #define JK_CASE(type, ...) case type:
@@ -103,7 +110,7 @@ static inline size_t jk_tile_size(jk_type type) {
 // Bytes before the first tile of a strip whose rows have `groups` groups.
 static inline size_t jk_header_size(size_t groups) { return (32 + 8 * groups + 63) / 64 * 64; }
 
-// Columns that share a scale: 64 or 32 for JK_I8 and JK_I6, 32 for JK_NL4, 0 for the others.
+// Columns that share a scale: 64 or 32 for JK_I8 and JK_I6, 32 for the other codes, 0 for floats.
 size_t jk_scale_group(jk_type type, size_t columns);
 
 // Bytes of one strip. The caller has checked `columns` <= 2^31.

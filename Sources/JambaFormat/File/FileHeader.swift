@@ -3,10 +3,12 @@ import CChecksum
 /// The first 64 bytes of a .jamba file (docs/FORMAT.md).
 struct FileHeader: Equatable {
   static let byteCount = 64
-  static let currentVersion: UInt32 = 1
+  /// Those that this program reads: the second adds types of weights, and is said only by files that use them.
+  static let versions: ClosedRange<UInt32> = 1...2
   /// Not ASCII at first, so no text is mistaken for it; the line ending shows a transfer in text mode.
   static let magic: [UInt8] = [0x8D, 0x4A, 0x41, 0x4D, 0x42, 0x41, 0x0D, 0x0A]
 
+  var version: UInt32
   var fileSize: Int
   var directoryOffset: Int
   var directorySize: Int
@@ -19,7 +21,7 @@ struct FileHeader: Equatable {
     func bytes(checksum: UInt32) -> [UInt8] {
       var writer = ByteWriter()
       for byte in FileHeader.magic { writer.write(byte) }
-      writer.write(FileHeader.currentVersion)
+      writer.write(version)
       writer.write(checksum)
       writer.write(UInt64(fileSize))
       writer.write(UInt64(directoryOffset))
@@ -38,7 +40,7 @@ struct FileHeader: Equatable {
   init(_ bytes: [UInt8], path: String) throws(FormatError) {
     guard bytes.count >= 12, Array(bytes[..<8]) == FileHeader.magic else { throw .notJamba(path: path) }
     var reader = ByteReader(bytes[8...])
-    guard let version = reader.read(UInt32.self), version == FileHeader.currentVersion else {
+    guard let version = reader.read(UInt32.self), FileHeader.versions ~= version else {
       var reader = ByteReader(bytes[8...])
       throw .unsupportedVersion(path: path, version: reader.read() ?? 0)
     }
@@ -54,14 +56,15 @@ struct FileHeader: Equatable {
       let blockCount = reader.read(UInt32.self)
     else { throw .damaged(path: path, reason: "the header holds an absurd size") }
     self.init(
-      fileSize: fileSize, directoryOffset: directoryOffset, directorySize: directorySize,
+      version: version, fileSize: fileSize, directoryOffset: directoryOffset, directorySize: directorySize,
       directoryChecksum: directoryChecksum, entryCount: entryCount, segmentCount: segmentCount, blockCount: blockCount)
   }
 
   init(
-    fileSize: Int, directoryOffset: Int, directorySize: Int, directoryChecksum: UInt32, entryCount: UInt32,
-    segmentCount: UInt32, blockCount: UInt32
+    version: UInt32, fileSize: Int, directoryOffset: Int, directorySize: Int, directoryChecksum: UInt32,
+    entryCount: UInt32, segmentCount: UInt32, blockCount: UInt32
   ) {
+    self.version = version
     self.fileSize = fileSize
     self.directoryOffset = directoryOffset
     self.directorySize = directorySize

@@ -26,7 +26,7 @@ public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
     case .notJamba(let path):
       "\(path) is not a .jamba file; convert a Hugging Face checkpoint with: jamba convert CHECKPOINT OUT.jamba"
     case .unsupportedVersion(let path, let version):
-      "\(path) has format version \(version), this program reads version \(FileHeader.currentVersion); update it or convert the model again"
+      "\(path) has format version \(version), this program reads versions up to \(FileHeader.versions.upperBound); update it or convert the model again"
     case .damaged(let path, let reason): "\(path) is damaged (\(reason)); copy or convert it again"
     case .invalidModel(let path, let reason): "\(path) does not hold a usable model: \(reason)"
     case .cannotResume(let path, let reason):

@@ -202,7 +202,8 @@ public final class JambaFileWriter {
     precondition(open == nil, "a segment is still open")
     let encoded = directory.encoded()
     let header = FileHeader(
-      fileSize: position + encoded.count, directoryOffset: position, directorySize: encoded.count,
+      version: directory.entries.map(\.type.traits.firstVersion).max() ?? 1, fileSize: position + encoded.count,
+      directoryOffset: position, directorySize: encoded.count,
       directoryChecksum: checksum(of: encoded), entryCount: UInt32(directory.entries.count),
       segmentCount: UInt32(directory.segments.count), blockCount: UInt32(directory.blocks.count))
     do throws(SystemError) {

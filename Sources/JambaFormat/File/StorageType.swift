@@ -15,6 +15,10 @@ public enum StorageType: UInt8, Sendable, CaseIterable {
   case int4 = 5
   /// 6 bit, a scale per 64 (or 32) columns.
   case int6 = 6
+  /// 3 bit in rings of 32 weights whose indices share bits, a scale per ring.
+  case int3 = 7
+  /// 2 bit, likewise.
+  case int2 = 8
 
   public var name: String { traits.name }
 
@@ -56,7 +60,7 @@ public enum StorageType: UInt8, Sendable, CaseIterable {
         total = product
       }
       return total
-    case .f32, .bf16, .int8, .int6, .int4:
+    case .f32, .bf16, .int8, .int6, .int4, .int3, .int2:
       guard shape.count == 2, shape[0] <= StorageType.maximumExtent,
         let strip = stripByteCount(columns: shape[1])
       else { return nil }

@@ -16,7 +16,7 @@ struct MakeModel: ParsableCommand {
   @Argument(help: "The file to write.")
   var output: String
 
-  @Option(help: "balanced, small (both int4), int8, bf16 or f32.")
+  @Option(help: "balanced, small (both int4), the name of a type, or as many bits a weight as there may be, such as 3.2.")
   var recipe = "small"
 
   @Option(help: "raw, zstd or auto.")
@@ -35,16 +35,12 @@ struct MakeModel: ParsableCommand {
   var threads = 2
 
   func run() throws {
-    let recipes: [String: Recipe] = [
-      "balanced": .balanced, "small": .small, "int8": .uniform(.int8), "bf16": .uniform(.bf16), "f32": .uniform(.f32),
-    ]
     let packings: [String: JambaFileWriter.Packing] = ["raw": .raw, "zstd": .zstd, "auto": .automatic]
-    guard let recipe = recipes[recipe] else { throw ValidationError("There is no recipe \(recipe).") }
     guard let packing = packings[pack] else { throw ValidationError("--pack takes raw, zstd or auto.") }
     guard routerSkew >= 0, 1...1024 ~= threads else { throw ValidationError("A number is out of range.") }
     let documents = try tokenizer.map { [(DocumentName.tokenizer, try FileSystem.contents(of: $0, limit: 1 << 30))] }
-    var model = try SyntheticModel(
-      configurationText: FileSystem.contents(of: config, limit: 1 << 20), documents: documents ?? [], recipe: recipe)
+    let text = try FileSystem.contents(of: config, limit: 1 << 20)
+    var model = try SyntheticModel(configurationText: text, documents: documents ?? [], recipe: chosenRecipe(text))
     model.packing = packing
     model.routerSkew = routerSkew
     model.seed = seed
@@ -55,5 +51,13 @@ struct MakeModel: ParsableCommand {
     }
     try model.write(to: output, threads: threads) { _, _ in true }
     print("\(output): \(try JambaFile(path: output).byteCount) bytes")
+  }
+
+  private func chosenRecipe(_ configuration: [UInt8]) throws -> Recipe {
+    if recipe == "balanced" { return .balanced }
+    if recipe == "small" { return .small }
+    if let type = StorageType.allCases.first(where: { $0.isMatrix && $0.name == recipe }) { return .uniform(type) }
+    guard let bits = Double(recipe) else { throw ValidationError("There is no recipe \(recipe).") }
+    return try .meeting(bits: bits, ModelConfiguration(JSON.parse(configuration)), path: config)
   }
 }
