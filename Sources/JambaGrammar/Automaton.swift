@@ -87,6 +87,9 @@ struct Automaton: Sendable {
     }
   }
 
+  /// About how much memory it takes.
+  var byteCount: Int { edges.count * MemoryLayout<Edge>.stride + isEnd.count * 12 + counters.count * 256 }
+
   /// The edges of a state that is kept; none of one that a counter reckons.
   func edges(of state: Int32) -> Range<Int> {
     state >= Counter.firstState ? 0..<0 : Int(edgeStarts[Int(state)])..<Int(edgeStarts[Int(state) + 1])

@@ -29,6 +29,7 @@ final class Answers: Sendable {
   /// One for each thread that answers.
   let slots: Slots
   let notices: Notices
+  let grammars = GrammarCache()
   private let state: Monitor<State>
   private let threads = Mutex<[BackgroundThread]>([])
   /// Running answers are to end now.

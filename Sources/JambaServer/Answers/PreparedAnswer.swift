@@ -20,7 +20,7 @@ struct PreparedAnswer: PreparedWork {
 extension AnswerRequest: Work {
   func prepare(_ answers: Answers) throws(Failure) -> any PreparedWork {
     let (model, options) = (answers.model, answers.options)
-    let grammar = try grammar()
+    let grammar = try grammar(answers.grammars)
     let prompts: [TokenizedPrompt]
     do throws(JambaError) { prompts = try self.prompts(answers, grammar) } catch {
       throw Failure(error, grammarParameter: "tools", promptParameter: promptParameter)
@@ -49,12 +49,14 @@ extension AnswerRequest: Work {
     }
   }
 
-  private func grammar() throws(Failure) -> Grammar? {
+  private func grammar(_ cache: GrammarCache) throws(Failure) -> Grammar? {
     do throws(GrammarError) {
       switch form {
       case .free: return nil
-      case .schema(let schema): return try Grammar(jsonSchema: schema)
-      case .grammar(let text): return try Grammar(source: text)
+      case .schema(let schema):
+        return try cache.grammar(of: "schema " + schema.text()) { () throws(GrammarError) in try Grammar(jsonSchema: schema) }
+      case .grammar(let text):
+        return try cache.grammar(of: "grammar " + text) { () throws(GrammarError) in try Grammar(source: text) }
       }
     } catch { throw Failure(.grammar(error), grammarParameter: formParameter) }
   }
