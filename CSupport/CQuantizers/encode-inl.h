@@ -143,6 +143,20 @@ JK_INLINE void encoder_try(jk_type type, const encoder_group *g, size_t count, v
     *best_gain = v8_select(better, gain, *best_gain);
 }
 
+// Keeps that of a ring's scales which costs least as it is: ways are not followed, only their costs.
+JK_INLINE void encoder_compare(jk_type type, const encoder_group *g, v8 inverse, encoder_targets targets, v8 *best,
+                               v8 *best_gain) {
+    for (size_t k = 0; k < targets.count; k++) {
+        const v8 scaled = v8_mul(inverse, v8_set(targets.values[k]));
+        const v8 scale = v8_div(v8_set(1.0f), scaled);
+        const v8 cost = ring_least_cost(type, g->x, g->w, scaled);
+        const v8 gain = v8_mul(v8_sub(v8_set(0.0f), cost), v8_mul(scale, scale));
+        const v8 better = v8_less(*best_gain, gain);  // false for the infinities of a row of zeros
+        *best = v8_select(better, scale, *best);
+        *best_gain = v8_select(better, gain, *best_gain);
+    }
+}
+
 // The best scale of a group: the largest weight is mapped to an end of the grid times a ratio. Where the ends differ,
 // both signs are tried; the last step starts from the best scale found.
 JK_INLINE v8 encoder_search(jk_type type, const encoder_group *g, size_t count) {
@@ -156,19 +170,21 @@ JK_INLINE v8 encoder_search(jk_type type, const encoder_group *g, size_t count) 
     }
     v8 inverse = v8_select(v8_less(zero, largest), v8_div(v8_set(1.0f), signed_largest), zero);
     v8 best = zero, gain = zero;
-    for (size_t k = 0; k < targets.count; k++)
-        encoder_try(type, g, count, v8_mul(inverse, v8_set(targets.values[k])), &best, &gain);
-    const encoder_targets mean_targets = encoder_mean_targets_of(type);
-    if (mean_targets.count) {
+    if (jk_ring_bits(type)) {
+        encoder_compare(type, g, inverse, targets, &best, &gain);
         v8 squares = zero;
         for (size_t i = 0; i < count; i++) squares = v8_fma(g->x[i], g->x[i], squares);
         const v8 mean = v8_sqrt(v8_mul(squares, v8_set(1.0f / (float)count)));
         inverse = v8_select(v8_less(zero, mean), v8_div(v8_set(1.0f), mean), zero);
-        for (size_t k = 0; k < mean_targets.count; k++)
-            encoder_try(type, g, count, v8_mul(inverse, v8_set(mean_targets.values[k])), &best, &gain);
+        encoder_compare(type, g, inverse, encoder_mean_targets_of(type), &best, &gain);
+    } else {
+        for (size_t k = 0; k < targets.count; k++)
+            encoder_try(type, g, count, v8_mul(inverse, v8_set(targets.values[k])), &best, &gain);
     }
-    v8 found = v8_less(zero, v8_abs(best));
-    encoder_try(type, g, count, v8_select(found, v8_div(v8_set(1.0f), best), zero), &best, &gain);
+    for (int turn = 0; turn < (jk_ring_bits(type) ? 2 : 1); turn++) {
+        v8 found = v8_less(zero, v8_abs(best));
+        encoder_try(type, g, count, v8_select(found, v8_div(v8_set(1.0f), best), zero), &best, &gain);
+    }
     return best;
 }
 

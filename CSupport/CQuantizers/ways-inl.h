@@ -17,78 +17,117 @@ JK_INLINE void ring_codes(jk_type type, float codes[16]) {
     for (int32_t i = 0; i < 16; i++) codes[i] = (float)jk_stored_code(type, i);
 }
 
-// What the steps of a tile's ways cost, by columns and indices.
+// What indices cost at a place: w x (difference)^2 less what all of them have in common, w x y^2.
 typedef struct {
-    v8 cost[JK_GROUP][16];
-} ring_steps;
+    v8 w, slope;  // slope: -2 w y
+} ring_place;
 
-// The ways that begin in one state, or in any: the cheapest to each state behind the last place, and by which indices they go.
-typedef struct {
-    v8 cost[RING_STATES];
-    float index[JK_GROUP][RING_STATES][8];
-} ring_ways;
+JK_INLINE v8 ring_cost_behind(const ring_place *place, float code, v8 before) {
+    return v8_fma(v8_set(code), v8_fma(place->w, v8_set(code), place->slope), before);
+}
 
-// - start: the state in which all ways begin; RING_STATES: any.
-JK_INLINE void ring_find_ways(int bits, const ring_steps *steps, int start, ring_ways *ways) {
+// 32 weights x times inverse, in the order of the ring.
+JK_INLINE void ring_places(const v8 *x, const v8 *w, v8 inverse, ring_place places[JK_GROUP]) {
+    for (size_t i = 0; i < JK_GROUP; i++) {
+        const size_t c = ring_column(i);
+        places[i] = (ring_place){w[c], v8_mul(v8_mul(v8_set(-2.0f), w[c]), v8_mul(x[c], inverse))};
+    }
+}
+
+// The least cost of ways from states of the given costs to each state behind the last place.
+JK_INLINE void ring_least_costs(int bits, const float grid[16], const ring_place places[JK_GROUP], v8 cost[RING_STATES]) {
     const int states = 1 << (4 - bits), fan = 1 << bits;
-    for (int s = 0; s < states; s++) ways->cost[s] = v8_set(start == RING_STATES || s == start ? 0.0f : 1e30f);
     for (size_t place = 0; place < JK_GROUP; place++) {
-        const v8 *cost = steps->cost[ring_column(place)];
         v8 next[RING_STATES];
         JK_UNROLL for (int s = 0; s < states; s++) {
             // The states from which these indices go on are their lowest bits.
-            v8 best = v8_add(ways->cost[(s * fan) % states], cost[s * fan]), index = v8_set((float)(s * fan));
+            next[s] = ring_cost_behind(places + place, grid[s * fan], cost[s * fan % states]);
+            JK_UNROLL for (int i = s * fan + 1; i < (s + 1) * fan; i++)
+                next[s] = v8_min(ring_cost_behind(places + place, grid[i], cost[i % states]), next[s]);
+        }
+        for (int s = 0; s < states; s++) cost[s] = next[s];
+    }
+}
+
+// The same, and the way itself: its indices by columns, for each row the one to the state of least cost, or to `ends` where it is
+// given.
+JK_INLINE void ring_best_way(int bits, const float grid[16], const ring_place places[JK_GROUP], v8 cost[RING_STATES],
+                             const int ends[8], int32_t stored[JK_GROUP][8]) {
+    const int states = 1 << (4 - bits), fan = 1 << bits;
+    float indices[JK_GROUP][RING_STATES][8];
+    for (size_t place = 0; place < JK_GROUP; place++) {
+        v8 next[RING_STATES];
+        JK_UNROLL for (int s = 0; s < states; s++) {
+            v8 best = ring_cost_behind(places + place, grid[s * fan], cost[s * fan % states]), index = v8_set((float)(s * fan));
             JK_UNROLL for (int i = s * fan + 1; i < (s + 1) * fan; i++) {
-                const v8 other = v8_add(ways->cost[i % states], cost[i]), less = v8_less(other, best);
+                const v8 other = ring_cost_behind(places + place, grid[i], cost[i % states]), less = v8_less(other, best);
                 best = v8_select(less, other, best);
                 index = v8_select(less, v8_set((float)i), index);
             }
             next[s] = best;
-            v8_store(ways->index[place][s], index);
+            v8_store(indices[place][s], index);
         }
-        for (int s = 0; s < states; s++) ways->cost[s] = next[s];
+        for (int s = 0; s < states; s++) cost[s] = next[s];
     }
+    float last[RING_STATES][8];
+    for (int s = 0; s < states; s++) v8_store(last[s], cost[s]);
+    int state[8];
+    for (size_t r = 0; r < 8; r++) {
+        state[r] = ends ? ends[r] : 0;
+        for (int s = 1; !ends && s < states; s++) state[r] = last[s][r] < last[state[r]][r] ? s : state[r];
+    }
+    for (size_t place = JK_GROUP; place-- > 0;)
+        for (size_t r = 0; r < 8; r++) {
+            const int32_t index = (int32_t)indices[place][state[r]][r];
+            stored[ring_column(place)][r] = index;
+            state[r] = index & (states - 1);
+        }
 }
 
-// The indices of row `r` on the way that ends in `state`, by columns.
-JK_INLINE void ring_walk_back(int bits, const ring_ways *ways, size_t r, int state, int32_t stored[JK_GROUP][8]) {
-    for (size_t place = JK_GROUP; place-- > 0;) {
-        const int32_t index = (int32_t)ways->index[place][state][r];
-        stored[ring_column(place)][r] = index;
-        state = index & ((1 << (4 - bits)) - 1);
-    }
+// The least cost of any way for 32 weights x times inverse.
+JK_INLINE v8 ring_least_cost(jk_type type, const v8 *x, const v8 *w, v8 inverse) {
+    const int bits = jk_ring_bits(type), states = 1 << (4 - bits);
+    float grid[16];
+    ring_codes(type, grid);
+    ring_place places[JK_GROUP];
+    ring_places(x, w, inverse, places);
+    v8 cost[RING_STATES];
+    for (int s = 0; s < states; s++) cost[s] = v8_set(0.0f);
+    ring_least_costs(bits, grid, places, cost);
+    for (int s = 1; s < states; s++) cost[0] = v8_min(cost[s], cost[0]);
+    return cost[0];
 }
 
-// The best way for 32 weights x times inverse, by the sum of w x (difference)^2.
+// The best way for 32 weights x times inverse.
 //
-// - closed: whether it has to end in the state in which it began, as ways that are stored do. Those that do not have to are
-//   found in a fraction of the time, and are hardly better.
+// - closed: whether it has to end in the state in which it began, as ways that are stored do.
 JK_INLINE void ring_nearest(jk_type type, const v8 *x, const v8 *w, v8 inverse, bool closed, v8 *codes,
                             int32_t stored[JK_GROUP][8]) {
     const int bits = jk_ring_bits(type), states = 1 << (4 - bits);
     float grid[16];
     ring_codes(type, grid);
-    ring_steps steps;
-    for (size_t c = 0; c < JK_GROUP; c++) {
-        const v8 y = v8_mul(x[c], inverse);
-        JK_UNROLL for (int i = 0; i < 16; i++) {
-            const v8 difference = v8_sub(y, v8_set(grid[i]));
-            steps.cost[c][i] = v8_mul(v8_mul(difference, difference), w[c]);
-        }
+    ring_place places[JK_GROUP];
+    ring_places(x, w, inverse, places);
+    // From which state each row's way begins: the others are put out of reach.
+    const v8 zero = v8_set(0.0f), far = v8_set(1e30f);
+    v8 cost[RING_STATES], least = zero, start = zero;
+    for (int from = 0; closed && from < states; from++) {
+        for (int s = 0; s < states; s++) cost[s] = s == from ? zero : far;
+        ring_least_costs(bits, grid, places, cost);
+        const v8 less = from == 0 ? v8_less(zero, far) : v8_less(cost[from], least);
+        least = v8_select(less, cost[from], least);
+        start = v8_select(less, v8_set((float)from), start);
     }
-    ring_ways ways;
-    float least[8], cost[RING_STATES][8];
-    for (int start = closed ? 0 : RING_STATES; start < (closed ? states : RING_STATES + 1); start++) {
-        ring_find_ways(bits, &steps, start, &ways);
-        for (int s = 0; s < states; s++) v8_store(cost[s], ways.cost[s]);
-        for (size_t r = 0; r < 8; r++) {
-            int end = closed ? start : 0;
-            for (int s = 1; !closed && s < states; s++) end = cost[s][r] < cost[end][r] ? s : end;
-            if (closed && start > 0 && !(cost[end][r] < least[r])) continue;
-            least[r] = cost[end][r];
-            ring_walk_back(bits, &ways, r, end, stored);
-        }
+    float starts[8];
+    int ends[8];
+    v8_store(starts, start);
+    for (size_t r = 0; r < 8; r++) ends[r] = (int)starts[r];
+    for (int s = 0; s < states; s++) {
+        float lanes[8];
+        for (size_t r = 0; r < 8; r++) lanes[r] = !closed || s == ends[r] ? 0.0f : 1e30f;
+        cost[s] = v8_load(lanes);
     }
+    ring_best_way(bits, grid, places, cost, closed ? ends : NULL, stored);
     for (size_t c = 0; c < JK_GROUP; c++) {
         float lanes[8];
         for (size_t r = 0; r < 8; r++) lanes[r] = grid[stored[c][r]];

@@ -61,8 +61,8 @@ import Testing
             let difference = group[$1] - scale * Double(layout.code(row, first + $1))
             return $0 + counts[$1] * difference * difference
           }
-          // Costs in float: 32 sums of three products.
-          #expect(found <= Layout.leastRingError(group, counts, scale: scale, of: type) * (1 + 1e-5))
+          // Costs in float lack the part that all ways have in common, some fifty times what is left with it.
+          #expect(found <= Layout.leastRingError(group, counts, scale: scale, of: type) * (1 + 1e-4))
         }
       }
     }

@@ -83,9 +83,9 @@ typedef struct {
 // ---------------------------------------------------------------------------------------------- activations
 
 // A batch of activation rows: one row a token. `stride` is a multiple of 32; columns from the logical width to the
-// stride are zero in `values`. The quantized copy is written by jk_quantize and read by products with JK_I8, JK_I6 and
-// JK_NL4 matrices: int8 codes and, for each 32 columns, a scale and an offset, -64 x the sum of the codes: what products with
-// the int4 grid's entries, which exceed the weights' codes by 64, have to begin with.
+// stride are zero in `values`. The quantized copy is written by jk_quantize and read by products with matrices of codes:
+// int8 codes and, for each 32 columns, a scale and an offset, -64 x the sum of the codes: what products with a grid's entries,
+// which exceed the weights' codes by 64, have to begin with.
 typedef struct {
     float *values;     // [rows][stride]
     int8_t *codes;     // [rows][stride]
@@ -103,7 +103,7 @@ void jk_quantize(const jk_engine *engine, const jk_rows *x, size_t count);
 // JK_F32, JK_BF16: read x->values; in double precision, where every product is exact, two partial sums over the even and
 // the odd columns, ascending; y = (float)(s0 + s1). These types are the reference that others are measured against, and
 // some models magnify the rounding of float sums a thousandfold.
-// JK_I8, JK_I6, JK_NL4: read the quantized copy; the dot product of 32 columns is exact in int32; then, groups ascending,
+// Codes: read the quantized copy; the dot product of 32 columns is exact in int32; then, groups ascending,
 // s = fma((float)dot, (float)group_scale * x_scale, s); at the end y = s * row_scale.
 void jk_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, const uint32_t *index, size_t count,
                float *y, size_t y_stride);
