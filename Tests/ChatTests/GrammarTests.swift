@@ -138,15 +138,6 @@ import Testing
     let many = (0..<70_000).map { "r\($0) ::= \"a\"\n" }.joined()
     guard case .failure(.tooLarge) = outcome(many + "root ::= r0", "a") else { return #expect(Bool(false)) }
   }
-}
-
-extension Result where Success == Bool {
-  fileprivate var isFailureOrTrue: Bool {
-    switch self {
-    case .success(let value): value
-    case .failure: true
-    }
-  }
 
   @Test(
     arguments: [
@@ -189,5 +180,14 @@ extension Result where Success == Bool {
     #expect(try Grammar(source: "# a: b\nroot ::= \"a\"").matches("a"))
     #expect(try Grammar(source: "// root ::= x\nstart: \"a\"").matches("a"))
     #expect(throws: GrammarError.unknownRule("start")) { try Grammar(lark: "root: \"a\"") }
+  }
+}
+
+extension Result where Success == Bool {
+  fileprivate var isFailureOrTrue: Bool {
+    switch self {
+    case .success(let value): value
+    case .failure: true
+    }
   }
 }
