@@ -9,6 +9,11 @@ struct GrammarOptions: ParsableArguments {
     help: ArgumentHelp("A file with a JSON schema: the answer is a JSON text that it describes.", valueName: "file"))
   var jsonSchema: String?
 
+  @Option(help: "White space of --json-schema: compact, or free, as JSON permits.")
+  var jsonWhitespace = Whitespace.compact
+
+  enum Whitespace: String, ExpressibleByArgument, CaseIterable { case compact, free }
+
   @Option(help: ArgumentHelp("A file with a grammar, GBNF or Lark: the answer is one of its texts.", valueName: "file"))
   var grammar: String?
 
@@ -22,7 +27,9 @@ struct GrammarOptions: ParsableArguments {
         let source = String(decoding: try contents(of: grammar), as: UTF8.self)
         return try grammar.hasSuffix(".lark") ? Grammar(lark: source) : Grammar(source: source)
       }
-      return try jsonSchema.map { try Grammar(jsonSchema: json(of: $0)) }
+      return try jsonSchema.map {
+        try Grammar(jsonSchema: json(of: $0), whitespace: jsonWhitespace == .free ? .free : .compact)
+      }
     } catch let error as GrammarError { throw JambaError.grammar(error) }
   }
 }

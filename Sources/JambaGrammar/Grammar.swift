@@ -1,5 +1,13 @@
 public import JambaSystem
 
+/// What a JSON text of a schema has between its parts.
+public enum JSONWhitespace: String, Sendable, CaseIterable {
+  /// A space, a line break with up to 20 spaces, or nothing, behind brackets, colons, commas and values.
+  case compact
+  /// Whatever JSON permits, wherever it does within the text.
+  case free
+}
+
 /// A context-free grammar that constrains an answer, ready to be followed.
 ///
 ///     let grammar = try Grammar(gbnf: "root ::= \"yes\" | \"no\"")
@@ -28,9 +36,11 @@ public struct Grammar: Sendable {
   }
 
   /// Makes a grammar of JSON texts that a JSON schema describes, in the subset of docs/CHAT.md. Throws
-  /// `unsupported` for any keyword outside of it: none is ignored.
-  public init(jsonSchema schema: JSON) throws(GrammarError) {
-    var compiler = try SchemaCompiler(schema)
+  /// `unsupported` for what is outside of it.
+  ///
+  /// - Parameter whitespace: what stands between the parts; the schema's own `x-whitespace` is before it.
+  public init(jsonSchema schema: JSON, whitespace: JSONWhitespace = .compact) throws(GrammarError) {
+    var compiler = try SchemaCompiler(schema, whitespace: whitespace)
     try self.init(compiler.compile())
   }
 

@@ -65,6 +65,9 @@ package struct GrammarRules: Sendable {
     return names.count - 1
   }
 
+  /// The number of a rule that is there.
+  func index(of name: String) -> Int { numbers[name]! }
+
   func contains(_ name: String) -> Bool { numbers[name].map { bodies[$0] != nil } ?? false }
 
   package mutating func define(_ rule: Int, _ body: Expression) { bodies[rule] = body }

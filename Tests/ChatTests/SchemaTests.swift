@@ -94,9 +94,10 @@ import Testing
   @Test(arguments: [
     (#"{"properties": {"a": {"type": "number", "multipleOf": 4999}}}"#, "multipleOf", "at /properties/a"),
     (#"{"type": "string", "pattern": "(a)\\1"}"#, "pattern", "\"1\" at character 5"),
-    (#"{"type": "string", "pattern": "(?<=a)b"}"#, "pattern", "\"=\" at character 4"),
-    (#"{"type": "string", "pattern": "\\bword"}"#, "pattern", "\"b\" at character 2"),
-    (#"{"type": "string", "pattern": "(a|^b)*"}"#, "pattern", "an anchor or a look ahead inside a repetition"),
+    (#"{"type": "string", "pattern": "(?<=^a)b"}"#, "pattern", "an assertion in a look behind"),
+    (#"{"type": "string", "pattern": "^(\\ba|b)+$"}"#, "pattern", "looking further behind than the part before it"),
+    (#"{"type": "string", "pattern": "(a?(?=b))*"}"#, "pattern", "an anchor or a look ahead inside a repetition"),
+    (##"{"$dynamicRef": "#n", "$defs": {"a": {"$dynamicAnchor": "n"}, "b": {"$id": "b", "$dynamicAnchor": "n"}}}"##, "$dynamicRef", "several schemas"),
     (#"{"type": "string", "pattern": "a("}"#, "pattern", "the end at character 3"),
     (#"{"$ref": "other.json"}"#, "$ref", "outside of the document"),
     (#"{"$ref": "http://json-schema.org/draft-07/schema#"}"#, "$ref", "outside of the document"),
@@ -135,6 +136,27 @@ import Testing
       try Grammar(jsonSchema: JSON.parse(typed))
     }
     #expect(throws: GrammarError.invalidSchema(path: "", reason: "no value fits")) { try Grammar(jsonSchema: JSON.parse(#"{"not": {}}"#)) }
+  }
+
+  /// What is too large is told with its place, and references one behind the other are no nesting.
+  @Test func namesWhatIsTooLarge() throws {
+    let schema = #"{"type": "object", "properties": {"a": {"type": "string", "pattern": "(a|b)*a(a|b){40}", "not": {"pattern": "(a|b)*b(a|b){40}"}}}}"#
+    let error = try #require(throws: GrammarError.self) { try Grammar(jsonSchema: JSON.parse(schema)) }
+    #expect(error.description.contains("at /properties/a"), "\(error)")
+    let chain = (0..<3000).map { ##""d\##($0)": {"$ref": "#/$defs/d\##($0 + 1)"}"## }.joined(separator: ", ")
+    let deep = try Grammar(jsonSchema: JSON.parse("{\"$ref\": \"#/$defs/d0\", \"$defs\": {\(chain), \"d3000\": {\"type\": \"null\"}}}"))
+    #expect(try deep.matches("null"))
+  }
+
+  /// White space by an option, by the schema's own word, and for JSON of any kind within.
+  @Test func leavesWhiteSpaceFree() throws {
+    let schema = try JSON.parse(#"{"type": "object", "properties": {"a": {}}, "additionalProperties": {"type": "integer"}}"#)
+    let text = "{ \"a\" :\t{ \"b\" : [ ] } ,\r\n\n \"c\" : 1 }"
+    #expect(try Grammar(jsonSchema: schema, whitespace: .free).matches(text))
+    #expect(try !Grammar(jsonSchema: schema).matches(text))
+    let said = try JSON.parse(#"{"type": "array", "items": {"const": {"k": [1, 2]}}, "x-whitespace": "free"}"#)
+    #expect(try Grammar(jsonSchema: said).matches(#"[ { "k" : [ 1 ,2 ] } ]"#))
+    #expect(throws: GrammarError.self) { try Grammar(jsonSchema: JSON.parse(#"{"x-whitespace": "much"}"#)) }
   }
 
   struct Case: Sendable, CustomTestStringConvertible {

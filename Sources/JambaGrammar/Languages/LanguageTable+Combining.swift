@@ -9,6 +9,7 @@ extension LanguageTable {
       if case .union(let inner) = kind(part) { list += inner } else { list.append(part) }
     }
     if list.count < 2 { return list.first ?? nothing }
+    count(membersOf: list)
     if list.count == 2, list[0] == list[1] { return list[0] }
     var flat = Set(list)
     if flat.contains(anything) { return anything }

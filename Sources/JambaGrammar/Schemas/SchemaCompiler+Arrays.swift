@@ -5,7 +5,7 @@ extension SchemaCompiler {
   private static let countedLimit = 2000
 
   mutating func array(_ arrays: ArrayValues) throws(GrammarError) -> Expression {
-    if let literal = arrays.literal { return .text(literal) }
+    if let literal = arrays.literal { return try self.literal(literal) }
     let ws = try rule("ws")
     var arrays = arrays
     if arrays.isUnique, arrays.most.map({ $0 > 1 }) ?? true {
@@ -17,7 +17,8 @@ extension SchemaCompiler {
     return .sequence([.text("["), ws, content, .text("]")])
   }
 
-  private func separated(_ item: Expression, _ ws: Expression, isFirst: Bool) -> Expression {
+  // Of the type: a method would hold a copy of the compiler while its argument changes it.
+  private static func separated(_ item: Expression, _ ws: Expression, isFirst: Bool) -> Expression {
     isFirst ? .sequence([item, ws]) : .sequence([.text(","), ws, item, ws])
   }
 
@@ -36,16 +37,16 @@ extension SchemaCompiler {
     if hasOthers, limit > fixed.count {
       let others = try value(of: arrays.rest)
       if fixed.isEmpty {
-        let tail = Expression.repeated(separated(others, ws, isFirst: false), max(0, least - 1), top.map { $0 - 1 })
-        rest = .sequence([separated(others, ws, isFirst: true), tail])
+        let tail = Expression.repeated(SchemaCompiler.separated(others, ws, isFirst: false), max(0, least - 1), top.map { $0 - 1 })
+        rest = .sequence([SchemaCompiler.separated(others, ws, isFirst: true), tail])
         if least == 0 { rest = .optional(rest) }
       } else {
         rest = .repeated(
-          separated(others, ws, isFirst: false), max(0, least - fixed.count), top.map { $0 - fixed.count })
+          SchemaCompiler.separated(others, ws, isFirst: false), max(0, least - fixed.count), top.map { $0 - fixed.count })
       }
     }
     for (index, goal) in fixed.enumerated().reversed() {
-      rest = .sequence([separated(try value(of: goal), ws, isFirst: index == 0), rest])
+      rest = .sequence([SchemaCompiler.separated(try value(of: goal), ws, isFirst: index == 0), rest])
       if index >= least { rest = .optional(rest) }
       rest = try add(rest)
     }
@@ -101,7 +102,7 @@ extension SchemaCompiler {
           states.append(next)
         }
         // The first item has no comma before it; its state is left at once and never entered again.
-        let item = try add(separated(value(of: goal), ws, isFirst: here == 0))
+        let item = try add(SchemaCompiler.separated(value(of: goal), ws, isFirst: here == 0))
         edges.append(GrammarRules.Machine.Edge(label: item, target: target))
       }
       machine.edges.append(edges)

@@ -9,7 +9,7 @@ extension SchemaCompiler {
   }
 
   mutating func object(_ objects: ObjectValues) throws(GrammarError) -> Expression {
-    if let literal = objects.literal { return .text(literal) }
+    if let literal = objects.literal { return try self.literal(literal) }
     let ws = try rule("ws")
     // Who declares members means no others, and a model that may would go on with them without end.
     let declared = objects.names.filter { objects.property($0)!.isDeclared }
@@ -40,7 +40,9 @@ extension SchemaCompiler {
         if isRequired { return .choice([]) }
         continue
       }
-      let pair = try add(.sequence([.text(JSON.string(name.text).text() + ":"), ws, value(of: goal), ws]))
+      let key = JSON.string(name.text).text()
+      let start: [Expression] = whitespace == .free ? [.text(key), ws, .text(":")] : [.text(key + ":")]
+      let pair = try add(.sequence(start + [ws, value(of: goal), ws]))
       members.append(Member(name: name, pair: pair, isRequired: isRequired))
     }
     let others = isClosed || listed != nil ? nil : try otherPair(objects, than: names, ws)
@@ -79,6 +81,7 @@ extension SchemaCompiler {
       (objects.dependents[one.name] ?? []).compactMap { name in optional.firstIndex { $0.name == name } }.sorted()
     }
     let isPlain = least == 0 && most == nil && dependents.allSatisfy { $0.isEmpty }
+    if objects.isAnyOrder, let all = anyOrder(required, optional, others, ws, objects, most) { return all }
     if optional.isEmpty && isPlain { return sequence(required, others, ws) }
     guard optional.count <= GrammarRules.Members.optionalLimit, (most ?? 0) <= 1000 else {
       let present = members.filter { present.contains($0.name) }
@@ -118,6 +121,26 @@ extension SchemaCompiler {
       later = member.isRequired ? continued : .choice([continued, behind])
     }
     return first
+  }
+
+  /// Members at any place, each once; nil where that is no other than their order, or they are too many.
+  private func anyOrder(
+    _ required: [Member], _ optional: [Member], _ others: Expression?, _ ws: Expression, _ objects: ObjectValues, _ most: Int?
+  ) -> Expression? {
+    // One that must be there comes first, where others may come: they count as one.
+    guard required.count > (others == nil ? 0 : 1), required.count + optional.count > 1,
+      required.count + optional.count <= GrammarRules.Members.optionalLimit, (most ?? 0) <= 1000
+    else { return nil }
+    let members = required + optional
+    // Whichever is there, those that must be there are needed.
+    let dependents = members.enumerated().map { (index, one) in
+      let needed = objects.dependents[one.name] ?? []
+      return members.indices.filter { $0 != index && ($0 < required.count || needed.contains(members[$0].name)) }
+    }
+    return .members(
+      GrammarRules.Members(
+        required: [], optional: members.map(\.pair), dependents: dependents, others: others,
+        separator: .sequence([.text(","), ws]), least: max(objects.least, required.count), most: most))
   }
 
   private static let countedStates = 20_000
@@ -211,7 +234,7 @@ extension SchemaCompiler {
     if patterns.isEmpty, objects.nameGoal.isAnything {
       let goal = objects.others.reduce(SchemaGoal.anything) { $0.and($1.goal) }
       if try normalizer.isEmpty(goal, .inner) { return nil }
-      return try add(.sequence([otherName(than: names.map(\.text)), .text(":"), ws, value(of: goal), ws]))
+      return try add(.sequence([otherName(than: names.map(\.text)), rule("colon"), ws, value(of: goal), ws]))
     }
     var language = table.both([
       table.repeated(table.set(SchemaCompiler.raw), 0, nil), table.complement(table.union(names.map { table.text($0.text) })),
@@ -245,7 +268,7 @@ extension SchemaCompiler {
       if try normalizer.isEmpty(goal, .inner) { continue }
       if try table.isEmpty(one.language) { continue }
       let name = try machine(of: one.language) { SchemaCompiler.spelling(of: $0) }
-      pairs.append(.sequence([.text("\""), name, .text("\":"), ws, try value(of: goal), ws]))
+      pairs.append(.sequence([.text("\""), name, .text("\""), try rule("colon"), ws, try value(of: goal), ws]))
     }
     return pairs.isEmpty ? nil : try add(.choice(pairs))
   }

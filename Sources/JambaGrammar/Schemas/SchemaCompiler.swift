@@ -17,9 +17,20 @@ package struct SchemaCompiler {
   var stringRules: [StringValues: Expression] = [:]
   var numberRules: [NumberValues: Expression] = [:]
 
-  package init(_ schema: JSON) throws(GrammarError) {
+  private(set) var whitespace = JSONWhitespace.compact
+
+  package init(_ schema: JSON, whitespace: JSONWhitespace = .compact) throws(GrammarError) {
     normalizer = try SchemaNormalizer(schema, table)
     rules = try GrammarParser.read(SchemaCompiler.prelude, into: GrammarRules())
+    try take(JSONWhitespace(of: schema) ?? whitespace)
+  }
+
+  /// Free white space is free in all that is made: rules of JSON itself are shared.
+  private mutating func take(_ whitespace: JSONWhitespace) throws(GrammarError) {
+    guard whitespace == .free, self.whitespace != .free else { return }
+    self.whitespace = .free
+    rules.define(try rules.number(of: "ws"), .any(.scalars(ScalarSet(of: " \n\t\r"))))
+    rules.define(try rules.number(of: "colon"), .sequence([try rule("ws"), .text(":")]))
   }
 
   mutating func compile() throws(GrammarError) -> GrammarRules {
@@ -34,6 +45,7 @@ package struct SchemaCompiler {
     // A schema that takes up what there is leaves the next one its own.
     table = LanguageTable()
     normalizer = try SchemaNormalizer(other, table)
+    if let whitespace = try JSONWhitespace(of: other) { try take(whitespace) }
     (stringRules, numberRules) = ([:], [:])
     return try document()
   }
@@ -45,8 +57,10 @@ package struct SchemaCompiler {
     let root = try value(of: goal)
     while let next = waiting.popLast() {
       path = next.goal.parts.first.map { normalizer.document.entry($0.place).path } ?? ""
-      let values = try meant(normalizer.values(of: next.goal, .inner))
-      rules.define(next.rule, try expression(of: values))
+      do throws(GrammarError) {
+        let values = try meant(normalizer.values(of: next.goal, .inner))
+        rules.define(next.rule, try expression(of: values))
+      } catch { throw normalizer.located(error, path) }
     }
     return root
   }
@@ -56,7 +70,8 @@ package struct SchemaCompiler {
   private static let prelude = #"""
     value ::= object | array | string | number | "true" | "false" | "null"
     object ::= "{" ws (member ("," ws member)*)? "}"
-    member ::= string ":" ws value ws
+    member ::= string colon ws value ws
+    colon ::= ":"
     array ::= "[" ws (value ws ("," ws value ws)*)? "]"
     string ::= "\"" char* "\""
     char ::= raw | "\\" (["\\/bfnrt] | "u" unit)
@@ -124,6 +139,28 @@ package struct SchemaCompiler {
     }
     numberRules[numbers] = result
     return result
+  }
+
+  /// A constant array or object.
+  func literal(_ text: String) throws(GrammarError) -> Expression {
+    guard whitespace == .free, let value = try? JSON.parse(Array(text.utf8)) else { return .text(text) }
+    return try literal(value, .rule(rules.index(of: "ws")))
+  }
+
+  private func literal(_ value: JSON, _ ws: Expression) throws(GrammarError) -> Expression {
+    var parts: [Expression] = []
+    switch value {
+    case .array(let elements):
+      for element in elements { parts += [.text(parts.isEmpty ? "[" : ","), ws, try literal(element, ws), ws] }
+      return .sequence((parts.isEmpty ? [.text("["), ws] : parts) + [.text("]")])
+    case .object(let object):
+      for (name, member) in object.members {
+        parts += [.text(parts.isEmpty ? "{" : ","), ws, .text(JSON.string(name).text()), ws, .text(":"), ws]
+        parts += [try literal(member, ws), ws]
+      }
+      return .sequence((parts.isEmpty ? [.text("{"), ws] : parts) + [.text("}")])
+    default: return .text(value.text())
+    }
   }
 
   // MARK: Strings
@@ -242,5 +279,16 @@ package struct SchemaCompiler {
       alternatives.append(.text(String(JSON.string(String(Character(scalar))).text().dropFirst().dropLast())))
     }
     return alternatives.count == 1 ? alternatives[0] : .choice(alternatives)
+  }
+}
+
+extension JSONWhitespace {
+  /// What a schema's root asks for; nil where it asks for nothing.
+  fileprivate init?(of schema: JSON) throws(GrammarError) {
+    guard let said = schema["x-whitespace"] else { return nil }
+    guard let text = said.string, let known = JSONWhitespace(rawValue: text) else {
+      throw .invalidSchema(path: "/x-whitespace", reason: "it is neither \"compact\" nor \"free\"")
+    }
+    self = known
   }
 }

@@ -83,7 +83,8 @@ extension SchemaNormalizer {
     var rest = values
     for other in others {
       var left: [Value] = []
-      try count(rest.count)
+      // Each is looked at member by member.
+      try count(8 * rest.count)
       for value in rest { left += try subtract(value, other) }
       rest = left
       guard rest.count <= SchemaNormalizer.alternatives else {

@@ -11,7 +11,10 @@ extension SchemaNormalizer {
     }
     all.strings = try pairs(a.strings, b.strings, StringValues()) { (x, y) throws(GrammarError) in self.intersect(x, y) }
     all.arrays = try pairs(a.arrays, b.arrays, ArrayValues()) { (x, y) throws(GrammarError) in self.intersect(x, y) }
-    all.objects = try pairs(a.objects, b.objects, ObjectValues()) { (x, y) throws(GrammarError) in self.intersect(x, y) }
+    all.objects = try pairs(a.objects, b.objects, ObjectValues()) { (x, y) throws(GrammarError) in
+      try self.count((x.names.count + y.names.count) / 8)
+      return self.intersect(x, y)
+    }
     all.isTyped = a.isTyped || b.isTyped
     all.spoken =
       switch (a.spoken, b.spoken) {
@@ -122,6 +125,7 @@ extension SchemaNormalizer {
     all.isDeclaring = a.isDeclaring || b.isDeclaring
     all.isRestSaid = a.isRestSaid || b.isRestSaid
     all.isAllSaid = a.isAllSaid || b.isAllSaid
+    all.isAnyOrder = a.isAnyOrder || b.isAnyOrder
     if let most = all.most, most < max(all.least, all.required.count) { return nil }
     for name in all.required where isNever(all.property(name)?.goal ?? .anything) { return nil }
     return all

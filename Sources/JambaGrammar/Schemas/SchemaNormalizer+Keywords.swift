@@ -226,6 +226,10 @@ extension SchemaNormalizer {
     }
     var values = ObjectValues()
     (values.least, values.most) = try bounds("minProperties", "maxProperties", object, path)
+    if let order = object["x-any-order"] {
+      guard let order = order.bool else { throw .invalidSchema(path: path + "/x-any-order", reason: "it is neither true nor false") }
+      values.isAnyOrder = order
+    }
     var clause = ObjectValues.Others(patterns: [], goal: .anything)
     if let patterns = try members("patternProperties") {
       values.isRestSaid = true

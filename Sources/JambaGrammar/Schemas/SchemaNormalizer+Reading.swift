@@ -156,7 +156,10 @@ extension SchemaNormalizer {
     switch schema {
     case .bool(true): return .anything
     case .bool(false): return never
-    case .object: return SchemaGoal(try document.child(of: place, schema, at: key))
+    case .object:
+      // What only refers is what it refers to, so that it is looked at once. A wrong reference is told where it is used.
+      let child = try document.child(of: place, schema, at: key)
+      return SchemaGoal((try? resolved(child)) ?? child)
     default:
       throw .invalidSchema(path: "\(document.entry(place).path)/\(key)", reason: "it is neither an object nor true or false")
     }

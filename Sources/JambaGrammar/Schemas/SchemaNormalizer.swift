@@ -28,6 +28,8 @@ final class SchemaNormalizer {
   private var depth = 0
   /// Conjunctions made.
   private var work = 0
+  /// Whether the error on its way names its place.
+  private var isLocated = false
 
   private static let selfReference = "it refers to itself"
   static let alternatives = 600
@@ -55,6 +57,7 @@ final class SchemaNormalizer {
   }
 
   func values(of part: SchemaGoal.Part, _ reading: Reading) throws(GrammarError) -> SchemaValues {
+    let part = SchemaGoal.Part(place: try resolved(part.place), isNegated: part.isNegated)
     let question = Question(part: part, reading: reading)
     if let answer = known[question] { return answer }
     guard asked.insert(question).inserted else {
@@ -66,14 +69,43 @@ final class SchemaNormalizer {
       depth -= 1
       asked.remove(question)
     }
-    try count()
-    let answer =
-      part.isNegated
-      ? try subtract(SchemaValues(), values(of: part.place, reading.opposite), reading, "not", part.place)
-      : try read(part.place, reading)
+    let answer: SchemaValues
+    do throws(GrammarError) {
+      try count()
+      answer =
+        part.isNegated
+        ? try subtract(SchemaValues(), values(of: part.place, reading.opposite), reading, "not", part.place)
+        : try read(part.place, reading)
+    } catch { throw located(error, document.entry(part.place).path) }
     known[question] = answer
     return answer
   }
+
+  /// Names the place in an error that has none; the innermost comes first.
+  func located(_ error: GrammarError, _ path: String) -> GrammarError {
+    guard case .tooLarge(let what) = error, !isLocated else { return error }
+    isLocated = true
+    return .tooLarge("\(what), at \(path.isEmpty ? "the schema's root" : path)")
+  }
+
+  /// The schema that others come down to which are nothing but references, one behind the other: no nesting.
+  func resolved(_ place: SchemaPlace) throws(GrammarError) -> SchemaPlace {
+    var here = place
+    var seen: Set<SchemaPlace> = [place]
+    while case .object(let object) = document.entry(here).schema, let reference = object["$ref"] {
+      guard document.entry(here).dialect.isReferenceAlone || object.keys.allSatisfy(SchemaNormalizer.besideReferences.contains)
+      else { break }
+      here = try document.target(of: reference, keyword: "$ref", from: here)
+      guard seen.insert(here).inserted else {
+        throw .invalidSchema(path: document.entry(place).path, reason: SchemaNormalizer.selfReference)
+      }
+    }
+    return here
+  }
+
+  private static let besideReferences: Set<String> = [
+    "$ref", "$defs", "definitions", "title", "description", "$comment", "default", "examples", "deprecated", "readOnly", "writeOnly",
+  ]
 
   /// The values that fit all schemas of a goal.
   func values(of goal: SchemaGoal, _ reading: Reading) throws(GrammarError) -> SchemaValues {
@@ -103,7 +135,10 @@ final class SchemaNormalizer {
       emptiness[question] = nil
       return false
     }
-    let answer = try isEmpty(values, reading, depth: depth + 1)
+    let answer: Bool
+    do throws(GrammarError) { answer = try isEmpty(values, reading, depth: depth + 1) } catch {
+      throw located(error, document.entry(goal.parts[0].place).path)
+    }
     emptiness[question] = answer
     return answer
   }

@@ -136,6 +136,8 @@ struct ObjectValues: Hashable {
   /// Whether something is said of members that are not declared, and whether it is said of all of them.
   var isRestSaid = false
   var isAllSaid = false
+  /// Whether required members, too, come at any place.
+  var isAnyOrder = false
   var literal: String?
 
   func property(_ name: ExactString) -> Property? { properties[name] }
