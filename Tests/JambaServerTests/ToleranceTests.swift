@@ -54,7 +54,7 @@ struct ToleranceTests {
     (#""functions": [{"name": "f"}]"#, "functions"), (#""function_call": {"name": "f"}"#, "function_call"),
     (#""modalities": ["text", "audio"]"#, "modalities"), (#""n_probs": 3"#, "n_probs"), (#""tfs_z": 0.5"#, "tfs_z"),
     (#""lora": [{"id": 0, "scale": 1}]"#, "lora"), (#""min_tokens": 5"#, "min_tokens"),
-    (#""guided_json": {"type": "object"}"#, "guided_json"), (#""stop_token_ids": [5]"#, "stop_token_ids"),
+    (#""structured_outputs": {"structural_tag": "x"}"#, "structured_outputs.structural_tag"), (#""stop_token_ids": [5]"#, "stop_token_ids"),
     (#""best_of": 2"#, "best_of"),
     (#""web_search_options": {}"#, "web_search_options"), (#""samplers": "tk""#, "samplers"),
     (#""samplers": ["nonsense"]"#, "samplers"),

@@ -55,6 +55,7 @@ extension AnswerRequest: Work {
       case .free: return nil
       case .schema(let schema): return try Grammar(jsonSchema: schema)
       case .grammar(let text): return try Grammar(gbnf: text)
+      case .pattern(let text): return try Grammar(pattern: text)
       }
     } catch { throw Failure(.grammar(error), grammarParameter: formParameter) }
   }
