@@ -18,7 +18,9 @@ extension Parameters {
         if let form = try members.form(kind, name) { forms.append((form, members.place(name))) }
       }
       // How an engine of grammars is to go about it.
-      members.ignore(["disable_any_whitespace", "disable_fallback", "disable_additional_properties", "whitespace_pattern"])
+      members.ignore([
+        "disable_any_whitespace", "disable_fallback", "disable_additional_properties", "whitespace_pattern",
+      ])
       try members.fixed("structural_tag", [])
       try members.finish()
     }
