@@ -21,12 +21,15 @@ final class AnswerScreen {
   init() {
     let shown = shown
     // Without a thread it is drawn anew with the next piece.
-    watcher = !Output.movesCursor ? nil : try? BackgroundThread {
-      func isFinished(_ shown: inout Shown) -> Bool? { shown.isFinished ? true : nil }
-      while shown.wait(for: .work, atMost: AnswerScreen.watchSeconds, isFinished) == nil {
-        shown.withLock { AnswerScreen.resize(&$0) }
+    watcher =
+      !Output.movesCursor
+      ? nil
+      : try? BackgroundThread {
+        func isFinished(_ shown: inout Shown) -> Bool? { shown.isFinished ? true : nil }
+        while shown.wait(for: .work, atMost: AnswerScreen.watchSeconds, isFinished) == nil {
+          shown.withLock { AnswerScreen.resize(&$0) }
+        }
       }
-    }
   }
 
   func show(_ piece: Piece) {

@@ -22,6 +22,8 @@ package struct AnswerRequest: Sendable {
     case free
     case schema(JSON)
     case grammar(String)
+    /// A regular expression of whole answers.
+    case pattern(String)
   }
 
   package var source: Source
@@ -120,6 +122,7 @@ package struct AnswerRequest: Sendable {
   private mutating func readForm(_ parameters: inout Parameters) throws(Failure) {
     if let grammar = try parameters.string("grammar"), !grammar.isEmpty { try take(.grammar(grammar), "grammar") }
     if let schema = parameters.value("json_schema"), schema != .object([:]) { try take(.schema(schema), "json_schema") }
+    for (form, name) in try parameters.guidedForms() { try take(form, name) }
     let name = parameters.place("response_format")
     guard let format = try parameters.object("response_format"), format.count > 0 else { return }
     var members = Parameters(format, path: name + ".", parameters.unknown)

@@ -16,7 +16,7 @@ extension Parameters {
     "user", "metadata", "store", "service_tier", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
     "prediction", "cache_prompt", "cache_salt", "id_slot", "n_keep", "n_discard", "n_cache_reuse", "priority",
     "request_id", "timings_per_token", "return_tokens", "preserved_tokens",
-    "spaces_between_special_tokens", "guided_decoding_backend", "adaptive_decay",
+    "spaces_between_special_tokens", "guided_decoding_backend", "guided_whitespace_pattern", "adaptive_decay",
   ]
 
   /// Members that ask for what is not done, and the values with which they do not.
@@ -39,8 +39,7 @@ extension Parameters {
     ("stop_token_ids", [.array([])]), ("allowed_token_ids", [.array([])]), ("logits_processors", [.array([])]),
     ("lora", [.array([])]), ("image_data", [.array([])]),
     // Forms of answers under other names.
-    ("guided_json", []), ("guided_regex", []), ("guided_choice", [.array([])]), ("guided_grammar", []),
-    ("structured_outputs", [.object([:])]), ("grammar_lazy", [.bool(false)]), ("grammar_triggers", [.array([])]),
+    ("grammar_lazy", [.bool(false)]), ("grammar_triggers", [.array([])]),
     // What the answer shows, and how.
     ("include_stop_str_in_output", [.bool(false)]), ("skip_special_tokens", [.bool(true)]),
     ("return_tokens_as_token_ids", [.bool(false)]), ("return_token_ids", [.bool(false)]),

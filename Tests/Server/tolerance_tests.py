@@ -110,6 +110,26 @@ class Tolerance(WithServer):
         expected = post(self.server, "/v1/completions", {"prompt": text, "max_tokens": 5, "temperature": 0})[1]
         self.assertEqual(answer, expected["choices"][0]["text"])
 
+    def test_forms_of_vllm(self):
+        def text(**members):
+            return self.chat(max_tokens=60, temperature=1, seed=3, extra_body=members).choices[0].message.content
+        schema = {"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"], "additionalProperties": False}
+        for value in [schema, json.dumps(schema)]:
+            for members in [{"guided_json": value}, {"structured_outputs": {"json": value, "disable_any_whitespace": True}}]:
+                self.assertIn(json.loads(text(**members)), [{"a": 1}, {"a": 2}])
+        for members in [{"guided_regex": "[0-9]{3}|x+y"}, {"structured_outputs": {"regex": "[0-9]{3}|x+y"}}]:
+            self.assertRegex(text(**members), "^([0-9]{3}|x+y)$")
+        choices = ['re"d\\', "blue\nsky", "日本"]
+        for members in [{"guided_choice": choices}, {"structured_outputs": {"choice": choices}}]:
+            self.assertIn(text(**members), choices)
+        for members in [{"guided_grammar": 'root ::= "yes"'}, {"structured_outputs": {"grammar": 'root ::= "yes"'}}]:
+            self.assertEqual(text(**members), "yes")
+        bad = openai.BadRequestError
+        self.assertRefused(bad, "invalid_value", "guided_choice", extra_body={"guided_choice": [1]})
+        self.assertRefused(bad, "invalid_value", "guided_regex", extra_body={"grammar": 'root ::= "a"', "guided_regex": "b"})
+        self.assertRefused(bad, "invalid_schema", "structured_outputs.regex", extra_body={"structured_outputs": {"regex": "(a"}})
+        self.assertRefused(bad, "unsupported_parameter", "structured_outputs.structural_tag", extra_body={"structured_outputs": {"structural_tag": "x"}})
+
 
 class Strict(WithServer):
     arguments = ("--strict", "--strict-model")

@@ -57,6 +57,8 @@ extension AnswerRequest: Work {
         return try cache.grammar(of: "schema " + schema.text()) { () throws(GrammarError) in try Grammar(jsonSchema: schema) }
       case .grammar(let text):
         return try cache.grammar(of: "grammar " + text) { () throws(GrammarError) in try Grammar(source: text) }
+      case .pattern(let text):
+        return try cache.grammar(of: "pattern " + text) { () throws(GrammarError) in try Grammar(pattern: text) }
       }
     } catch { throw Failure(.grammar(error), grammarParameter: formParameter) }
   }

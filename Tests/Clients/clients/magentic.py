@@ -1,20 +1,13 @@
-# packages: magentic[anthropic]
-import os
+# packages: magentic
 import typing
 
 import pydantic
+from magentic import FunctionCall, StreamedStr, prompt
+from magentic.chat_model.openai_chat_model import OpenaiChatModel
 
-from client import BASE, QUESTION, URL, check, feature
+from client import BASE, QUESTION, check, feature
 
-os.environ["ANTHROPIC_BASE_URL"] = URL
-from magentic import FunctionCall, StreamedStr, prompt  # noqa: E402
-from magentic.chat_model.anthropic_chat_model import AnthropicChatModel  # noqa: E402
-from magentic.chat_model.openai_chat_model import OpenaiChatModel  # noqa: E402
-
-MODELS = [
-    ("OpenAI's", OpenaiChatModel("demo", base_url=BASE, api_key="none", max_tokens=200)),
-    ("Anthropic's", AnthropicChatModel("demo", base_url=URL, api_key="none", max_tokens=200)),
-]
+model = OpenaiChatModel("demo", base_url=BASE, api_key="none", max_tokens=200)
 
 
 class Balls(pydantic.BaseModel):
@@ -27,28 +20,29 @@ def count(colour: typing.Literal["red", "blue"]) -> int:
     return 7
 
 
-for name, model in MODELS:
+@feature("chat")
+def _():
+    @prompt(QUESTION, model=model)
+    def tell() -> str: ...
+    check(tell())
 
-    @feature(f"{name}: chat")
-    def _():
-        @prompt(QUESTION, model=model)
-        def tell() -> str: ...
-        check(tell())
 
-    @feature(f"{name}: stream")
-    def _():
-        @prompt(QUESTION, model=model)
-        def tell() -> StreamedStr: ...
-        check("".join(tell()))
+@feature("stream")
+def _():
+    @prompt(QUESTION, model=model)
+    def tell() -> StreamedStr: ...
+    check("".join(tell()))
 
-    @feature(f"{name}: schema")
-    def _():
-        @prompt(QUESTION, model=model)
-        def balls() -> Balls: ...
-        check(balls().count in [1, 2, 3])
 
-    @feature(f"{name}: tools")
-    def _():
-        @prompt(QUESTION, functions=[count], model=model)
-        def call() -> FunctionCall[int]: ...
-        check(call()() == 7)
+@feature("schema")
+def _():
+    @prompt(QUESTION, model=model)
+    def balls() -> Balls: ...
+    check(balls().count in [1, 2, 3])
+
+
+@feature("tools")
+def _():
+    @prompt(QUESTION, functions=[count], model=model)
+    def call() -> FunctionCall[int]: ...
+    check(call()() == 7)

@@ -11,8 +11,14 @@ from semantic_kernel.functions import kernel_function
 
 from client import BASE, QUESTION, check, feature
 
-api = openai.AsyncOpenAI(base_url=BASE, api_key="none", max_retries=0)
-service = OpenAIChatCompletion(ai_model_id="demo", async_client=api)
+
+def api():
+    # Each feature has an event loop of its own.
+    return openai.AsyncOpenAI(base_url=BASE, api_key="none", max_retries=0)
+
+
+def service():
+    return OpenAIChatCompletion(ai_model_id="demo", async_client=api())
 
 
 class Balls(pydantic.BaseModel):
@@ -28,19 +34,19 @@ def history():
 
 @feature("chat")
 async def _():
-    check(str(await service.get_chat_message_content(history(), OpenAIChatPromptExecutionSettings(max_tokens=24))))
+    check(str(await service().get_chat_message_content(history(), OpenAIChatPromptExecutionSettings(max_tokens=24))))
 
 
 @feature("stream")
 async def _():
-    parts = [str(part) async for part in service.get_streaming_chat_message_content(history(), OpenAIChatPromptExecutionSettings(max_tokens=24))]
+    parts = [str(part) async for part in service().get_streaming_chat_message_content(history(), OpenAIChatPromptExecutionSettings(max_tokens=24))]
     check("".join(parts))
 
 
 @feature("schema")
 async def _():
     settings = OpenAIChatPromptExecutionSettings(max_tokens=200, response_format=Balls)
-    Balls.model_validate_json(str(await service.get_chat_message_content(history(), settings)))
+    Balls.model_validate_json(str(await service().get_chat_message_content(history(), settings)))
 
 
 @feature("tools")
@@ -58,10 +64,10 @@ async def _():
     settings = OpenAIChatPromptExecutionSettings(
         max_tokens=200, parallel_tool_calls=False, function_choice_behavior=FunctionChoiceBehavior.Required(auto_invoke=True))
     chat = history()
-    await service.get_chat_message_content(chat, settings, kernel=kernel)
+    await service().get_chat_message_content(chat, settings, kernel=kernel)
     check(len(asked) == 1, f"called {len(asked)} times")
 
 
 @feature("embeddings")
 async def _():
-    check(len(await OpenAITextEmbedding(ai_model_id="demo", async_client=api).generate_embeddings(["a ball", "a cake"])) == 2)
+    check(len(await OpenAITextEmbedding(ai_model_id="demo", async_client=api()).generate_embeddings(["a ball", "a cake"])) == 2)
