@@ -225,7 +225,7 @@ import Testing
       ["generate", "x", "--prompt", "a", "--window", "4", "--sinks", "4"], ["plan", "x", "--sessions", "0"],
       ["generate", "x", "--prompt", "a", "--context", "0"],
       ["generate", "x", "--prompt", "a", "-n", "-1"], ["generate", "x", "--prompt", "a", "--threads", "0"],
-      ["convert", "x"], ["convert", "x", "y", "--type", "int3"], ["convert", "x", "y", "--type", "int8", "--recipe", "small"],
+      ["convert", "x"], ["convert", "x", "y", "--type", "int5"], ["convert", "x", "y", "--type", "int8", "--recipe", "small"],
       ["convert", "x", "y", "--recipe", "small", "--bits", "4.7"], ["convert", "x", "y", "--bits", "nan"],
       ["convert", "x", "y", "--bits-on-disk", "3.5", "--bits", "4.7"], ["convert", "x", "y", "--bits-on-disk", "3.5", "--pack", "raw"],
       ["logits", "x", "--tokens", "1"], ["tokenize", "x"], ["perplexity", "x", "y", "--skip", "511"], ["perplexity", "x", "y", "--layers"],

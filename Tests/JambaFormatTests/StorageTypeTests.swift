@@ -8,8 +8,8 @@ import Testing
     for number in UInt8.min...UInt8.max {
       #expect(StorageType(rawValue: number).map(\.isMatrix) ?? false == jk_is_type(UInt32(number)))
     }
-    #expect(StorageType.allCases.map(\.name) == ["document", "f32 vector", "f32", "bf16", "int8", "int4", "int6"])
-    #expect(StorageType.allCases.filter(\.traits.hasCodes) == [.int8, .int4, .int6])
+    #expect(StorageType.allCases.map(\.name) == ["document", "f32 vector", "f32", "bf16", "int8", "int4", "int6", "int3", "int2"])
+    #expect(StorageType.allCases.filter(\.traits.hasCodes) == [.int8, .int4, .int6, .int3, .int2])
   }
 
   /// Sizes worked out by hand from docs/FORMAT.md: 32 bytes of row scales and 8 a group, up to a multiple of 64, then tiles.
