@@ -21,6 +21,8 @@ import Testing
     (.int6, [1: 64 + 192, 33: 64 + 384, 64: 64 + 384, 96: 64 + 576, 1024: 192 + 32 * 192]),
     // 4 groups end the first 64 bytes; 32 groups are 32 + 256 = 288 bytes, 320 with padding.
     (.int4, [1: 64 + 128, 33: 64 + 256, 128: 64 + 512, 129: 128 + 640, 1024: 320 + 32 * 128]),
+    (.int3, [1: 64 + 96, 33: 64 + 192, 128: 64 + 384, 129: 128 + 480, 1024: 320 + 32 * 96]),
+    (.int2, [1: 64 + 64, 33: 64 + 128, 128: 64 + 256, 129: 128 + 320, 1024: 320 + 32 * 64]),
   ])
   func stripsHaveTheSizesOfTheFormat(type: StorageType, sizes: [Int: Int]) {
     for (columns, size) in sizes {
