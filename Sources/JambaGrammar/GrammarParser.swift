@@ -1,8 +1,8 @@
 /// Reads GBNF: rules `name ::= …` of literals, character classes, names, groups, `|`, `*`, `+`, `?`, `{m,n}` and comments.
 /// A rule's text goes on in the next line inside parentheses and behind `|` or `::=`.
-struct GrammarParser {
-  private let scalars: [Unicode.Scalar]
-  private var position = 0
+struct GrammarParser: GrammarScanner {
+  let scalars: [Unicode.Scalar]
+  var position = 0
   private var rules: GrammarRules
 
   /// Reads a grammar; it must define `root`.
@@ -15,12 +15,7 @@ struct GrammarParser {
 
   /// Adds a text's rules to others.
   static func read(_ source: String, into rules: GrammarRules) throws(GrammarError) -> GrammarRules {
-    guard source.utf8.count <= GrammarLimits.sourceBytes else {
-      throw .tooLarge("its text has more than \(GrammarLimits.sourceBytes) bytes")
-    }
-    // Editors of some systems write a mark of the byte order first.
-    let scalars = source.unicodeScalars.first == "\u{FEFF}" ? source.unicodeScalars.dropFirst() : source.unicodeScalars[...]
-    var parser = GrammarParser(scalars: Array(scalars), rules: rules)
+    var parser = GrammarParser(scalars: try scalars(of: source), rules: rules)
     try parser.readRules()
     for (name, body) in zip(parser.rules.names, parser.rules.bodies) where body == nil { throw .unknownRule(name) }
     return parser.rules
@@ -29,15 +24,6 @@ struct GrammarParser {
   private init(scalars: [Unicode.Scalar], rules: GrammarRules) {
     self.scalars = scalars
     self.rules = rules
-  }
-
-  private var current: Unicode.Scalar? { position < scalars.count ? scalars[position] : nil }
-
-  private func failure(_ reason: String, at place: Int? = nil) -> GrammarError {
-    let place = place ?? position
-    let line = scalars[..<place].count { $0 == "\n" } + 1
-    let lineStart = scalars[..<place].lastIndex(of: "\n").map { $0 + 1 } ?? 0
-    return .syntax(reason, line: line, column: place - lineStart + 1)
   }
 
   private mutating func skipSpace(newlines: Bool) {
@@ -50,13 +36,6 @@ struct GrammarParser {
         return
       }
     }
-  }
-
-  private mutating func skip(_ text: String) -> Bool {
-    let wanted = Array(text.unicodeScalars)
-    guard scalars[position...].starts(with: wanted) else { return false }
-    position += wanted.count
-    return true
   }
 
   private mutating func readRules() throws(GrammarError) {
@@ -146,17 +125,7 @@ struct GrammarParser {
       case "?": item = .repeated(item, 0, 1)
       case "{":
         position += 1
-        skipSpace(newlines: false)
-        let least = current == "," ? 0 : try number()
-        var most: Int? = least
-        skipSpace(newlines: false)
-        if skip(",") {
-          skipSpace(newlines: false)
-          most = current == "}" ? nil : try number()
-          skipSpace(newlines: false)
-        }
-        guard current == "}" else { throw failure("expected }") }
-        if let most, most < least { throw failure("the repetition's bounds are the wrong way round") }
+        let (least, most) = try bounds()
         item = .repeated(item, least, most)
       default:
         position = behind
@@ -167,20 +136,6 @@ struct GrammarParser {
       guard count < GrammarLimits.nesting else { throw failure("too many repetitions of repetitions") }
     }
     return item
-  }
-
-  private mutating func number() throws(GrammarError) -> Int {
-    skipSpace(newlines: false)
-    var digits = ""
-    while let scalar = current, "0"..."9" ~= scalar {
-      digits.unicodeScalars.append(scalar)
-      position += 1
-    }
-    guard !digits.isEmpty else { throw failure("expected a number") }
-    guard let value = Int(digits), value <= GrammarLimits.repetitions else {
-      throw failure("a repetition of more than \(GrammarLimits.repetitions)")
-    }
-    return value
   }
 
   private mutating func literal() throws(GrammarError) -> String {
@@ -238,18 +193,5 @@ struct GrammarParser {
     case "\\", "\"", "[", "]", "-", "^", "/": return kind
     default: throw failure("an unknown escape", at: start)
     }
-  }
-
-  private mutating func codePoint(digits count: Int) throws(GrammarError) -> Unicode.Scalar {
-    var value: UInt32 = 0
-    for _ in 0..<count {
-      guard let scalar = current, let digit = Character(scalar).hexDigitValue, scalar.isASCII else {
-        throw failure("expected \(count) hexadecimal digits")
-      }
-      value = value << 4 | UInt32(digit)
-      position += 1
-    }
-    guard let scalar = Unicode.Scalar(value) else { throw failure("not a character's number") }
-    return scalar
   }
 }

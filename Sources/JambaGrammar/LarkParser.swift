@@ -5,7 +5,7 @@ import JambaSystem
 ///
 /// Terminals are not told apart before rules are: what `%ignore` names may stand behind every terminal of a rule and before
 /// the first, and a text is in the grammar if any way to part it is.
-struct LarkParser {
+struct LarkParser: GrammarScanner {
   /// A terminal's expression.
   private indirect enum Terminal {
     case language(Language)
@@ -15,8 +15,8 @@ struct LarkParser {
     case repeated(Terminal, Int, Int?)
   }
 
-  private let scalars: [Unicode.Scalar]
-  private var position = 0
+  let scalars: [Unicode.Scalar]
+  var position = 0
   private var rules = GrammarRules()
   private let table = LanguageTable()
   private var terminals: [String: Terminal] = [:]
@@ -26,6 +26,7 @@ struct LarkParser {
   private var machines: [Language: GrammarRules.Expression] = [:]
   /// By rule: its alternatives, and where it stands.
   private var definitions: [(name: String, alternatives: [[Item]], place: Int)] = []
+  private var names: Set<String> = []
   private var ignored: [Terminal] = []
 
   /// An item of a rule.
@@ -50,11 +51,7 @@ struct LarkParser {
   }
 
   static func parse(_ source: String) throws(GrammarError) -> GrammarRules {
-    guard source.utf8.count <= GrammarLimits.sourceBytes else {
-      throw .tooLarge("its text has more than \(GrammarLimits.sourceBytes) bytes")
-    }
-    let scalars = source.unicodeScalars.first == "\u{FEFF}" ? source.unicodeScalars.dropFirst() : source.unicodeScalars[...]
-    var parser = LarkParser(scalars: Array(scalars))
+    var parser = LarkParser(scalars: try scalars(of: source))
     try parser.readStatements()
     return try parser.compile()
   }
@@ -62,22 +59,6 @@ struct LarkParser {
   private init(scalars: [Unicode.Scalar]) { self.scalars = scalars }
 
   // MARK: Reading
-
-  private var current: Unicode.Scalar? { position < scalars.count ? scalars[position] : nil }
-
-  private func failure(_ reason: String, at place: Int? = nil) -> GrammarError {
-    let place = min(place ?? position, scalars.count)
-    let line = scalars[..<place].count { $0 == "\n" } + 1
-    let lineStart = scalars[..<place].lastIndex(of: "\n").map { $0 + 1 } ?? 0
-    return .syntax(reason, line: line, column: place - lineStart + 1)
-  }
-
-  private mutating func skip(_ text: String) -> Bool {
-    let wanted = text.unicodeScalars
-    guard scalars.count - position >= wanted.count, scalars[position...].starts(with: wanted) else { return false }
-    position += wanted.count
-    return true
-  }
 
   private mutating func skipSpace(newlines: Bool) {
     while let scalar = current {
@@ -128,7 +109,7 @@ struct LarkParser {
           guard terminals[name] == nil else { throw failure("\"\(name)\" is defined twice", at: place) }
           terminals[name] = try terminalAlternatives(depth: 0)
         } else {
-          guard !definitions.contains(where: { $0.name == name }) else { throw failure("\"\(name)\" is defined twice", at: place) }
+          guard names.insert(name).inserted else { throw failure("\"\(name)\" is defined twice", at: place) }
           definitions.append((name, try alternatives(depth: 0), place))
         }
       }
@@ -309,17 +290,7 @@ struct LarkParser {
       case "?": part = make(part, 0, 1)
       case "{":
         position += 1
-        skipSpace(newlines: false)
-        let least = current == "," ? 0 : try number()
-        var most: Int? = least
-        skipSpace(newlines: false)
-        if skip(",") {
-          skipSpace(newlines: false)
-          most = current == "}" ? nil : try number()
-          skipSpace(newlines: false)
-        }
-        guard current == "}" else { throw failure("expected }") }
-        if let most, most < least { throw failure("the repetition's bounds are the wrong way round") }
+        let (least, most) = try bounds()
         part = make(part, least, most)
       case "~":
         position += 1
@@ -337,19 +308,6 @@ struct LarkParser {
       count += 1
       guard count < GrammarLimits.nesting else { throw failure("too many repetitions of repetitions") }
     }
-  }
-
-  private mutating func number() throws(GrammarError) -> Int {
-    var digits = ""
-    while let scalar = current, "0"..."9" ~= scalar {
-      digits.unicodeScalars.append(scalar)
-      position += 1
-    }
-    guard !digits.isEmpty else { throw failure("expected a number") }
-    guard let value = Int(digits), value <= GrammarLimits.repetitions else {
-      throw failure("a repetition of more than \(GrammarLimits.repetitions)")
-    }
-    return value
   }
 
   private mutating func literal() throws(GrammarError) -> String {
@@ -378,19 +336,6 @@ struct LarkParser {
       }
     }
     throw failure("the literal has no end", at: start)
-  }
-
-  private mutating func codePoint(digits: Int) throws(GrammarError) -> Unicode.Scalar {
-    var value: UInt32 = 0
-    for _ in 0..<digits {
-      guard let scalar = current, let digit = Character(scalar).hexDigitValue, scalar.isASCII else {
-        throw failure("expected \(digits) hexadecimal digits")
-      }
-      value = value << 4 | UInt32(digit)
-      position += 1
-    }
-    guard let scalar = Unicode.Scalar(value) else { throw failure("not a character's number") }
-    return scalar
   }
 
   private mutating func regularExpression() throws(GrammarError) -> Language {
@@ -456,7 +401,7 @@ struct LarkParser {
   // MARK: Compiling
 
   private mutating func compile() throws(GrammarError) -> GrammarRules {
-    guard definitions.contains(where: { $0.name == "start" }) else { throw .unknownRule("start") }
+    guard names.contains("start") else { throw .unknownRule("start") }
     var skipped: [Language] = []
     for one in ignored { skipped.append(try language(of: one)) }
     var gap: GrammarRules.Expression?
@@ -493,7 +438,7 @@ struct LarkParser {
   private mutating func expression(of item: Item, _ gap: GrammarRules.Expression?) throws(GrammarError) -> GrammarRules.Expression {
     switch item {
     case .rule(let name, let place):
-      guard definitions.contains(where: { $0.name == name }) else { throw failure("the rule \"\(name)\" is not defined", at: place) }
+      guard names.contains(name) else { throw failure("the rule \"\(name)\" is not defined", at: place) }
       return .rule(try rules.number(of: name))
     case .terminal(let terminal, _):
       let text = try machine(of: language(of: terminal))
@@ -513,6 +458,7 @@ struct LarkParser {
     case .name(let name, let place):
       if let known = languages[name] { return known }
       guard let body = terminals[name] else { throw failure("the terminal \"\(name)\" is not defined", at: place) }
+      guard open.count < GrammarLimits.nesting else { throw failure("terminals nest deeper than \(GrammarLimits.nesting)", at: place) }
       guard open.insert(name).inserted else { throw failure("the terminal \"\(name)\" holds itself", at: place) }
       let language = try language(of: body)
       open.remove(name)
