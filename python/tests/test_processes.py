@@ -145,7 +145,9 @@ def _answer(path: str) -> str:
 )
 def test_control_c_stops(demo, doing, call):
     script = textwrap.dedent(f"""
-        import asyncio, time, jamba_edge
+        import asyncio, signal, time, jamba_edge
+        # Who is started in the background ignores it, and so do those that it starts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         def begin(said=[]):
             if not said:
                 said.append(print("begun", flush=True))
