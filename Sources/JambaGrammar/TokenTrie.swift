@@ -96,6 +96,7 @@ final class TokenTrie: Sendable {
 
   /// The tokens whose texts begin with these bytes.
   func tokens(beginningWith prefix: ArraySlice<UInt8>) -> ArraySlice<Int32> {
+    guard !prefix.isEmpty else { return tree.tokens[...] }
     var (node, end) = (0, tree.nodes.count - 1)
     for byte in prefix {
       while node < end, tree.nodes[node].byte != byte { node = Int(tree.nodes[node].end) }
