@@ -38,32 +38,33 @@ struct Automaton: Sendable {
   let uniqueStates: Set<Int32>
 
   init(_ rules: GrammarRules) throws(GrammarError) {
-    var builder = AutomatonBuilder(rules)
-    try builder.build()
-    let graph = builder
+    var graph = AutomatonBuilder(rules)
+    try graph.build()
+    let outgoing = graph.edges
     start = graph.ruleStarts[rules.root]
     uniqueStates = graph.uniqueStates
     wideStates = graph.wideStates
-    edges = []
-    edgeStarts = []
     isEnd = graph.isEnd
-    let (isProductive, isCounting) = AutomatonAnalysis.productiveStates(graph.outgoing, graph.isEnd, graph.counters)
+    let (isProductive, isCounting) = AutomatonAnalysis.productiveStates(outgoing, isEnd, graph.counters)
     guard isProductive[Int(start)] else { throw .matchesNothing }
-    let outgoing = graph.outgoing.map { edges in
-      edges.filter { edge in
-        if edge.kind == .counter { return isCounting[Int(edge.target)] }
-        return isProductive[Int(edge.target)] && (edge.kind != .call || isProductive[Int(edge.following)])
-      }
+    let kept = outgoing.filter { (_, edge) in
+      if edge.kind == .counter { return isCounting[Int(edge.target)] }
+      return isProductive[Int(edge.target)] && (edge.kind != .call || isProductive[Int(edge.following)])
     }
     counters = graph.counters.map { $0.keeping { isProductive[Int($0)] } }
-    for list in outgoing {
-      edgeStarts.append(Int32(edges.count))
-      edges += list.filter { $0.kind != .bytes }
-      byteStarts.append(Int32(edges.count))
-      edges += list.filter { $0.kind == .bytes }
+    onlyEnds = AutomatonAnalysis.endingStates(kept, isEnd)
+    // By state, those of bytes last.
+    var starts = [Int32](repeating: 0, count: 2 * isEnd.count + 1)
+    for (from, edge) in kept { starts[2 * Int(from) + (edge.kind == .bytes ? 1 : 0) + 1] += 1 }
+    for place in 1..<starts.count { starts[place] += starts[place - 1] }
+    edgeStarts = stride(from: 0, to: starts.count, by: 2).map { starts[$0] }
+    byteStarts = stride(from: 1, to: starts.count, by: 2).map { starts[$0] }
+    edges = Array(repeating: Edge(kind: .empty, low: 0, high: 0, following: 0, target: 0), count: kept.count)
+    for (from, edge) in kept {
+      let place = 2 * Int(from) + (edge.kind == .bytes ? 1 : 0)
+      edges[Int(starts[place])] = edge
+      starts[place] += 1
     }
-    edgeStarts.append(Int32(edges.count))
-    onlyEnds = AutomatonAnalysis.endingStates(outgoing, isEnd)
 
     var isCut = [Bool](repeating: false, count: 257)
     for edge in edges where edge.kind == .bytes {

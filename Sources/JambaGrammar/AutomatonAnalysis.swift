@@ -28,12 +28,9 @@ enum AutomatonAnalysis {
 
   /// The states from which a rule's end can be reached, and the counters that can.
   static func productiveStates(
-    _ outgoing: [[Automaton.Edge]], _ isEnd: [Bool], _ counters: [Counter]
+    _ outgoing: [(from: Int32, edge: Automaton.Edge)], _ isEnd: [Bool], _ counters: [Counter]
   ) -> (states: [Bool], counters: [Bool]) {
-    var users: [User] = []
-    users.reserveCapacity(2 * outgoing.count)
-    for (state, edges) in outgoing.enumerated() { for edge in edges { users.append(User(state: Int32(state), edge: edge)) } }
-    return fixpoint(users, isEnd, counters)
+    fixpoint(outgoing.map { User(state: $0.from, edge: $0.edge) }, isEnd, counters)
   }
 
   /// The states from which a rule's end can be reached without a byte.
@@ -50,15 +47,16 @@ enum AutomatonAnalysis {
   }
 
   /// The states from which nothing leads but to the end of the rule, without a byte.
-  static func endingStates(_ outgoing: [[Automaton.Edge]], _ isEnd: [Bool]) -> [Bool] {
+  static func endingStates(_ outgoing: [(from: Int32, edge: Automaton.Edge)], _ isEnd: [Bool]) -> [Bool] {
     var pairs: [(state: Int32, element: Int32)] = []
-    for (state, edges) in outgoing.enumerated() {
-      for edge in edges where edge.kind == .empty { pairs.append((edge.target, Int32(state))) }
+    var missing = [Int32](repeating: 0, count: isEnd.count)
+    for (from, edge) in outgoing {
+      missing[Int(from)] += 1
+      if edge.kind == .empty { pairs.append((edge.target, from)) }
     }
-    let users = Lists(pairs, count: outgoing.count)
-    var missing = outgoing.map(\.count)
-    var ends = [Bool](repeating: false, count: outgoing.count)
-    var waiting = outgoing.indices.filter { isEnd[$0] && outgoing[$0].isEmpty }
+    let users = Lists(pairs, count: isEnd.count)
+    var ends = [Bool](repeating: false, count: isEnd.count)
+    var waiting = isEnd.indices.filter { isEnd[$0] && missing[$0] == 0 }
     for state in waiting { ends[state] = true }
     while let state = waiting.popLast() {
       for user in users[state] {

@@ -1,7 +1,8 @@
 /// Makes states and edges of expressions.
 struct AutomatonBuilder {
   private let rules: GrammarRules
-  private(set) var outgoing: [[Automaton.Edge]] = []
+  /// Edges and the states that they begin at.
+  private(set) var edges: [(from: Int32, edge: Automaton.Edge)] = []
   private(set) var isEnd: [Bool] = []
   private(set) var ruleStarts: [Int32] = []
   private(set) var counters: [Counter] = []
@@ -25,17 +26,15 @@ struct AutomatonBuilder {
   }
 
   private mutating func state() throws(GrammarError) -> Int32 {
-    guard outgoing.count < GrammarLimits.states else { throw .tooLarge("more than \(GrammarLimits.states) states") }
-    outgoing.append([])
+    guard isEnd.count < GrammarLimits.states else { throw .tooLarge("more than \(GrammarLimits.states) states") }
     isEnd.append(false)
-    return Int32(outgoing.count - 1)
+    return Int32(isEnd.count - 1)
   }
 
   private mutating func connect(
     _ from: Int32, _ kind: Automaton.Edge.Kind, low: UInt8 = 0, high: UInt8 = 0, following: Int32 = 0, to target: Int32
   ) {
-    outgoing[Int(from)].append(
-      Automaton.Edge(kind: kind, low: low, high: high, following: following, target: target))
+    edges.append((from, Automaton.Edge(kind: kind, low: low, high: high, following: following, target: target)))
   }
 
   /// Adds an expression's states behind `from`; the state behind the expression.
@@ -49,9 +48,9 @@ struct AutomatonBuilder {
         here = next
       }
       return here
-    case .scalars(let set):
+    case .scalars:
       let behind = try state()
-      try add(set, from: from, to: behind)
+      try connect(from, label(expression), to: behind)
       return behind
     case .sequence(let items):
       var here = from
@@ -132,8 +131,10 @@ struct AutomatonBuilder {
     for _ in machine.edges { states.append(try state()) }
     let behind = try state()
     connect(from, .empty, to: states[0])
+    var labels: [Label] = []
+    for label in machine.labels { labels.append(try self.label(label)) }
     for (index, edges) in machine.edges.enumerated() {
-      for edge in edges { try add(edge.label, from: states[index], to: states[edge.target]) }
+      for edge in edges { try connect(states[index], labels[edge.label], to: states[edge.target]) }
       if machine.isEnd[index] { connect(states[index], .empty, to: behind) }
     }
     return behind
@@ -142,22 +143,9 @@ struct AutomatonBuilder {
   private mutating func add(
     _ machine: GrammarRules.Machine, _ most: Int, from: Int32
   ) throws(GrammarError) -> Int32 {
-    var calls: [ScalarSet: Int32] = [:]
-    var edges: [[BoundedMachine.Edge]] = []
-    for list in machine.edges {
-      var row: [BoundedMachine.Edge] = []
-      for edge in list {
-        let call: Int32
-        if case .scalars(let set) = edge.label, let known = calls[set] {
-          call = known
-        } else {
-          call = try called(edge.label)
-          if case .scalars(let set) = edge.label { calls[set] = call }
-        }
-        row.append(BoundedMachine.Edge(call: call, target: edge.target))
-      }
-      edges.append(row)
-    }
+    var calls: [Int32] = []
+    for label in machine.labels { calls.append(try called(label)) }
+    let edges = machine.edges.map { $0.map { BoundedMachine.Edge(call: calls[$0.label], target: $0.target) } }
     let bounded = BoundedMachine(edges: edges, isEnd: machine.isEnd, most: most)
     let counter = Counter(base: try counterStates(bounded.stateCount), kind: .bounded(bounded), behind: try state())
     connect(from, .counter, to: Int32(counters.count))
@@ -165,30 +153,32 @@ struct AutomatonBuilder {
     return counter.behind
   }
 
-  /// Adds an expression between two states.
-  private mutating func add(
-    _ expression: GrammarRules.Expression, from: Int32, to target: Int32
-  ) throws(GrammarError) {
+  /// What edges of a machine have in common.
+  private enum Label {
+    /// Characters of ASCII, told apart at once, and the first state of what spells the others.
+    case scalars([ClosedRange<UInt8>], wide: Int32?)
+    case call(Int32)
+    case other(GrammarRules.Expression)
+  }
+
+  private mutating func label(_ expression: GrammarRules.Expression) throws(GrammarError) -> Label {
     switch expression {
-    case .scalars(let set): try add(set, from: from, to: target)
-    case .rule(let rule): connect(from, .call, following: target, to: ruleStarts[rule])
-    default: connect(try add(expression, from: from), .empty, to: target)
+    case .scalars(let set):
+      let ascii = set.ranges.prefix { $0.lowerBound < 0x80 }.map { UInt8($0.lowerBound)...UInt8(min($0.upperBound, 0x7F)) }
+      guard let last = set.ranges.last, last.upperBound >= 0x80 else { return .scalars(ascii, wide: nil) }
+      return .scalars(ascii, wide: try start(of: set.subtracting(ScalarSet([0...0x7F]))))
+    case .rule(let rule): return .call(ruleStarts[rule])
+    default: return .other(expression)
     }
   }
 
-  private mutating func add(_ set: ScalarSet, from: Int32, to target: Int32) throws(GrammarError) {
-    let ascii = set.ranges.prefix { $0.upperBound < 0x80 }
-    if ascii.count < set.ranges.count {
-      // ASCII is told apart at once; the rest is called.
-      for range in set.ranges where range.lowerBound < 0x80 {
-        connect(from, .bytes, low: UInt8(range.lowerBound), high: UInt8(min(range.upperBound, 0x7F)), to: target)
-      }
-      let wide = set.subtracting(ScalarSet([0...0x7F]))
-      connect(from, .call, following: target, to: try start(of: wide))
-    } else {
-      for range in ascii {
-        connect(from, .bytes, low: UInt8(range.lowerBound), high: UInt8(range.upperBound), to: target)
-      }
+  private mutating func connect(_ from: Int32, _ label: Label, to target: Int32) throws(GrammarError) {
+    switch label {
+    case .scalars(let ascii, let wide):
+      for range in ascii { connect(from, .bytes, low: range.lowerBound, high: range.upperBound, to: target) }
+      if let wide { connect(from, .call, following: target, to: wide) }
+    case .call(let start): connect(from, .call, following: target, to: start)
+    case .other(let expression): connect(try add(expression, from: from), .empty, to: target)
     }
   }
 

@@ -21,15 +21,23 @@ package struct GrammarRules: Sendable {
 
   package struct Machine: Sendable {
     struct Edge: Sendable {
-      let label: Expression
+      /// A number in `labels`.
+      let label: Int
       let target: Int
     }
 
+    var labels: [Expression] = []
     /// By state: what leads from it.
-    var edges: [[Edge]]
-    var isEnd: [Bool]
+    var edges: [[Edge]] = []
+    var isEnd: [Bool] = []
     /// How many edges may be taken; nil for any number.
     var most: Int?
+
+    /// An edge whose label no other has.
+    mutating func edge(_ label: Expression, to target: Int) -> Edge {
+      labels.append(label)
+      return Edge(label: labels.count - 1, target: target)
+    }
   }
 
   package struct Members: Sendable {
@@ -101,9 +109,8 @@ extension GrammarRules.Expression {
     case .machine(let machine):
       .machine(
         GrammarRules.Machine(
-          edges: machine.edges.map { edges in
-            edges.map { GrammarRules.Machine.Edge(label: $0.label.renumbered(by: offset), target: $0.target) }
-          }, isEnd: machine.isEnd, most: machine.most))
+          labels: machine.labels.map { $0.renumbered(by: offset) }, edges: machine.edges, isEnd: machine.isEnd,
+          most: machine.most))
     case .members(let members):
       .members(
         GrammarRules.Members(

@@ -481,11 +481,7 @@ struct LarkParser: GrammarScanner {
     guard let automaton = try table.automaton(of: language, limit: 40_000) else {
       throw .tooLarge("a terminal of more than 40000 states")
     }
-    let edges = automaton.transitions.map { row in
-      row.map { GrammarRules.Machine.Edge(label: .scalars($0.set), target: $0.target) }
-    }
-    let made = try rules.add(
-      edges.isEmpty ? .choice([]) : .machine(GrammarRules.Machine(edges: edges, isEnd: automaton.accepts)))
+    let made = try rules.add(automaton.expression(automaton.sets.map { .scalars($0) }))
     machines[language] = made
     return made
   }

@@ -13,7 +13,7 @@ struct StackSets {
 
   private let automaton: Automaton
   private let classCount: Int
-  private var table = StackSetTable()
+  private var table = ListTable<Entry>()
   private var depths: [Int32] = [0, 0]
   /// By set and byte class: the set behind the byte, −1 while unknown.
   private var transitions: [Int32]
@@ -264,7 +264,7 @@ struct StackSets {
       if fewer.count < entries.count { return try number(fewer) }
     }
     try count(entries.count)
-    byteCount += StackSetTable.bytes(of: entries) + 4 * classCount
+    byteCount += ListTable.bytes(of: entries) + 4 * classCount
     guard byteCount < 2 * GrammarLimits.stackBytes else { throw .tooAmbiguous }
     let number = table.number(entries)
     var depth: Int32 = 0

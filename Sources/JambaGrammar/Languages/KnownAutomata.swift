@@ -25,7 +25,7 @@ final class KnownAutomata: Sendable {
   subscript(question: Question) -> TextAutomaton? { answers.withLock { $0.automata[question] } }
 
   func remember(_ automaton: TextAutomaton, for question: Question) {
-    let edges = automaton.transitions.reduce(8) { $0 + 1 + $1.count }
+    let edges = automaton.edges.reduce(8 + automaton.sets.count) { $0 + 1 + $1.count }
     guard edges < KnownAutomata.edgeLimit / 4 else { return }
     answers.withLock { answers in
       if answers.edgeCount + edges > KnownAutomata.edgeLimit { answers = Answers() }

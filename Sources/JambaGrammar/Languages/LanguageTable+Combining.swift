@@ -6,94 +6,145 @@ extension LanguageTable {
   private func union(_ parts: [Language], depth: Int) -> Language {
     var list: [Language] = []
     for part in parts where part != nothing {
-      if case .union(let inner) = kind(part) { list += inner } else { list.append(part) }
+      if case .union(let inner) = kind(part) { list += self.list(inner) } else { list.append(part) }
     }
     if list.count < 2 { return list.first ?? nothing }
     count(membersOf: list)
     if list.count == 2, list[0] == list[1] { return list[0] }
-    var flat = Set(list)
-    if flat.contains(anything) { return anything }
-    if flat.count > 1 { mergeSets(&flat) }
-    if flat.count > 1, depth < 40 { factor(&flat, depth) }
-    if flat.count > 1 { mergeRepetitions(&flat) }
-    guard flat.count > 1 else { return flat.first ?? nothing }
-    let members = flat.sorted()
+    var members = SortedList(list)
+    if members.contains(anything) { return anything }
+    if members.count > 1 { mergeSets(&members) }
+    if members.count > 1, depth < 40 { factor(&members, depth) }
+    if members.count > 1 { mergeRepetitions(&members) }
+    guard members.count > 1 else { return members.list.first ?? nothing }
     var all = Facts(isNullable: false, isPlain: true, least: Int.max, most: 0)
-    for member in members {
+    for member in members.list {
       let one = facts(member)
       all.isNullable = all.isNullable || one.isNullable
       all.isPlain = all.isPlain && one.isPlain
       all.least = min(all.least, one.least)
       all.most = max(all.most, one.most)
     }
-    return add(.union(members), all)
+    return add(.union(self.members(members.list)), all)
   }
 
-  private func mergeSets(_ members: inout Set<Language>) {
-    var found: [Language] = []
-    var ranges: [ClosedRange<UInt32>] = []
-    for member in members {
-      guard case .set(let number) = kind(member) else { continue }
-      found.append(member)
-      ranges += sets[Int(number)].ranges
+  /// Languages in the order of their numbers, each once.
+  private struct SortedList {
+    private(set) var list: [Language]
+
+    init(_ parts: [Language]) {
+      list = []
+      list.reserveCapacity(parts.count)
+      for part in parts.sorted() where list.last != part { list.append(part) }
     }
+
+    var count: Int { list.count }
+
+    private func place(of language: Language) -> Int {
+      var (low, high) = (0, list.count)
+      while low < high {
+        let middle = (low + high) / 2
+        if list[middle] < language { low = middle + 1 } else { high = middle }
+      }
+      return low
+    }
+
+    func contains(_ language: Language) -> Bool {
+      let place = place(of: language)
+      return place < list.count && list[place] == language
+    }
+
+    mutating func replace(_ others: [Language], by languages: [Language]) {
+      let gone = SortedList(others)
+      self = SortedList(list.filter { !gone.contains($0) } + languages)
+    }
+  }
+
+  private func mergeSets(_ members: inout SortedList) {
+    var found: [Language] = []
+    for member in members.list { if case .set = kind(member) { found.append(member) } }
     guard found.count > 1 else { return }
-    members.subtract(found)
-    members.insert(set(ScalarSet(ranges)))
+    var ranges: [ClosedRange<UInt32>] = []
+    for member in found { if case .set(let number) = kind(member) { ranges += sets[Int(number)].ranges } }
+    members.replace(found, by: [set(ScalarSet(ranges))])
   }
 
   /// Writes what begins alike once: xa | xb is x(a | b). It keeps derivatives few.
-  private func factor(_ members: inout Set<Language>, _ depth: Int) {
-    var tails: [Language: [Language]] = [:]
-    for member in members {
-      if case .sequence(let head, let tail) = kind(member) { tails[head, default: []].append(tail) }
+  private func factor(_ members: inout SortedList, _ depth: Int) {
+    var sequences: [(head: Language, tail: Language, member: Language)] = []
+    for member in members.list {
+      if case .sequence(let head, let tail) = kind(member) { sequences.append((head, tail, member)) }
     }
-    for (head, list) in tails {
-      let stands = members.contains(head) && head != blank
-      guard list.count > 1 || stands else { continue }
-      for tail in list { members.remove(pair(head, tail)) }
-      if stands { members.remove(head) }
-      members.insert(sequence(head, union(list + (stands ? [blank] : []), depth: depth + 1)))
+    guard !sequences.isEmpty else { return }
+    sequences.sort { ($0.head, $0.tail) < ($1.head, $1.tail) }
+    var (gone, made): ([Language], [Language]) = ([], [])
+    var start = 0
+    while start < sequences.count {
+      let head = sequences[start].head
+      var end = start + 1
+      while end < sequences.count, sequences[end].head == head { end += 1 }
+      let stands = head != blank && members.contains(head)
+      if end > start + 1 || stands {
+        let tails = sequences[start..<end].map(\.tail) + (stands ? [blank] : [])
+        gone += sequences[start..<end].map(\.member) + (stands ? [head] : [])
+        made.append(sequence(head, union(tails, depth: depth + 1)))
+      }
+      start = end
     }
+    if !gone.isEmpty { members.replace(gone, by: made) }
   }
 
   /// Of repetitions of one body whose counts touch makes one.
-  private func mergeRepetitions(_ members: inout Set<Language>) {
-    struct Key: Hashable {
+  private func mergeRepetitions(_ members: inout SortedList) {
+    struct Span {
       let body: Language
       let tail: Language
+      let least: Int
+      let most: Int
+      let member: Language
     }
-    var spans: [Key: [(least: Int, most: Int, member: Language)]] = [:]
-    for member in members {
+    var spans: [Span] = []
+    for member in members.list {
       var (head, tail) = (member, blank)
       if case .sequence(let first, let rest) = kind(member) { (head, tail) = (first, rest) }
       guard case .repeated(let body, let least, let most) = kind(head) else { continue }
-      spans[Key(body: body, tail: tail), default: []].append((Int(least), most < 0 ? Int.max : Int(most), member))
+      spans.append(Span(body: body, tail: tail, least: Int(least), most: most < 0 ? Int.max : Int(most), member: member))
     }
-    for (key, list) in spans where list.count > 1 {
-      let sorted = list.sorted { $0.least < $1.least }
-      var merged: [(least: Int, most: Int)] = []
-      for span in sorted {
-        if let last = merged.last, last.most == Int.max || span.least <= last.most + 1 {
-          merged[merged.count - 1].most = max(last.most, span.most)
-        } else {
-          merged.append((span.least, span.most))
+    if spans.count > 1 { merge(&members, spans.sorted { ($0.body, $0.tail, $0.least) < ($1.body, $1.tail, $1.least) }) }
+    if members.contains(blank), members.list.contains(where: { $0 != blank && facts($0).isNullable }) {
+      members.replace([blank], by: [])
+    }
+
+    func merge(_ members: inout SortedList, _ spans: [Span]) {
+      var (gone, made): ([Language], [Language]) = ([], [])
+      var start = 0
+      while start < spans.count {
+        let (body, tail) = (spans[start].body, spans[start].tail)
+        var end = start
+        var merged: [(least: Int, most: Int)] = []
+        while end < spans.count, spans[end].body == body, spans[end].tail == tail {
+          if let last = merged.last, last.most == Int.max || spans[end].least <= last.most + 1 {
+            merged[merged.count - 1].most = max(last.most, spans[end].most)
+          } else {
+            merged.append((spans[end].least, spans[end].most))
+          }
+          end += 1
         }
+        if merged.count < end - start {
+          gone += spans[start..<end].map(\.member)
+          made += merged.map { sequence(repeated(body, $0.least, $0.most == Int.max ? nil : $0.most), tail) }
+        }
+        start = end
       }
-      guard merged.count < list.count else { continue }
-      for span in list { members.remove(span.member) }
-      for span in merged {
-        members.insert(sequence(repeated(key.body, span.least, span.most == Int.max ? nil : span.most), key.tail))
-      }
+      if !gone.isEmpty { members.replace(gone, by: made) }
     }
-    if members.contains(blank), members.contains(where: { $0 != blank && facts($0).isNullable }) { members.remove(blank) }
   }
 
   func both(_ parts: [Language]) -> Language {
     var flat: [Language] = []
     for part in parts where part != anything {
       if part == nothing { return nothing }
-      if case .both(let inner) = kind(part) { flat += inner } else { flat.append(part) }
+      if case .both(let inner) = kind(part) { flat += list(inner) } else { flat.append(part) }
     }
     if flat.count < 2 { return flat.first ?? anything }
     if flat.contains(blank) { return flat.allSatisfy { facts($0).isNullable } ? blank : nothing }
@@ -112,7 +163,7 @@ extension LanguageTable {
       all.most = min(all.most, one.most)
     }
     if all.least > all.most { return nothing }
-    return add(.both(members), all)
+    return add(.both(self.members(members)), all)
   }
 
   /// Makes one of sets, and one of repetitions of sets, as any length is; drops a length that the others keep anyway.

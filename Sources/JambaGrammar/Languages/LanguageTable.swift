@@ -8,20 +8,26 @@ struct Language: Hashable, Comparable {
 /// Regular languages as expressions, each kept once. They are closed under union, intersection and complement, and are
 /// followed by derivatives (Brzozowski 1964): what may come behind a scalar is again such an expression.
 final class LanguageTable {
-  enum Kind: Hashable {
+  enum Kind: Equatable {
     case nothing
     /// The empty text.
     case blank
     case set(Int32)
     case sequence(Language, Language)
-    case union([Language])
-    case both([Language])
+    case union(Members)
+    case both(Members)
     case complement(Language)
     /// −1 for no end.
     case repeated(Language, Int32, Int32)
-    case multiple(DigitRemainder)
+    /// A number in `remainders`.
+    case multiple(Int32)
     /// A language that may name itself, behind at least one scalar.
     case variable(Int32)
+  }
+
+  /// Languages that are one or all met: a list of a table.
+  struct Members: Equatable {
+    fileprivate let list: Int32
   }
 
   /// What is known of an expression at once.
@@ -38,11 +44,15 @@ final class LanguageTable {
   private(set) var kinds: [Kind] = []
   private(set) var facts: [Facts] = []
   private(set) var sets: [ScalarSet] = []
-  private var numbers: [Kind: Language] = [:]
+  private var numbers = HashedNumbers()
+  private var lists = ListTable<Int32>()
   private var setNumbers: [ScalarSet: Int32] = [:]
-  private var derivatives: [UInt64: Language] = [:]
+  private var remainders: [DigitRemainder] = []
+  private var remainderNumbers: [DigitRemainder: Int32] = [:]
+  private var derivatives = Derivatives()
   var emptiness: [Language: Bool] = [:]
-  private var beginnings: [Language: [Int32]] = [:]
+  /// By language; nil while unknown.
+  private var beginnings: [[Int32]?] = []
   /// What variables stand for.
   private(set) var definitions: [Language] = []
   /// Expressions made, over the limit of which none is made any more.
@@ -57,6 +67,28 @@ final class LanguageTable {
   /// Derivatives taken.
   private var work = 0
   private static let workLimit = 500_000
+
+  /// Derivatives that are known.
+  private struct Derivatives {
+    private var numbers = HashedNumbers()
+    private var known: [(language: Language, value: UInt32, result: Language)] = []
+
+    func find(_ language: Language, _ value: UInt32, _ hash: UInt32) -> Language? {
+      numbers.find(hash) { known[$0].language == language && known[$0].value == value }.map { known[$0].result }
+    }
+
+    mutating func remember(_ result: Language, of language: Language, by value: UInt32, _ hash: UInt32) {
+      if known.count > LanguageTable.limit { self = Derivatives() }
+      numbers.append(hash)
+      known.append((language, value, result))
+    }
+
+    static func hash(_ language: Language, _ value: UInt32) -> UInt32 {
+      var hash = HashedNumbers.Hash()
+      hash.add(UInt64(UInt32(bitPattern: language.number)) << 32 | UInt64(value))
+      return hash.value
+    }
+  }
 
   /// Long lists are more work than short ones.
   func count(membersOf list: [Language]) { work += list.count / 64 }
@@ -75,18 +107,55 @@ final class LanguageTable {
   func facts(_ language: Language) -> Facts { facts[Int(language.number)] }
 
   func add(_ kind: Kind, _ new: @autoclosure () -> Facts) -> Language {
-    if let known = numbers[kind] { return known }
+    let hash = LanguageTable.hash(of: kind)
+    if let known = numbers.find(hash, { kinds[$0] == kind }) { return Language(number: Int32(known)) }
     // Beyond the limit every language is the empty one, and `check` says so before it is used.
     guard kinds.count < LanguageTable.limit else {
       isFull = true
       return nothing
     }
     let language = Language(number: Int32(kinds.count))
-    numbers[kind] = language
+    numbers.append(hash)
     kinds.append(kind)
     facts.append(new())
+    beginnings.append(nil)
     return language
   }
+
+  private static func hash(of kind: Kind) -> UInt32 {
+    var hash = HashedNumbers.Hash()
+    func add(_ tag: UInt64, _ one: Int32 = 0, _ two: Int32 = 0) {
+      hash.add(tag << 32 | UInt64(UInt32(bitPattern: one)))
+      hash.add(UInt64(UInt32(bitPattern: two)))
+    }
+    switch kind {
+    case .nothing: add(0)
+    case .blank: add(1)
+    case .set(let number): add(2, number)
+    case .sequence(let head, let tail): add(3, head.number, tail.number)
+    case .union(let members): add(4, members.list)
+    case .both(let members): add(5, members.list)
+    case .complement(let body): add(6, body.number)
+    case .repeated(let body, let least, let most):
+      add(7, body.number, least)
+      hash.add(UInt64(UInt32(bitPattern: most)))
+    case .multiple(let number): add(8, number)
+    case .variable(let number): add(9, number)
+    }
+    return hash.value
+  }
+
+  /// - Parameter list: sorted, each once.
+  func members(_ list: [Language]) -> Members { Members(list: lists.number(list.map(\.number))) }
+
+  func count(of members: Members) -> Int { lists.entries(of: members.list).count }
+
+  func list(_ members: Members) -> [Language] { lists.members(of: members.list).map { Language(number: $0) } }
+
+  /// Where members are: each is to be asked for by itself, as the table may grow meanwhile.
+  func places(of members: Members) -> Range<Int> { lists.entries(of: members.list) }
+
+  func member(at place: Int) -> Language { Language(number: lists[place]) }
 
   /// Throws where a language was too large to be made.
   func check() throws(GrammarError) {
@@ -182,7 +251,12 @@ final class LanguageTable {
   }
 
   func multiple(_ remainder: DigitRemainder) -> Language {
-    add(.multiple(remainder), Facts(isNullable: remainder.isWhole, isPlain: false, least: 0, most: Int.max))
+    let number = remainderNumbers[remainder] ?? Int32(remainders.count)
+    if number == remainders.count {
+      remainderNumbers[remainder] = number
+      remainders.append(remainder)
+    }
+    return add(.multiple(number), Facts(isNullable: remainder.isWhole, isPlain: false, least: 0, most: Int.max))
   }
 
   /// A language to be defined.
@@ -200,7 +274,7 @@ final class LanguageTable {
 
   /// The sets that a text's first scalar is looked for in: scalars that none of them tells apart have one derivative.
   func beginnings(of language: Language) -> [Int32] {
-    if let known = beginnings[language] { return known }
+    if let known = beginnings[Int(language.number)] { return known }
     let result: [Int32]
     switch kind(language) {
     case .nothing, .blank: return []
@@ -217,25 +291,32 @@ final class LanguageTable {
         all += beginnings(of: rest)
       }
       result = Set(all).sorted()
-    case .union(let members), .both(let members): result = Set(members.flatMap { beginnings(of: $0) }).sorted()
+    case .union(let members), .both(let members):
+      result = Set(places(of: members).flatMap { beginnings(of: member(at: $0)) }).sorted()
     case .variable(let number): return beginnings(of: definitions[Int(number)])
     case .multiple: result = DigitRemainder.scalarSets.map { setNumber($0) }
     }
-    beginnings[language] = result
+    beginnings[Int(language.number)] = result
     return result
   }
 
   /// What may come behind a scalar.
   func derivative(_ language: Language, by value: UInt32) -> Language {
-    let key = UInt64(UInt32(bitPattern: language.number)) << 32 | UInt64(value)
-    if let known = derivatives[key] { return known }
+    // What is no work is not worth being remembered.
+    switch kind(language) {
+    case .nothing, .blank: return nothing
+    case .set(let number): return sets[Int(number)].contains(value) ? blank : nothing
+    case .multiple(let number): return remainders[Int(number)].behind(value).map { multiple($0) } ?? nothing
+    default: break
+    }
+    let hash = Derivatives.hash(language, value)
+    if let known = derivatives.find(language, value, hash) { return known }
     work += 1
     if work > LanguageTable.workLimit { isFull = true }
     if isFull { return nothing }
     let result: Language
     switch kind(language) {
-    case .nothing, .blank: return nothing
-    case .set(let number): return sets[Int(number)].contains(value) ? blank : nothing
+    case .nothing, .blank, .set, .multiple: return nothing
     case .sequence:
       // Along the sequence as far as its parts may be empty.
       var parts: [Language] = []
@@ -248,17 +329,15 @@ final class LanguageTable {
         parts.append(derivative(rest, by: value))
       }
       result = union(parts)
-    case .union(let members): result = union(members.map { derivative($0, by: value) })
-    case .both(let members): result = both(members.map { derivative($0, by: value) })
+    case .union(let members): result = union(places(of: members).map { derivative(member(at: $0), by: value) })
+    case .both(let members): result = both(places(of: members).map { derivative(member(at: $0), by: value) })
     case .complement(let body): result = complement(derivative(body, by: value))
     case .repeated(let body, let least, let most):
       let rest = repeated(body, max(0, Int(least) - 1), most < 0 ? nil : Int(most) - 1)
       result = sequence(derivative(body, by: value), rest)
     case .variable(let number): result = derivative(definitions[Int(number)], by: value)
-    case .multiple(let remainder): return remainder.behind(value).map { multiple($0) } ?? nothing
     }
-    if derivatives.count > LanguageTable.limit { derivatives.removeAll() }
-    derivatives[key] = result
+    derivatives.remember(result, of: language, by: value, hash)
     return result
   }
 

@@ -1,8 +1,14 @@
 /// A deterministic automaton over Unicode scalars, from every state of which a text's end can be reached.
 struct TextAutomaton: Sendable {
-  /// By state: sets of scalars and the states behind them.
-  var transitions: [[(set: ScalarSet, target: Int)]]
-  var accepts: [Bool]
+  /// What edges are labelled with, by number.
+  var sets: [ScalarSet] = []
+  var edges: [[GrammarRules.Machine.Edge]] = []
+  var accepts: [Bool] = []
+
+  /// Its texts, where a scalar of a set is written as `labels` say.
+  func expression(_ labels: [GrammarRules.Expression]) -> GrammarRules.Expression {
+    edges.isEmpty ? .choice([]) : .machine(GrammarRules.Machine(labels: labels, edges: edges, isEnd: accepts))
+  }
 }
 
 extension LanguageTable {
@@ -11,44 +17,59 @@ extension LanguageTable {
     var members: [[ClosedRange<UInt32>]] = []
     var representatives: [UInt32] = []
     /// By set: which classes lie in it.
-    var contained: [Int32: [Int]] = [:]
+    private var contained: [Int32: [Int32]] = [:]
+    /// By class: its group among those that behave alike, and by group its first class.
+    private(set) var groupOf: [Int] = []
+    private(set) var firsts: [Int32] = []
+    /// By group, while a set takes classes out of it: the group that they make.
+    private var split: [Int] = []
 
-    mutating func classes(in number: Int32, _ set: ScalarSet) -> [Int] {
+    private mutating func classes(in number: Int32, _ set: ScalarSet) -> [Int32] {
       if let known = contained[number] { return known }
-      let classes = representatives.indices.filter { set.contains(representatives[$0]) }
+      let classes = representatives.indices.filter { set.contains(representatives[$0]) }.map { Int32($0) }
       contained[number] = classes
       return classes
     }
-  }
 
-  /// Classes that behave alike behind a language, in groups.
-  private func groups(_ classes: inout ScalarClasses, behind language: Language) -> [[Int]] {
-    let beginnings = beginnings(of: language)
-    let count = classes.representatives.count
-    guard beginnings.count <= 64, count > 1 else { return (0..<count).map { [$0] } }
-    // By class: in which of the sets it lies.
-    var signatures = [UInt64](repeating: 0, count: count)
-    for (bit, number) in beginnings.enumerated() {
-      for index in classes.classes(in: number, sets[Int(number)]) { signatures[index] |= 1 << UInt64(bit) }
-    }
-    var groups: [[Int]] = []
-    var known: [UInt64] = []
-    for (index, signature) in signatures.enumerated() {
-      if let place = known.firstIndex(of: signature) {
-        groups[place].append(index)
-      } else {
-        known.append(signature)
-        groups.append([index])
+    /// Groups classes that none of some sets tells apart. Groups are in the order of their first classes.
+    mutating func group(by numbers: [Int32], _ sets: [ScalarSet]) {
+      let count = representatives.count
+      groupOf = Array(repeating: 0, count: count)
+      var groupCount = 1
+      for number in numbers {
+        split = Array(repeating: 0, count: groupCount)
+        for index in classes(in: number, sets[Int(number)]) {
+          let group = groupOf[Int(index)]
+          if split[group] == 0 {
+            split[group] = groupCount
+            groupCount += 1
+          }
+          groupOf[Int(index)] = split[group]
+        }
+      }
+      split = Array(repeating: -1, count: groupCount)
+      firsts = []
+      for index in 0..<count {
+        let group = groupOf[index]
+        if split[group] < 0 {
+          split[group] = firsts.count
+          firsts.append(Int32(index))
+        }
+        groupOf[index] = split[group]
       }
     }
-    return groups
   }
 
   private func scalarClasses(of language: Language) throws(GrammarError) -> ScalarClasses {
     var used: Set<ScalarSet> = []
-    var seen: Set<Language> = [language]
-    var waiting = [language]
-    func see(_ part: Language) { if seen.insert(part).inserted { waiting.append(part) } }
+    var seen = [Bool](repeating: false, count: kinds.count)
+    var waiting: [Language] = []
+    func see(_ part: Language) {
+      guard !seen[Int(part.number)] else { return }
+      seen[Int(part.number)] = true
+      waiting.append(part)
+    }
+    see(language)
     while let part = waiting.popLast() {
       switch kind(part) {
       case .nothing, .blank: break
@@ -56,7 +77,7 @@ extension LanguageTable {
       case .sequence(let first, let second):
         see(first)
         see(second)
-      case .union(let members), .both(let members): members.forEach(see)
+      case .union(let members), .both(let members): list(members).forEach(see)
       case .complement(let body), .repeated(let body, _, _): see(body)
       case .variable(let number): see(definitions[Int(number)])
       case .multiple:
@@ -111,37 +132,58 @@ extension LanguageTable {
     var classes = try scalarClasses(of: language)
     var states = [language]
     var numbers = [language: 0]
-    var rows: [[(target: Int, classes: [Int])]] = []
-    var here = 0
-    while here < states.count {
-      var row: [(target: Int, classes: [Int])] = []
-      var places: [Int: Int] = [:]
-      for group in groups(&classes, behind: states[here]) {
-        let next = derivative(states[here], by: classes.representatives[group[0]])
-        if next == nothing { continue }
-        let target: Int
-        if let known = numbers[next] {
-          target = known
-        } else {
+    // By state its edges, by edge its classes.
+    var edges: [Edge] = []
+    var edgeStarts = [0]
+    var edgeClasses: [Int32] = []
+    // By state, while another's edges are made: which of those leads there.
+    var places = [-1]
+    var edgeOf: [Int] = []
+    while edgeStarts.count <= states.count {
+      let here = states[edgeStarts.count - 1]
+      classes.group(by: beginnings(of: here), sets)
+      let first = edges.count
+      edgeOf.removeAll(keepingCapacity: true)
+      for index in classes.firsts {
+        let next = derivative(here, by: classes.representatives[Int(index)])
+        guard next != nothing else {
+          edgeOf.append(-1)
+          continue
+        }
+        var target = numbers[next] ?? -1
+        if target < 0 {
           guard states.count < limit, !isFull else { return nil }
           target = states.count
           numbers[next] = target
           states.append(next)
+          places.append(-1)
         }
-        if let place = places[target] {
-          row[place].classes += group
-        } else {
-          places[target] = row.count
-          row.append((target, group))
+        if places[target] < first {
+          places[target] = edges.count
+          edges.append(Edge(target: target))
         }
+        edgeOf.append(places[target])
       }
-      rows.append(row)
-      here += 1
+      for group in classes.groupOf where edgeOf[group] >= 0 { edges[edgeOf[group]].end += 1 }
+      var next = edgeClasses.count
+      for index in first..<edges.count {
+        let count = edges[index].end
+        (edges[index].start, edges[index].end) = (next, next)
+        next += count
+      }
+      edgeClasses += repeatElement(0, count: next - edgeClasses.count)
+      for (index, group) in classes.groupOf.enumerated() where edgeOf[group] >= 0 {
+        edgeClasses[edges[edgeOf[group]].end] = Int32(index)
+        edges[edgeOf[group]].end += 1
+      }
+      edgeStarts.append(edges.count)
     }
     guard !isFull else { return nil }
     // States from which no text ends are left out.
     var users: [[Int]] = Array(repeating: [], count: states.count)
-    for (state, row) in rows.enumerated() { for edge in row { users[edge.target].append(state) } }
+    for state in states.indices {
+      for edge in edges[edgeStarts[state]..<edgeStarts[state + 1]] { users[edge.target].append(state) }
+    }
     var leads = states.map { facts($0).isNullable }
     var waiting = leads.indices.filter { leads[$0] }
     while let state = waiting.popLast() {
@@ -150,26 +192,35 @@ extension LanguageTable {
         waiting.append(user)
       }
     }
-    guard leads[0] else { return TextAutomaton(transitions: [], accepts: []) }
+    guard leads[0] else { return TextAutomaton() }
     var renumbered = [Int](repeating: 0, count: states.count)
     var count = 0
     for state in states.indices where leads[state] {
       renumbered[state] = count
       count += 1
     }
-    var setsOfClasses: [[Int]: ScalarSet] = [:]
-    var result = TextAutomaton(transitions: [], accepts: [])
+    var lists = ListTable<Int32>()
+    var result = TextAutomaton()
     for state in states.indices where leads[state] {
-      var edges: [(set: ScalarSet, target: Int)] = []
-      for edge in rows[state] where leads[edge.target] {
-        let set = setsOfClasses[edge.classes] ?? ScalarSet(edge.classes.flatMap { classes.members[$0] })
-        setsOfClasses[edge.classes] = set
-        edges.append((set, renumbered[edge.target]))
+      var row: [GrammarRules.Machine.Edge] = []
+      for edge in edges[edgeStarts[state]..<edgeStarts[state + 1]] where leads[edge.target] {
+        let list = Int(lists.number(Array(edgeClasses[edge.start..<edge.end])))
+        if list == result.sets.count {
+          result.sets.append(ScalarSet(edgeClasses[edge.start..<edge.end].flatMap { classes.members[Int($0)] }))
+        }
+        row.append(GrammarRules.Machine.Edge(label: list, target: renumbered[edge.target]))
       }
-      result.transitions.append(edges)
+      result.edges.append(row)
       result.accepts.append(facts(states[state]).isNullable)
     }
     return result
+  }
+
+  /// To a state, by the classes of a range of a list.
+  private struct Edge {
+    let target: Int
+    var start = 0
+    var end = 0
   }
 
   /// Whether a language has no text. Throws where that takes too long to find out.
@@ -177,7 +228,8 @@ extension LanguageTable {
     if language == nothing { return true }
     if facts(language).isNullable || facts(language).isPlain { return false }
     if let known = emptiness[language] { return known }
-    if case .both(let members) = kind(language), members.count == 2 {
+    if case .both(let members) = kind(language), count(of: members) == 2 {
+      let members = list(members)
       // A pattern beside a length that its shortest text has.
       for (one, other) in [(members[0], members[1]), (members[1], members[0])] {
         guard case .repeated(scalar, let least, let most) = kind(other), facts(one).isPlain else { continue }
@@ -190,8 +242,9 @@ extension LanguageTable {
     var next = 0
     while next < waiting.count {
       guard waiting.count < 20_000 else { throw .tooLarge("patterns that are hard to tell apart") }
-      for group in groups(&classes, behind: waiting[next]) {
-        let behind = derivative(waiting[next], by: classes.representatives[group[0]])
+      classes.group(by: beginnings(of: waiting[next]), sets)
+      for index in classes.firsts {
+        let behind = derivative(waiting[next], by: classes.representatives[Int(index)])
         if facts(behind).isNullable || behind != nothing && facts(behind).isPlain {
           try check()
           emptiness[language] = false

@@ -68,7 +68,7 @@ extension SchemaCompiler {
     }
     var states = [Counts(items: 0, found: wanted.map { _ in 0 })]
     var numbers = [states[0]: 0]
-    var machine = GrammarRules.Machine(edges: [], isEnd: [])
+    var machine = GrammarRules.Machine()
     var here = 0
     while here < states.count {
       let counts = states[here]
@@ -103,7 +103,7 @@ extension SchemaCompiler {
         }
         // The first item has no comma before it; its state is left at once and never entered again.
         let item = try add(SchemaCompiler.separated(value(of: goal), ws, isFirst: here == 0))
-        edges.append(GrammarRules.Machine.Edge(label: item, target: target))
+        edges.append(machine.edge(item, to: target))
       }
       machine.edges.append(edges)
       machine.isEnd.append(

@@ -176,7 +176,7 @@ extension SchemaCompiler {
 
     var states = [State()]
     var numbers = [State(): 0]
-    var machine = GrammarRules.Machine(edges: [], isEnd: [])
+    var machine = GrammarRules.Machine()
     var here = 0
     while here < states.count {
       let state = states[here]
@@ -187,7 +187,7 @@ extension SchemaCompiler {
           numbers[next] = states.count
           states.append(next)
         }
-        edges.append(GrammarRules.Machine.Edge(label: label, target: numbers[next]!))
+        edges.append(machine.edge(label, to: numbers[next]!))
       }
       let isFirst = state.count + state.otherCount == 0
       let mayTake = most.map { state.count + state.otherCount < $0 } ?? true
@@ -297,20 +297,16 @@ extension SchemaCompiler {
     let raw = SchemaCompiler.raw
     let anything = try rule("#name")
     if case .rule(let number) = anything { rules.define(number, .any(.scalars(raw))) }
-    var edges: [[GrammarRules.Machine.Edge]] = []
+    var machine = GrammarRules.Machine(isEnd: nodes.map { !$0.isName } + [true])
     for node in nodes {
       let known = ScalarSet(node.children.map { $0.scalar.value...$0.scalar.value })
-      var list = [
-        GrammarRules.Machine.Edge(label: .sequence([.scalars(raw.subtracting(known)), anything]), target: nodes.count)
-      ]
+      var list = [machine.edge(.sequence([.scalars(raw.subtracting(known)), anything]), to: nodes.count)]
       for child in node.children where raw.contains(child.scalar.value) {
-        list.append(GrammarRules.Machine.Edge(label: .scalars(ScalarSet(child.scalar)), target: child.node))
+        list.append(machine.edge(.scalars(ScalarSet(child.scalar)), to: child.node))
       }
-      edges.append(list)
+      machine.edges.append(list)
     }
-    edges.append([])
-    return .sequence([
-      .text("\""), .machine(GrammarRules.Machine(edges: edges, isEnd: nodes.map { !$0.isName } + [true])), .text("\""),
-    ])
+    machine.edges.append([])
+    return .sequence([.text("\""), .machine(machine), .text("\"")])
   }
 }

@@ -194,7 +194,8 @@ package struct SchemaCompiler {
 
   /// A language as another and the most characters that a text has, where that is more than a few.
   private func bounded(_ language: Language) -> (rest: Language, most: Int)? {
-    guard case .both(let members) = table.kind(language) else { return nil }
+    guard case .both(let both) = table.kind(language) else { return nil }
+    let members = table.list(both)
     for member in members {
       guard case .repeated(table.scalar, let least, let most) = table.kind(member), most > 100 else { continue }
       let others = members.filter { $0 != member } + (least > 0 ? [table.repeated(table.scalar, Int(least), nil)] : [])
@@ -223,21 +224,13 @@ package struct SchemaCompiler {
   private mutating func machine(
     of automaton: TextAutomaton, spelling: (ScalarSet) -> Expression
   ) throws(GrammarError) -> Expression {
-    var spellings: [ScalarSet: Expression] = [:]
-    var edges: [[GrammarRules.Machine.Edge]] = []
-    for row in automaton.transitions {
-      var list: [GrammarRules.Machine.Edge] = []
-      for edge in row {
-        if spellings[edge.set] == nil {
-          let spelled = spelling(edge.set)
-          // What is more than a set of characters is a rule, so that it stands there once.
-          if case .scalars = spelled { spellings[edge.set] = spelled } else { spellings[edge.set] = try add(spelled) }
-        }
-        list.append(GrammarRules.Machine.Edge(label: spellings[edge.set]!, target: edge.target))
-      }
-      edges.append(list)
+    var labels: [Expression] = []
+    for set in automaton.sets {
+      let spelled = spelling(set)
+      // What is more than a set of characters is a rule, so that it stands there once.
+      if case .scalars = spelled { labels.append(spelled) } else { labels.append(try add(spelled)) }
     }
-    return edges.isEmpty ? .choice([]) : .machine(GrammarRules.Machine(edges: edges, isEnd: automaton.accepts))
+    return automaton.expression(labels)
   }
 
   /// A language as it is written: for those that have too many states, but few expressions.
@@ -250,7 +243,7 @@ package struct SchemaCompiler {
     case .set(let number): return spelling(table.sets[Int(number)])
     case .union(let members):
       var alternatives: [Expression] = []
-      for member in members { alternatives.append(try expression(of: member, spelling)) }
+      for member in table.list(members) { alternatives.append(try expression(of: member, spelling)) }
       return .choice(alternatives)
     case .repeated(let body, let least, let most):
       return .repeated(try expression(of: body, spelling), Int(least), most < 0 ? nil : Int(most))

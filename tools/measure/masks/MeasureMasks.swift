@@ -20,7 +20,7 @@ struct MeasureMasks: ParsableCommand {
   @Argument(help: "Files of JSON lines.")
   var schemas: [String]
 
-  @Option(help: "Masks longer than so many microseconds are listed.")
+  @Option(help: "What takes longer than so many microseconds is listed.")
   var longest = 1000.0
 
   func run() throws {
@@ -44,6 +44,7 @@ struct MeasureMasks: ParsableCommand {
           continue
         }
         compiling.append(passed)
+        if passed > longest { print("\(path):\(number + 1): compiled in \(passed) us") }
         for text in (line["valid"]?.array ?? []).compactMap(\.string) {
           let constraint = try TokenConstraint(grammar, texts, endTokens: [end], afterText: true)
           for token in tokenizer.encode(text, addSpecialTokens: false) + [end] {

@@ -1,0 +1,39 @@
+/// Lists of numbers, each with a number of its own: equal ones share it.
+struct ListTable<Element: FixedWidthInteger & Sendable> {
+  private var pool: [Element] = []
+  /// By list: where it begins in `pool`; one more at the end.
+  private var starts: [Int32] = [0]
+  private var numbers = HashedNumbers()
+
+  /// About how much memory a list takes.
+  static func bytes(of list: [Element]) -> Int { MemoryLayout<Element>.size * list.count + 24 }
+
+  subscript(_ index: Int) -> Element { pool[index] }
+
+  /// The places of a list's members.
+  func entries(of list: Int32) -> Range<Int> { Int(starts[Int(list)])..<Int(starts[Int(list) + 1]) }
+
+  func members(of list: Int32) -> ArraySlice<Element> { pool[entries(of: list)] }
+
+  func find(_ list: [Element]) -> Int32? { find(list, hash(list)) }
+
+  /// The number of a list: the next one if it is new.
+  mutating func number(_ list: [Element]) -> Int32 {
+    let hash = hash(list)
+    if let known = find(list, hash) { return known }
+    numbers.append(hash)
+    pool += list
+    starts.append(Int32(pool.count))
+    return Int32(numbers.count - 1)
+  }
+
+  private func find(_ list: [Element], _ hash: UInt32) -> Int32? {
+    numbers.find(hash) { pool[entries(of: Int32($0))].elementsEqual(list) }.map { Int32($0) }
+  }
+
+  private func hash(_ list: [Element]) -> UInt32 {
+    var hash = HashedNumbers.Hash()
+    for value in list { hash.add(UInt64(truncatingIfNeeded: value)) }
+    return hash.value
+  }
+}
