@@ -1,36 +1,34 @@
 /// Analysis of a grammar before it is followed. Linear in its edges, whatever the grammar.
 enum AutomatonAnalysis {
-  /// Lists by state, one behind the other.
-  private struct Lists<Element> {
+  /// Lists of numbers by state, one behind the other.
+  private struct Lists {
     private var starts: [Int32]
-    private var elements: [Element]
+    private var elements: [Int32]
 
-    init(_ pairs: [(state: Int32, element: Element)], count: Int) {
-      starts = Array(repeating: 0, count: count + 1)
-      for pair in pairs { starts[Int(pair.state) + 1] += 1 }
+    /// - Parameter emit: says each state and number, the same ones whenever it is called.
+    init(count: Int, _ emit: ((_ state: Int32, _ element: Int32) -> Void) -> Void) {
+      var starts = [Int32](repeating: 0, count: count + 1)
+      emit { state, _ in starts[Int(state) + 1] += 1 }
       for state in 0..<count { starts[state + 1] += starts[state] }
       var next = starts
-      var order = [Int32](repeating: 0, count: pairs.count)
-      for (index, pair) in pairs.enumerated() {
-        order[Int(next[Int(pair.state)])] = Int32(index)
-        next[Int(pair.state)] += 1
+      var elements = [Int32](repeating: 0, count: Int(starts[count]))
+      emit { state, element in
+        elements[Int(next[Int(state)])] = element
+        next[Int(state)] += 1
       }
-      elements = order.map { pairs[Int($0)].element }
+      (self.starts, self.elements) = (starts, elements)
     }
 
-    subscript(state: Int) -> ArraySlice<Element> { elements[Int(starts[state])..<Int(starts[state + 1])] }
+    subscript(state: Int) -> ArraySlice<Int32> { elements[Int(starts[state])..<Int(starts[state + 1])] }
   }
 
-  private struct User {
-    let state: Int32
-    let edge: Automaton.Edge
-  }
+  typealias Edges = [(from: Int32, edge: Automaton.Edge)]
 
   /// The states from which a rule's end can be reached, and the counters that can.
   static func productiveStates(
-    _ outgoing: [(from: Int32, edge: Automaton.Edge)], _ isEnd: [Bool], _ counters: [Counter]
+    _ edges: Edges, _ isEnd: [Bool], _ counters: [Counter]
   ) -> (states: [Bool], counters: [Bool]) {
-    fixpoint(outgoing.map { User(state: $0.from, edge: $0.edge) }, isEnd, counters)
+    fixpoint(edges, isEnd, counters)
   }
 
   /// The states from which a rule's end can be reached without a byte.
@@ -38,23 +36,21 @@ enum AutomatonAnalysis {
     fixpoint(silentEdges(automaton), automaton.isEnd, automaton.counters).states
   }
 
-  private static func silentEdges(_ automaton: Automaton) -> [User] {
-    var edges: [User] = []
+  private static func silentEdges(_ automaton: Automaton) -> Edges {
+    var edges: Edges = []
     for state in 0..<Int32(automaton.isEnd.count) {
-      for index in automaton.silentEdges(of: state) { edges.append(User(state: state, edge: automaton.edges[index])) }
+      for index in automaton.silentEdges(of: state) { edges.append((state, automaton.edges[index])) }
     }
     return edges
   }
 
   /// The states from which nothing leads but to the end of the rule, without a byte.
-  static func endingStates(_ outgoing: [(from: Int32, edge: Automaton.Edge)], _ isEnd: [Bool]) -> [Bool] {
-    var pairs: [(state: Int32, element: Int32)] = []
+  static func endingStates(_ edges: Edges, _ isEnd: [Bool]) -> [Bool] {
     var missing = [Int32](repeating: 0, count: isEnd.count)
-    for (from, edge) in outgoing {
-      missing[Int(from)] += 1
-      if edge.kind == .empty { pairs.append((edge.target, from)) }
+    for (from, _) in edges { missing[Int(from)] += 1 }
+    let users = Lists(count: isEnd.count) { emit in
+      for (from, edge) in edges where edge.kind == .empty { emit(edge.target, from) }
     }
-    let users = Lists(pairs, count: isEnd.count)
     var ends = [Bool](repeating: false, count: isEnd.count)
     var waiting = isEnd.indices.filter { isEnd[$0] && missing[$0] == 0 }
     for state in waiting { ends[state] = true }
@@ -73,21 +69,17 @@ enum AutomatonAnalysis {
   ///
   /// - Parameter edges: those that count, with their states.
   private static func fixpoint(
-    _ edges: [User], _ isEnd: [Bool], _ counters: [Counter]
+    _ edges: Edges, _ isEnd: [Bool], _ counters: [Counter]
   ) -> (states: [Bool], counters: [Bool]) {
-    var pairs: [(state: Int32, element: User)] = []
-    pairs.reserveCapacity(edges.count)
-    var gatePairs: [(state: Int32, element: Int32)] = []
-    for user in edges {
-      if user.edge.kind == .counter {
-        gatePairs.append((user.edge.target, user.state))
-        continue
+    let users = Lists(count: isEnd.count) { emit in
+      for (index, (_, edge)) in edges.enumerated() where edge.kind != .counter {
+        emit(edge.target, Int32(index))
+        if edge.kind == .call { emit(edge.following, Int32(index)) }
       }
-      pairs.append((user.edge.target, user))
-      if user.edge.kind == .call { pairs.append((user.edge.following, user)) }
     }
-    let users = Lists(pairs, count: isEnd.count)
-    let gates = Lists(gatePairs, count: counters.count)
+    let gates = Lists(count: counters.count) { emit in
+      for (from, edge) in edges where edge.kind == .counter { emit(edge.target, from) }
+    }
     // The counters that a state may open: asked again when it holds.
     var waitingCounters: [Int32: [Int]] = [:]
     for (number, counter) in counters.enumerated() {
@@ -97,10 +89,11 @@ enum AutomatonAnalysis {
     var isOpen = [Bool](repeating: false, count: counters.count)
     var waiting = isEnd.indices.filter { isEnd[$0] }
     while let state = waiting.popLast() {
-      for user in users[state] where !holds[Int(user.state)] {
-        guard holds[Int(user.edge.target)], user.edge.kind != .call || holds[Int(user.edge.following)] else { continue }
-        holds[Int(user.state)] = true
-        waiting.append(Int(user.state))
+      for index in users[state] {
+        let (user, edge) = edges[Int(index)]
+        guard !holds[Int(user)], holds[Int(edge.target)], edge.kind != .call || holds[Int(edge.following)] else { continue }
+        holds[Int(user)] = true
+        waiting.append(Int(user))
       }
       guard !waitingCounters.isEmpty else { continue }
       for number in waitingCounters[Int32(state)] ?? [] where !isOpen[number] && counters[number].holds({ holds[Int($0)] }) {
@@ -121,27 +114,27 @@ enum AutomatonAnalysis {
     let count = automaton.isEnd.count
     let edges = silentEdges(automaton)
     let isNullable = automaton.isNullable
-    var pairs: [(state: Int32, element: Int32)] = []
-    for user in edges {
-      if user.edge.kind == .counter {
-        let counter = automaton.counters[Int(user.edge.target)]
-        for call in counter.firstCalls { pairs.append((user.state, call)) }
-        pairs.append((user.state, counter.behind))
-      } else {
-        pairs.append((user.state, user.edge.target))
-        if user.edge.kind == .call, isNullable[Int(user.edge.target)] { pairs.append((user.state, user.edge.following)) }
+    let corners = Lists(count: count) { emit in
+      for (from, edge) in edges {
+        if edge.kind == .counter {
+          let counter = automaton.counters[Int(edge.target)]
+          for call in counter.firstCalls { emit(from, call) }
+          emit(from, counter.behind)
+        } else {
+          emit(from, edge.target)
+          if edge.kind == .call, isNullable[Int(edge.target)] { emit(from, edge.following) }
+        }
       }
     }
-    let corners = Lists(pairs, count: count)
     let component = components(count) { corners[$0] }
     var states: [Int32] = []
-    for user in edges {
-      switch user.edge.kind {
+    for (from, edge) in edges {
+      switch edge.kind {
       case .call:
-        if component[Int(user.state)] == component[Int(user.edge.target)] { states.append(user.edge.target) }
+        if component[Int(from)] == component[Int(edge.target)] { states.append(edge.target) }
       case .counter:
-        for call in automaton.counters[Int(user.edge.target)].firstCalls
-        where component[Int(user.state)] == component[Int(call)] { states.append(call) }
+        for call in automaton.counters[Int(edge.target)].firstCalls
+        where component[Int(from)] == component[Int(call)] { states.append(call) }
       case .bytes, .empty: break
       }
     }

@@ -21,7 +21,7 @@ package struct SchemaCompiler {
 
   package init(_ schema: JSON, whitespace: JSONWhitespace = .compact) throws(GrammarError) {
     normalizer = try SchemaNormalizer(schema, table)
-    rules = try GrammarParser.read(SchemaCompiler.prelude, into: GrammarRules())
+    rules = try SchemaCompiler.prelude.get()
     try take(JSONWhitespace(of: schema) ?? whitespace)
   }
 
@@ -67,7 +67,9 @@ package struct SchemaCompiler {
 
   /// JSON's own grammar. Escapes of half a surrogate pair are left out, as no string has them; white space is bounded, for
   /// a model may repeat it without end.
-  private static let prelude = #"""
+  private static let prelude = Result { () throws(GrammarError) in try GrammarParser.read(jsonGrammar, into: GrammarRules()) }
+
+  private static let jsonGrammar = #"""
     value ::= object | array | string | number | "true" | "false" | "null"
     object ::= "{" ws (member ("," ws member)*)? "}"
     member ::= string colon ws value ws

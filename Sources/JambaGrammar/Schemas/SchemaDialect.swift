@@ -7,12 +7,13 @@ enum SchemaDialect {
   case unsaid
 
   init(_ uri: String) {
-    let names: [(String, SchemaDialect)] = [
-      ("draft-03", .draft4), ("draft-04", .draft4), ("draft-06", .draft6), ("draft-07", .draft7), ("2019-09", .draft2019),
-      ("2020-12", .draft2020),
-    ]
-    self = names.first { uri.contains($0.0) }?.1 ?? .unsaid
+    let parts = uri.split { $0 == "/" || $0 == "#" }
+    self = parts.lazy.compactMap { SchemaDialect.names[$0] }.first ?? .unsaid
   }
+
+  private static let names: [Substring: SchemaDialect] = [
+    "draft-03": .draft4, "draft-04": .draft4, "draft-06": .draft6, "draft-07": .draft7, "2019-09": .draft2019, "2020-12": .draft2020,
+  ]
 
   /// Whether what stands beside `$ref` says nothing.
   var isReferenceAlone: Bool { self == .draft4 || self == .draft6 || self == .draft7 }
