@@ -9,7 +9,8 @@ extension LanguageTable {
       if case .union(let inner) = kind(part) { list += self.list(inner) } else { list.append(part) }
     }
     if list.count < 2 { return list.first ?? nothing }
-    count(membersOf: list)
+    // Long lists are more work than short ones.
+    count(list.count / 64)
     if list.count == 2, list[0] == list[1] { return list[0] }
     var members = SortedList(list)
     if members.contains(anything) { return anything }

@@ -53,6 +53,9 @@ final class LanguageTable {
   var emptiness: [Language: Bool] = [:]
   /// By language; nil while unknown.
   private var beginnings: [[Int32]?] = []
+  /// By language: the last walk that came by.
+  private var marks: [Int32] = []
+  private var walkCount: Int32 = 0
   /// What variables stand for.
   private(set) var definitions: [Language] = []
   /// Expressions made, over the limit of which none is made any more.
@@ -64,9 +67,15 @@ final class LanguageTable {
   let scalar: Language
 
   static let limit = 200_000
-  /// Derivatives taken.
+  /// Derivatives taken, and what takes as long.
   private var work = 0
-  private static let workLimit = 500_000
+  private static let workLimit = 300_000
+
+  /// Counts work; beyond the limit the table is full.
+  func count(_ work: Int) {
+    self.work += work
+    if self.work > LanguageTable.workLimit { isFull = true }
+  }
 
   /// Derivatives that are known.
   private struct Derivatives {
@@ -89,9 +98,6 @@ final class LanguageTable {
       return hash.value
     }
   }
-
-  /// Long lists are more work than short ones.
-  func count(membersOf list: [Language]) { work += list.count / 64 }
 
   init() {
     (nothing, blank) = (Language(number: 0), Language(number: 1))
@@ -290,14 +296,51 @@ final class LanguageTable {
         if case .sequence = kind(rest) { continue }
         all += beginnings(of: rest)
       }
-      result = Set(all).sorted()
+      result = LanguageTable.sortedOnce(all)
     case .union(let members), .both(let members):
-      result = Set(places(of: members).flatMap { beginnings(of: member(at: $0)) }).sorted()
+      result = LanguageTable.sortedOnce(places(of: members).flatMap { beginnings(of: member(at: $0)) })
     case .variable(let number): return beginnings(of: definitions[Int(number)])
     case .multiple: result = DigitRemainder.scalarSets.map { setNumber($0) }
     }
     beginnings[Int(language.number)] = result
     return result
+  }
+
+  private static func sortedOnce(_ numbers: [Int32]) -> [Int32] {
+    var result: [Int32] = []
+    for number in numbers.sorted() where result.last != number { result.append(number) }
+    return result
+  }
+
+  /// All sets that an expression is made of.
+  func setsUsed(in language: Language) -> Set<ScalarSet> {
+    var used: Set<ScalarSet> = []
+    walkCount += 1
+    marks += repeatElement(0, count: kinds.count - marks.count)
+    var waiting: [Language] = []
+    func see(_ part: Language) {
+      guard marks[Int(part.number)] != walkCount else { return }
+      marks[Int(part.number)] = walkCount
+      waiting.append(part)
+    }
+    see(language)
+    var parts = 0
+    while let part = waiting.popLast() {
+      parts += 1
+      switch kind(part) {
+      case .nothing, .blank: break
+      case .set(let number): used.insert(sets[Int(number)])
+      case .sequence(let first, let second):
+        see(first)
+        see(second)
+      case .union(let members), .both(let members): for place in places(of: members) { see(member(at: place)) }
+      case .complement(let body), .repeated(let body, _, _): see(body)
+      case .variable(let number): see(definitions[Int(number)])
+      case .multiple: used.formUnion(DigitRemainder.scalarSets)
+      }
+    }
+    count(parts / 16)
+    return used
   }
 
   /// What may come behind a scalar.
@@ -311,8 +354,7 @@ final class LanguageTable {
     }
     let hash = Derivatives.hash(language, value)
     if let known = derivatives.find(language, value, hash) { return known }
-    work += 1
-    if work > LanguageTable.workLimit { isFull = true }
+    count(1)
     if isFull { return nothing }
     let result: Language
     switch kind(language) {

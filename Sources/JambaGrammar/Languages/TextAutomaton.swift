@@ -61,29 +61,7 @@ extension LanguageTable {
   }
 
   private func scalarClasses(of language: Language) throws(GrammarError) -> ScalarClasses {
-    var used: Set<ScalarSet> = []
-    var seen = [Bool](repeating: false, count: kinds.count)
-    var waiting: [Language] = []
-    func see(_ part: Language) {
-      guard !seen[Int(part.number)] else { return }
-      seen[Int(part.number)] = true
-      waiting.append(part)
-    }
-    see(language)
-    while let part = waiting.popLast() {
-      switch kind(part) {
-      case .nothing, .blank: break
-      case .set(let number): used.insert(sets[Int(number)])
-      case .sequence(let first, let second):
-        see(first)
-        see(second)
-      case .union(let members), .both(let members): list(members).forEach(see)
-      case .complement(let body), .repeated(let body, _, _): see(body)
-      case .variable(let number): see(definitions[Int(number)])
-      case .multiple:
-        used.formUnion(DigitRemainder.scalarSets)
-      }
-    }
+    let used = setsUsed(in: language)
     var borders: Set<UInt32> = [0, 0xD800, 0xE000, 0x110000]
     for set in used {
       for range in set.ranges {
@@ -140,6 +118,7 @@ extension LanguageTable {
     var places = [-1]
     var edgeOf: [Int] = []
     while edgeStarts.count <= states.count {
+      count(1)
       let here = states[edgeStarts.count - 1]
       classes.group(by: beginnings(of: here), sets)
       let first = edges.count
@@ -242,6 +221,7 @@ extension LanguageTable {
     var next = 0
     while next < waiting.count {
       guard waiting.count < 20_000 else { throw .tooLarge("patterns that are hard to tell apart") }
+      count(1)
       classes.group(by: beginnings(of: waiting[next]), sets)
       for index in classes.firsts {
         let behind = derivative(waiting[next], by: classes.representatives[Int(index)])

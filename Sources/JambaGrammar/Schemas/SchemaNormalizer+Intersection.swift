@@ -138,21 +138,21 @@ extension SchemaNormalizer {
     for part in parts {
       all.hasNull = all.hasNull || part.hasNull
       all.booleans.formUnion(part.booleans)
-      all.numbers = try SchemaNormalizer.united(all.numbers, part.numbers, NumberValues())
-      all.strings = try SchemaNormalizer.united(all.strings, part.strings, StringValues())
-      all.arrays = try SchemaNormalizer.united(all.arrays, part.arrays, ArrayValues())
-      all.objects = try SchemaNormalizer.united(all.objects, part.objects, ObjectValues())
       // What speaks of nothing speaks of all.
       let spoken = part.isTyped ? part.types : part.spoken
       all.spoken = all.spoken.flatMap { known in spoken.map { known.union($0) } }
     }
+    all.numbers = try SchemaNormalizer.united(parts.map(\.numbers), NumberValues())
+    all.strings = try SchemaNormalizer.united(parts.map(\.strings), StringValues())
+    all.arrays = try SchemaNormalizer.united(parts.map(\.arrays), ArrayValues())
+    all.objects = try SchemaNormalizer.united(parts.map(\.objects), ObjectValues())
     return all
   }
 
-  private static func united<Value: Hashable>(_ a: [Value], _ b: [Value], _ any: Value) throws(GrammarError) -> [Value] {
-    if a == [any] || b == [any] { return [any] }
-    var seen = Set(a)
-    let all = a + b.filter { seen.insert($0).inserted }
+  private static func united<Value: Hashable>(_ parts: [[Value]], _ any: Value) throws(GrammarError) -> [Value] {
+    if parts.contains([any]) { return [any] }
+    var seen: Set<Value> = []
+    let all = parts.joined().filter { seen.insert($0).inserted }
     guard all.count <= 4 * alternatives else { throw .tooLarge("more than \(4 * alternatives) alternatives") }
     return all
   }

@@ -41,6 +41,7 @@ struct MeasureMasks: ParsableCommand {
         let passed = measure { compiled = try? Grammar(jsonSchema: line["schema"] ?? .bool(true)) }
         guard let grammar = compiled else {
           refused += 1
+          if passed > longest { print("\(path):\(number + 1): refused in \(passed) us") }
           continue
         }
         compiling.append(passed)
