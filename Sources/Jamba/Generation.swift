@@ -1,4 +1,5 @@
 import JambaGrammar
+import JambaSystem
 import JambaText
 
 /// When and how to generate.
@@ -95,6 +96,8 @@ public final class Generation {
   private var isFinished = false
   private let endTokens: Set<Int32>
   private let constraint: TokenConstraint?
+  /// What the constraint takes of the memory that sessions share.
+  private let constraintMemory: MemoryBudget.Reservation
   /// In a chat: what is answered, how the answer is taken apart, and the answer so far.
   private let prompt: Prompt?
   private var parser: AnswerParser
@@ -123,6 +126,7 @@ public final class Generation {
     leavesOutTools = tokenized.leavesOutTools
     let (prompt, afterText) = (tokenized.chat?.prompt, tokenized.continuesText)
     let model = session.model
+    constraintMemory = MemoryBudget.Reservation(model.loaded.memory.budget)
     var sampler = try Sampler(options.sampling)
     sampler.learnSequenceBreakers(of: model.text)
     self.sampler = sampler
@@ -191,15 +195,16 @@ public final class Generation {
     if generated >= options.maxTokens { return finish(.length) }
     if isCancelled() { return finish(.cancelled) }
     if constraint?.isComplete ?? false { return finish(.stop) }
-    let allowed: TokenMask?
-    do throws(GrammarError) { allowed = try constraint?.allowedTokens() } catch { throw .grammar(error) }
+    let allowed = try allowedTokens()
     // The token of the last piece goes into the session only now, so that an answer costs no step for its last token.
     let pending = pendingToken
     pendingToken = nil
     var sampler = self.sampler.take()!
     defer { self.sampler = sampler }
     let (token, probabilities) = try session.withCore { (core) throws(JambaError) in
-      if let pending { try core.step(pending, limit: options.maxTokens - generated) }
+      if let pending {
+        try core.step(pending, limit: options.maxTokens - generated) { constraint?.foreseenTokens(limit: $0) ?? [] }
+      }
       let token = core.sample(&sampler, allowed: allowed)
       core.continuation = Continuation(sampler: sampler.state, token: token)
       let probabilities = options.topLogProbabilities.map { count in
@@ -214,6 +219,23 @@ public final class Generation {
     let text = stops.push(detokenizer?.push(token) ?? "")
     if stops.hasMatched { return finish(.stop, token: token, text: text, probabilities) }
     return piece(token, text, probabilities, nil)
+  }
+
+  /// The tokens that may come next; nil for any.
+  private func allowedTokens() throws(JambaError) -> TokenMask? {
+    guard let constraint else { return nil }
+    let memory = session.model.loaded.memory
+    do throws(GrammarError) {
+      let mask = try constraint.allowedTokens()
+      do throws(JambaError) {
+        try memory.grow(constraintMemory, to: SystemMemory.wholePages(constraint.byteCount))
+        return mask
+      } catch { try constraint.forget() }
+      guard (try? memory.grow(constraintMemory, to: SystemMemory.wholePages(constraint.byteCount))) != nil else {
+        throw GrammarError.tooLarge("\(constraint.byteCount >> 10) KiB beside the model and the text")
+      }
+      return mask
+    } catch { throw .grammar(error) }
   }
 
   /// The prompt and the answer as the session's tokens spell them, marks included; nil after a stop text, which is cut from

@@ -28,7 +28,8 @@ public final class JambaModel: Sendable {
   private init(_ path: String, _ options: ModelOptions, _ progress: (Int, Int) -> Bool) throws(JambaError) {
     let outline = try LoadedModel.Outline(path, options)
     // Text first: parsing a vocabulary takes more memory for a moment than keeping it, and the weights are not there yet.
-    text = try ModelText(outline.file, outline.configuration, template: options.chatTemplate)
+    text = try ModelText(
+      outline.file, outline.configuration, template: options.chatTemplate, grammarByteCount: outline.plan.grammarByteCount)
     loaded = try LoadedModel(outline, progress: progress)
   }
 

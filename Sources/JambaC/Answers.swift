@@ -96,7 +96,7 @@ extension Grammar {
     guard source == nil || schema == nil else { throw .argument("there are both a grammar and a schema") }
     return try runtime { () throws(JambaError) in
       do throws(GrammarError) {
-        if let source { return try Grammar(gbnf: source) }
+        if let source { return try Grammar(source: source) }
         return try schema.map { (schema) throws(GrammarError) in try Grammar(jsonSchema: schema) }
       } catch { throw .grammar(error) }
     }

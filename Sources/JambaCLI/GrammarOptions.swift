@@ -14,6 +14,11 @@ struct GrammarOptions: ParsableArguments {
 
   enum Whitespace: String, ExpressibleByArgument, CaseIterable { case compact, free }
 
+  @Option(help: "Members of --json-schema's objects beside their properties, where it says nothing of them: declared (none), or open (any).")
+  var jsonObjects = Objects.declared
+
+  enum Objects: String, ExpressibleByArgument, CaseIterable { case declared, open }
+
   @Option(help: ArgumentHelp("A file with a grammar, GBNF or Lark: the answer is one of its texts.", valueName: "file"))
   var grammar: String?
 
@@ -28,7 +33,9 @@ struct GrammarOptions: ParsableArguments {
         return try grammar.hasSuffix(".lark") ? Grammar(lark: source) : Grammar(source: source)
       }
       return try jsonSchema.map {
-        try Grammar(jsonSchema: json(of: $0), whitespace: jsonWhitespace == .free ? .free : .compact)
+        try Grammar(
+          jsonSchema: json(of: $0), whitespace: jsonWhitespace == .free ? .free : .compact,
+          objects: jsonObjects == .open ? .open : .declared)
       }
     } catch let error as GrammarError { throw JambaError.grammar(error) }
   }

@@ -119,7 +119,7 @@ enum AutomatonAnalysis {
         if edge.kind == .counter {
           let counter = automaton.counters[Int(edge.target)]
           for call in counter.firstCalls { emit(from, call) }
-          emit(from, counter.behind)
+          if counter.mayBeEmpty({ isNullable[Int($0)] }) { emit(from, counter.behind) }
         } else {
           emit(from, edge.target)
           if edge.kind == .call, isNullable[Int(edge.target)] { emit(from, edge.following) }

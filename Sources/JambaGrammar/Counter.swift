@@ -103,6 +103,16 @@ struct Counter: Sendable {
     }
   }
 
+  /// Whether its end may be reached without a byte, or might be: true where a rule that it calls may be empty.
+  func mayBeEmpty(_ isNullable: (Int32) -> Bool) -> Bool {
+    if calls.contains(where: isNullable) { return true }
+    switch kind {
+    case .repetition(_, let least, _): return least == 0
+    case .bounded(let machine): return machine.isEnd[0]
+    case .members(let counts): return counts.required.isEmpty && counts.least == 0
+    }
+  }
+
   /// The rules that it may call first.
   var firstCalls: [Int32] {
     switch kind {

@@ -8,6 +8,14 @@ public enum JSONWhitespace: String, Sendable, CaseIterable {
   case free
 }
 
+/// Which members an object of a schema with `properties` has where nothing is said of others.
+public enum JSONObjects: String, Sendable, CaseIterable {
+  /// None: a model that may go on with others often does without end.
+  case declared
+  /// Any, as the standard says.
+  case open
+}
+
 /// A context-free grammar that constrains an answer, ready to be followed.
 ///
 ///     let grammar = try Grammar(gbnf: "root ::= \"yes\" | \"no\"")
@@ -38,9 +46,13 @@ public struct Grammar: Sendable {
   /// Makes a grammar of JSON texts that a JSON schema describes, in the subset of docs/CHAT.md. Throws
   /// `unsupported` for what is outside of it.
   ///
-  /// - Parameter whitespace: what stands between the parts; the schema's own `x-whitespace` is before it.
-  public init(jsonSchema schema: JSON, whitespace: JSONWhitespace = .compact) throws(GrammarError) {
-    var compiler = try SchemaCompiler(schema, whitespace: whitespace)
+  /// - Parameters:
+  ///   - whitespace: what stands between the parts; the schema's own `x-whitespace` is before it.
+  ///   - objects: which members an object has beside its `properties`; the schema's own `x-objects` is before it.
+  public init(
+    jsonSchema schema: JSON, whitespace: JSONWhitespace = .compact, objects: JSONObjects = .declared
+  ) throws(GrammarError) {
+    var compiler = try SchemaCompiler(schema, whitespace: whitespace, objects: objects)
     try self.init(compiler.compile())
   }
 

@@ -53,6 +53,4 @@ enum GrammarLimits {
   static let stackBytes = 12 << 20
   /// Bytes of masks kept between steps.
   static let maskBytes = 4 << 20
-  /// Bytes of what is remembered of grammars between answers, for each vocabulary.
-  static let idleBytes = 16 << 20
 }

@@ -66,6 +66,25 @@ struct GrammarMatcher {
     return items.take(byte, opens: opens)
   }
 
+  /// The bytes that must come next, as far as there is no choice and as many as that.
+  mutating func onlyBytes(limit: Int) throws(GrammarError) -> [UInt8] {
+    sets.work = 0
+    var place = here
+    var bytes: [UInt8] = []
+    while bytes.count < limit, sets.byteCount < GrammarLimits.stackBytes, let byte = sets.onlyByte(place) {
+      bytes.append(byte)
+      place = try sets.step(place, byteClass: byteClass[Int(byte)])
+    }
+    return bytes
+  }
+
+  /// Forgets all but where it stands.
+  mutating func forget() throws(GrammarError) {
+    var kept = [here]
+    try forgetAll(but: &kept)
+    here = kept[0]
+  }
+
   private mutating func forgetAll(but kept: inout [Int32]) throws(GrammarError) {
     masks = MaskCache()
     kept.append(start)
@@ -90,11 +109,7 @@ struct GrammarMatcher {
     _ trie: TokenTrie, _ endTokens: Set<Int32>, _ isKept: Bool
   ) throws(GrammarError) -> TokenMask {
     sets.work = 0
-    if sets.byteCount > GrammarLimits.stackBytes {
-      var kept = [here]
-      try forgetAll(but: &kept)
-      here = kept[0]
-    }
+    if sets.byteCount > GrammarLimits.stackBytes { try forget() }
     let place = isKept ? try sets.equivalent(of: here, within: trie.tree.maximumDepth) : here
     if isKept, let mask = masks[place] { return mask }
     var runs = self.runs ?? StringRuns(automaton, trie)
@@ -192,11 +207,7 @@ struct GrammarMatcher {
     }
     for token in candidates where mask.contains(Int(token)) && !endTokens.contains(token) {
       // Forgetting renumbers `here`, and nothing else is kept in between.
-      if sets.byteCount > GrammarLimits.stackBytes {
-        var kept = [here]
-        try forgetAll(but: &kept)
-        here = kept[0]
-      }
+      if sets.byteCount > GrammarLimits.stackBytes { try forget() }
       sets.work = 0
       if try !isNew(trie.text(of: token), looksAhead) { mask.remove(token) }
     }

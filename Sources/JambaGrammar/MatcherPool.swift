@@ -23,6 +23,10 @@ final class MatcherPool: Sendable {
   }
 
   private let waiting = Mutex(Waiting())
+  private let byteLimit: Int
+
+  /// - Parameter byteLimit: the most that all who wait may take.
+  init(byteLimit: Int) { self.byteLimit = byteLimit }
 
   /// Takes a matcher of a grammar that stands at the beginning; a new one if none waits.
   func take(_ grammar: Grammar, _ endTokens: Set<Int32>) throws(GrammarError) -> GrammarMatcher {
@@ -39,11 +43,11 @@ final class MatcherPool: Sendable {
   /// Gives a matcher back. The oldest go where all of them take too much memory.
   func give(_ matcher: GrammarMatcher, _ grammar: Grammar, _ endTokens: Set<Int32>) {
     let one = Idle(grammar: grammar.identity, endTokens: endTokens, matcher: matcher, byteCount: matcher.byteCount)
-    guard one.byteCount <= GrammarLimits.idleBytes else { return }
+    guard one.byteCount <= byteLimit else { return }
     waiting.withLock { waiting in
       waiting.idle.append(one)
       waiting.byteCount += one.byteCount
-      while waiting.byteCount > GrammarLimits.idleBytes { _ = waiting.remove(at: 0) }
+      while waiting.byteCount > byteLimit { _ = waiting.remove(at: 0) }
     }
   }
 }

@@ -122,6 +122,21 @@ struct StackSets {
     transitions[Int(set) &* classCount &+ Int(byteClass)] != StackSets.dead
   }
 
+  /// The byte that must come next; nil where others may, or the text may end.
+  func onlyByte(_ set: Int32) -> UInt8? {
+    var only: UInt8?
+    for place in table.entries(of: set) {
+      let entry = table[place]
+      guard entry != StackSets.endEntry else { return nil }
+      for index in automaton.byteEdges(of: StackSets.state(entry)) {
+        let edge = automaton.edges[index]
+        guard edge.low == edge.high, only ?? edge.low == edge.low else { return nil }
+        only = edge.low
+      }
+    }
+    return only
+  }
+
   /// Whether a byte that was stepped over opens an array whose items must all differ.
   func opensUnique(_ set: Int32, byteClass: UInt8) -> Bool {
     opening.contains(Int(set) &* classCount &+ Int(byteClass))

@@ -91,6 +91,25 @@ import Testing
     #expect(try allowed() == ["▁", "<0x20>", "<|end|>"])
   }
 
+  /// What must come is foreseen as the tokenizer spells it, but for the last token, which may be a longer one.
+  @Test func foreseesWhatMustCome() throws {
+    let tokenizer = try Self.tokenizer(Self.pieces)
+    let grammar = try Grammar(gbnf: #"root ::= "b" ("abab" | "xx")"#)
+    let constraint = try TokenConstraint(grammar, TokenTexts(tokenizer), endTokens: [0], afterText: true)
+    let (a, b) = (tokenizer.id(of: "a")!, tokenizer.id(of: "b")!)
+    // Nothing to spell it behind, a choice, and only then what must come.
+    #expect(constraint.foreseenTokens(limit: 7) == [])
+    try constraint.advance(b)
+    #expect(constraint.foreseenTokens(limit: 7) == [])
+    try constraint.advance(a)
+    #expect(constraint.foreseenTokens(limit: 7) == [b, a])
+    #expect(constraint.foreseenTokens(limit: 1) == [b])
+    #expect(constraint.foreseenTokens(limit: 0) == [])
+    for token in [b, a, b] { try constraint.advance(token) }
+    #expect(constraint.isComplete)
+    #expect(constraint.foreseenTokens(limit: 7) == [])
+  }
+
   @Test func saysWhenNoTokenFits() throws {
     var json = try JSON.parse(
       #"{"model": {"vocab": {"a": 0, "b": 1, "<unk>": 2}, "merges": [], "unk_token": "<unk>"}}"#)

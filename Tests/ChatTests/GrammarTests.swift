@@ -26,6 +26,8 @@ import Testing
       ("root ::= ([a-z]+ \" \"?){3,5} \"!\"", ["abc!", "a b c d e!", "abcdefgh!"], ["ab!", "a b c d e f!"]),
       ("root ::= (\"a\"{1000}){2}", [String(repeating: "a", count: 2000)], [String(repeating: "a", count: 1999)]),
       ("root ::= [\\]\\-^] [+-]", ["]-", "^+", "-+"], ["a+", "--+"]),
+      // Behind a count that takes something a rule may come to itself.
+      ("root ::= \"a\"{1,4} \"b\" root | \"a\"{1,4} root | \"x\"", ["x", "aabx", "aaaax"], ["", "aab", "bx"]),
       ("root ::= even\neven ::= \"\" | \"a\" odd\nodd ::= \"a\" even", ["", "aa", "aaaa"], ["a", "aaa"]),
     ] as [(String, [String], [String])])
   func matches(_ source: String, _ right: [String], _ wrong: [String]) throws {
@@ -101,6 +103,8 @@ import Testing
     // Hidden behind what may be empty.
     #expect(error("root ::= \"a\"? root \"b\" | \"c\"") == .leftRecursion(rule: "root"))
     #expect(error("root ::= (root \"a\")* \"c\"") == .leftRecursion(rule: "root"))
+    #expect(error("root ::= \"a\"{0,4} root | \"c\"") == .leftRecursion(rule: "root"))
+    #expect(error("root ::= \"a\"?{1,4} root | \"c\"") == .leftRecursion(rule: "root"))
     #expect(error("root ::= \"a\" root") == .matchesNothing)
     #expect(error("root ::= a \"b\"\na ::= \"x\" a") == .matchesNothing)
     // What leads nowhere is no alternative.

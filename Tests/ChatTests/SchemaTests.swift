@@ -159,6 +159,18 @@ import Testing
     #expect(throws: GrammarError.self) { try Grammar(jsonSchema: JSON.parse(#"{"x-whitespace": "much"}"#)) }
   }
 
+  /// Where a schema says nothing of other members, there are none, or any by choice.
+  @Test func objectsAreOpenByChoice() throws {
+    let schema = try JSON.parse(#"{"properties": {"a": {"properties": {"b": {"type": "null"}}, "additionalProperties": false}}}"#)
+    let texts = [#"{"a":{"b":null}}"#, #"{"a":{"b":null},"c":1}"#, #"{"c":{"d":[]}}"#, #"{"a":{"c":1}}"#]
+    func allowed(_ grammar: Grammar) throws -> [Bool] { try texts.map { try grammar.matches($0) } }
+    #expect(try allowed(Grammar(jsonSchema: schema)) == [true, false, false, false])
+    #expect(try allowed(Grammar(jsonSchema: schema, objects: .open)) == [true, true, true, false])
+    let open = try JSON.parse(#"{"x-objects": "open", "properties": {"a": {"properties": {"b": {"type": "null"}}}}}"#)
+    #expect(try allowed(Grammar(jsonSchema: open)) == [true, true, true, true])
+    #expect(throws: GrammarError.self) { try Grammar(jsonSchema: JSON.parse(#"{"x-objects": "some"}"#)) }
+  }
+
   struct Case: Sendable, CustomTestStringConvertible {
     let schema: JSON
     let valid: [String]

@@ -156,10 +156,33 @@ import Testing
     #expect(session.tokenCount == 2000)
   }
 
+  /// What an answer's grammar has found out counts as the session's, is forgotten where there is no room for it, and goes with
+  /// the answer: the same tokens in the least memory, and behind them the planned text.
+  @Test func grammarsYieldToTheText() throws {
+    let plan = try JambaModel.plan(path, options: ModelOptions(memory: 1 << 40, context: 2000, chunk: 64))
+    // Many rules that may all go on: sets of stacks that are large.
+    let names = (0..<60).map { "r\($0)" }
+    let grammar = try Grammar(
+      gbnf: "root ::= (" + names.joined(separator: " | ") + ")*\n"
+        + names.enumerated().map { "\($1) ::= [a-z ,.]{1,\($0 + 2)} root \".\" | [a-z ]+" }.joined(separator: "\n"))
+    let options = GenerationOptions(sampling: Sampling(temperature: 1, seed: 4), maxTokens: 60, stopsAtEnd: false, grammar: grammar)
+    var answers: [[Int32]] = []
+    for memory in [nil, plan.leastByteCount + 200_000] {
+      let model = try model(ModelOptions(threads: 2, memory: memory, context: 2000, chunk: 64))
+      let session = try model.makeSession(options: SessionOptions(chunk: 64, snapshotInterval: 16))
+      let prompt = try tokens(model, 1900)
+      answers.append(try SessionTests.generate(session.generate(tokens: prompt, options: options)))
+      _ = try session.append(Array(prompt.prefix(2000 - session.tokenCount)))
+      #expect(session.tokenCount == 2000)
+    }
+    #expect(answers[0] == answers[1])
+  }
+
   /// Fifty prompts, drawn and greedy, with every guess tried: text, text that repeats itself, and arbitrary tokens.
   @Test func guessingChangesNothing() throws {
     let model = try model()
     let text = try tokens(model, 1200)
+    let grammar = try Grammar(gbnf: #"root ::= ("the little " ("girl" | "boy" | "dog") " went to the park and " ("was" | "had" | "said") " ")*"#)
     var (passes, right, guessed) = (0, 0, 0)
     for number in 0..<50 {
       let start = number * 20
@@ -174,7 +197,8 @@ import Testing
         number % 2 == 0
         ? Sampling()
         : Sampling(temperature: 0.6, topK: 40, repetitionPenalty: number % 4 == 1 ? 1 : 1.05, seed: UInt64(number))
-      let options = GenerationOptions(sampling: sampling, maxTokens: 40, stopsAtEnd: number % 5 != 0)
+      let options = GenerationOptions(
+        sampling: sampling, maxTokens: 40, stopsAtEnd: number % 5 != 0, grammar: number % 6 == 5 ? grammar : nil)
       var results: [[Int32]] = []
       for draft in [0, 1 + number % 9] {
         var how = SessionOptions(

@@ -527,7 +527,7 @@ typedef struct jamba_generation_options {
     /* Texts that end the answer, and are no part of it. */
     const char *const *stops;
     size_t stop_count;
-    /* NULL, or what the answer may look like: a GBNF grammar, or a JSON schema; not both. */
+    /* NULL, or what the answer may look like: a grammar, GBNF or Lark, or a JSON schema; not both. */
     const char *grammar;
     const char *json_schema;
     /* The most tokens to generate; 0 means 512. */

@@ -20,9 +20,11 @@ struct ModelText: Sendable {
   private let texts: [TokenTexts]
   let sequenceBreakers = SequenceBreakerCache()
 
-  /// - Parameter override: a chat template to use instead of the model's own.
+  /// - Parameters:
+  ///   - override: a chat template to use instead of the model's own.
+  ///   - grammarByteCount: the most that may be remembered of grammars between answers.
   /// - Throws: `format`, `tokenizer`, `template`.
-  init(_ file: JambaFile, _ configuration: ModelConfiguration, template override: String?) throws(JambaError) {
+  init(_ file: JambaFile, _ configuration: ModelConfiguration, template override: String?, grammarByteCount: Int) throws(JambaError) {
     self.configuration = configuration
     tokenizer = try file.tokenizer()
     let templates = try ChatTemplates(file, override: override)
@@ -32,7 +34,9 @@ struct ModelText: Sendable {
     endTokens = Set(configuration.eosTokenIDs.map { Int32($0) }).union(format.ends(tokenizer))
     markerTokens = format.markers(tokenizer)
     texts = [[], markerTokens].compactMap { [tokenizer] shown in
-      tokenizer.map { TokenTexts($0, vocabularyCount: configuration.vocabSize, showing: shown) }
+      tokenizer.map {
+        TokenTexts($0, vocabularyCount: configuration.vocabSize, showing: shown, idleByteCount: grammarByteCount / 2)
+      }
     }
   }
 

@@ -1,4 +1,5 @@
 public import JambaFormat
+import JambaGrammar
 public import JambaSystem
 
 /// Every byte that a model and a text need, worked out before anything is loaded.
@@ -34,6 +35,9 @@ public struct MemoryPlan: Sendable {
   public var byteCount: Int { items.reduce(0) { $0 + $1.byteCount } }
   /// The most bytes that the prefix cache (snapshots of texts) may take.
   public let snapshotByteCount: Int
+  /// The most bytes that may be remembered of grammars between answers. While an answer is held to one, what it takes for
+  /// that counts as the session's.
+  let grammarByteCount: Int
   /// Bytes left to sessions: the planned one, snapshots, and what no item takes.
   let sessionByteCount: Int
 
@@ -48,9 +52,11 @@ public struct MemoryPlan: Sendable {
     // Snapshots save time, no more: they take nothing that the model needs.
     let snapshotByteCount = min(
       snapshots ?? MemoryPlan.usualSnapshotByteCount, limit.byteCount / 16, max(0, limit.byteCount - least))
+    let grammarByteCount = min(
+      2 * TokenTexts.usualIdleByteCount, limit.byteCount / 32, max(0, limit.byteCount - least - snapshotByteCount))
     guard
       let residency = needs.residency(
-        within: limit.byteCount - snapshotByteCount, context: context, mayMap: limit.source != .option)
+        within: limit.byteCount - snapshotByteCount - grammarByteCount, context: context, mayMap: limit.source != .option)
     else {
       let largest = needs.largestContext(within: limit.byteCount)
       throw .memoryTooSmall(limit, least: least, context: context, largestContext: largest)
@@ -61,10 +67,13 @@ public struct MemoryPlan: Sendable {
     self.chunk = chunk
     let model = needs.modelItems(residency)
     items =
-      model + needs.sessionItems(context: context) + [.init(name: "snapshots", byteCount: snapshotByteCount)]
+      model + needs.sessionItems(context: context) + [
+        .init(name: "snapshots", byteCount: snapshotByteCount), .init(name: "grammars", byteCount: grammarByteCount),
+      ]
     self.snapshotByteCount = snapshotByteCount
+    self.grammarByteCount = grammarByteCount
     leastByteCount = least
-    sessionByteCount = limit.byteCount - model.reduce(0) { $0 + $1.byteCount }
+    sessionByteCount = limit.byteCount - grammarByteCount - model.reduce(0) { $0 + $1.byteCount }
     // The page cache serves a second time what it can keep; where it cannot, it only costs a copy, and under a control
     // group it makes the kernel look for pages to drop.
     let around = MemoryLimit.ofProcess.byteCount - items.reduce(0) { $0 + $1.byteCount }

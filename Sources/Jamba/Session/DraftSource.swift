@@ -1,14 +1,38 @@
-/// Guesses what comes next: what followed the last occurrence of the text's last tokens (prompt lookup decoding). How far
-/// ahead it guesses is what lately paid.
+/// Guesses what comes next: what a grammar leaves no choice about, or else what followed the last occurrence of the text's
+/// last tokens (prompt lookup decoding). How far ahead it guesses is what lately paid.
 struct DraftSource {
-  /// How often a guessed token was right, lately, by how many tokens before it matched: 2-3, 4-7, 8 or more.
-  private var accuracy: [Double] = [0.2, 0.4, 0.8]
+  /// What a guess goes by.
+  private enum Reason {
+    case grammar
+    /// So many tokens before it.
+    case match(Int)
+
+    /// Its place in `accuracy`.
+    var kind: Int {
+      switch self {
+      case .grammar: 3
+      case .match(let count): count >= 8 ? 2 : count >= 4 ? 1 : 0
+      }
+    }
+
+    /// That of the token behind.
+    var next: Reason {
+      switch self {
+      case .grammar: self
+      case .match(let count): .match(count + 1)
+      }
+    }
+  }
+
+  /// How often a guessed token was right, lately, by how many tokens before it matched: 2-3, 4-7, 8 or more; and where a
+  /// grammar foresaw it.
+  private var accuracy: [Double] = [0.2, 0.4, 0.8, 0.7]
   /// Seconds of a step of one token, and how much longer passes with guesses take, each kind learnt by itself: products
   /// take tokens by fours and twos.
   private var stepSeconds: Double?
   private var costs = DraftSource.usualCosts
   /// The guess for the next token, whether or not it was computed, to learn from.
-  private var expected: (token: Int32, matched: Int)?
+  private var expected: (token: Int32, reason: Reason)?
 
   /// Numbers of guesses that are tried, and the length of a pass over them in steps: rather too long, so that nothing is
   /// lost before more is known. Accuracy is learnt without passes.
@@ -24,20 +48,24 @@ struct DraftSource {
   /// - Parameter isEager: guesses whenever it can, whether it pays or not.
   init(isEager: Bool) { self.isEager = isEager }
 
-  private static func kind(_ matched: Int) -> Int { matched >= 8 ? 2 : matched >= 4 ? 1 : 0 }
-
   /// Tokens that may follow `text` and `token`, at most `limit`; none where guessing does not pay.
-  mutating func propose(after text: [Int32], _ token: Int32, limit: Int) -> ArraySlice<Int32> {
+  mutating func propose(
+    after text: [Int32], _ token: Int32, foreseen: ArraySlice<Int32>, limit: Int
+  ) -> ArraySlice<Int32> {
     learn(token)
     expected = nil
-    guard let (end, matched) = DraftSource.lastOccurrence(in: text, token) else { return [] }
-    expected = (text[end], matched)
-    let count = bestCount(accuracy[DraftSource.kind(matched)], limit: min(limit, text.count - end))
+    var (guesses, reason) = (foreseen, Reason.grammar)
+    if guesses.isEmpty {
+      guard let (end, matched) = DraftSource.lastOccurrence(in: text, token) else { return [] }
+      (guesses, reason) = (text[end...], .match(matched))
+    }
+    expected = guesses.first.map { ($0, reason) }
+    let count = bestCount(accuracy[reason.kind], limit: min(limit, guesses.count))
     // What did not pay may be worth another try some time.
     for (index, usual) in DraftSource.usualCosts.enumerated() {
       costs[index].steps += 0.01 * (usual.steps - costs[index].steps)
     }
-    return text[end..<end + count]
+    return guesses.prefix(count)
   }
 
   /// Where the longest match of the last tokens ends, `text[end]` being what followed it, and its length; of equal ones the
@@ -73,7 +101,7 @@ struct DraftSource {
   /// `token` has come.
   private mutating func learn(_ token: Int32) {
     guard let expected else { return }
-    let kind = DraftSource.kind(expected.matched)
+    let kind = expected.reason.kind
     accuracy[kind] += 0.1 * ((token == expected.token ? 1 : 0) - accuracy[kind])
   }
 
@@ -81,7 +109,7 @@ struct DraftSource {
   mutating func confirm(next: Int32?) {
     guard let expected else { return }
     learn(expected.token)
-    self.expected = next.map { ($0, expected.matched + 1) }
+    self.expected = next.map { ($0, expected.reason.next) }
   }
 
   /// A pass over `count` tokens took so long.

@@ -168,7 +168,11 @@ struct SessionCore {
 
 extension SessionCore {
   /// Appends a token that was generated, of which at most `limit` more may follow.
-  mutating func step(_ token: Int32, limit: Int) throws(JambaError) {
+  ///
+  /// - Parameter foreseen: what follows it in all likelihood, at most as many tokens as it is given.
+  mutating func step(
+    _ token: Int32, limit: Int, foreseen: (_ limit: Int) -> ArraySlice<Int32> = { _ in [] }
+  ) throws(JambaError) {
     guard lookahead != nil else { return try append(token) }
     if lookahead!.take(token) {
       tokens.append(token)
@@ -181,7 +185,7 @@ extension SessionCore {
     let start = monotonicSeconds()
     try settle()
     let most = min(lookahead!.capacity - 1, limit, room - 1, generatedInterval - state.position % generatedInterval - 1)
-    let guesses = drafts.propose(after: tokens, token, limit: max(0, most))
+    let guesses = drafts.propose(after: tokens, token, foreseen: most > 0 ? foreseen(most) : [], limit: max(0, most))
     let isVerified = guesses.isEmpty ? false : try verify([token] + guesses)
     if !isVerified { try append(token) }
     drafts.record(seconds: monotonicSeconds() - start, count: isVerified ? 1 + guesses.count : 1)

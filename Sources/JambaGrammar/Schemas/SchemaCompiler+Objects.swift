@@ -14,7 +14,7 @@ extension SchemaCompiler {
     // Who declares members means no others, and a model that may would go on with them without end.
     let declared = objects.names.filter { objects.property($0)!.isDeclared }
     let isClosed =
-      objects.isDeclaring && !objects.isRestSaid && objects.least <= declared.count
+      self.objects == .declared && objects.isDeclaring && !objects.isRestSaid && objects.least <= declared.count
       && objects.required.allSatisfy { objects.property($0)?.isDeclared ?? false }
 
     // The names that are written out: declared, required, or spoken of otherwise.

@@ -19,10 +19,18 @@ package struct SchemaCompiler {
 
   private(set) var whitespace = JSONWhitespace.compact
 
-  package init(_ schema: JSON, whitespace: JSONWhitespace = .compact) throws(GrammarError) {
+  /// What is meant where the schema does not say.
+  private let usualObjects: JSONObjects
+  private(set) var objects: JSONObjects
+
+  package init(
+    _ schema: JSON, whitespace: JSONWhitespace = .compact, objects: JSONObjects = .declared
+  ) throws(GrammarError) {
+    usualObjects = objects
+    self.objects = try JSONObjects("x-objects", of: schema) ?? objects
     normalizer = try SchemaNormalizer(schema, table)
     rules = try SchemaCompiler.prelude.get()
-    try take(JSONWhitespace(of: schema) ?? whitespace)
+    try take(JSONWhitespace("x-whitespace", of: schema) ?? whitespace)
   }
 
   /// Free white space is free in all that is made: rules of JSON itself are shared.
@@ -45,7 +53,8 @@ package struct SchemaCompiler {
     // A schema that takes up what there is leaves the next one its own.
     table = LanguageTable()
     normalizer = try SchemaNormalizer(other, table)
-    if let whitespace = try JSONWhitespace(of: other) { try take(whitespace) }
+    if let whitespace = try JSONWhitespace("x-whitespace", of: other) { try take(whitespace) }
+    objects = try JSONObjects("x-objects", of: other) ?? usualObjects
     (stringRules, numberRules) = ([:], [:])
     return try document()
   }
@@ -277,12 +286,13 @@ package struct SchemaCompiler {
   }
 }
 
-extension JSONWhitespace {
-  /// What a schema's root asks for; nil where it asks for nothing.
-  fileprivate init?(of schema: JSON) throws(GrammarError) {
-    guard let said = schema["x-whitespace"] else { return nil }
-    guard let text = said.string, let known = JSONWhitespace(rawValue: text) else {
-      throw .invalidSchema(path: "/x-whitespace", reason: "it is neither \"compact\" nor \"free\"")
+extension RawRepresentable<String> where Self: CaseIterable {
+  /// What a schema's root asks for by a keyword of its own; nil where it asks for nothing.
+  fileprivate init?(_ keyword: String, of schema: JSON) throws(GrammarError) {
+    guard let said = schema[keyword] else { return nil }
+    guard let text = said.string, let known = Self(rawValue: text) else {
+      let names = Self.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: " nor ")
+      throw .invalidSchema(path: "/\(keyword)", reason: "it is neither \(names)")
     }
     self = known
   }

@@ -34,6 +34,8 @@ struct MeasureMasks: ParsableCommand {
     let end = Int32(tokenizer.idEnd - 1)
     var (compiling, masks, counts): ([Double], [Double], [Int]) = ([], [], [])
     var (refused, wrong) = (0, 0)
+    // Tokens that could be chosen, those foreseen, and those of them that came.
+    var (steps, foreseen, right) = (0, 0, 0)
     for path in schemas {
       for (number, line) in try FileSystem.contents(of: path, limit: 1 << 30).split(separator: 10).enumerated() {
         let line = try JSON.parse(line)
@@ -48,7 +50,9 @@ struct MeasureMasks: ParsableCommand {
         if passed > longest { print("\(path):\(number + 1): compiled in \(passed) us") }
         for text in (line["valid"]?.array ?? []).compactMap(\.string) {
           let constraint = try TokenConstraint(grammar, texts, endTokens: [end], afterText: true)
-          for token in tokenizer.encode(text, addSpecialTokens: false) + [end] {
+          let tokens = tokenizer.encode(text, addSpecialTokens: false)
+          var known = 0
+          for (index, token) in (tokens + [end]).enumerated() {
             var mask: TokenMask!
             let passed = try measure { mask = try constraint.allowedTokens() }
             masks.append(passed)
@@ -60,6 +64,14 @@ struct MeasureMasks: ParsableCommand {
               break
             }
             if token != end { try constraint.advance(token) }
+            steps += 1
+            known -= 1
+            if known <= 0 {
+              let guesses = constraint.foreseenTokens(limit: 7)
+              known = zip(guesses, tokens.dropFirst(index + 1)).prefix { $0 == $1 }.count
+              foreseen += guesses.count
+              right += known
+            }
           }
         }
       }
@@ -67,6 +79,7 @@ struct MeasureMasks: ParsableCommand {
     print("\(compiling.count) schemas compiled, \(refused) refused; \(wrong) texts cannot be written")
     print("compiling, us: \(summary(compiling))")
     print("\(masks.count) masks, us: \(summary(masks))")
+    print("\(foreseen) of \(steps) tokens foreseen, \(right) of them right")
     var digest = FNV()
     for count in counts { digest.add(count) }
     print("tokens in masks, in all: \(counts.reduce(0, +)), digest \(String(digest.value, radix: 16))")
