@@ -38,6 +38,18 @@ public final class JambaModel: Sendable {
     try LoadedModel.Outline(path, options).plan
   }
 
+  /// Where the memory would go for a file that is not there yet but would have such a directory.
+  ///
+  /// - Parameter path: what it is made from, for errors.
+  package static func plan(
+    _ directory: Directory, _ configuration: ModelConfiguration, path: String, options: ModelOptions
+  ) throws(JambaError) -> MemoryPlan {
+    try options.validate()
+    let catalog = try WeightCatalog(directory, configuration, path: path)
+    let byteCount = directory.segments.reduce(0) { $0 + $1.byteCount }
+    return try LoadedModel.Outline.plan(directory, configuration, catalog, options, fileByteCount: byteCount)
+  }
+
   // MARK: What it is
 
   /// Where the file is.

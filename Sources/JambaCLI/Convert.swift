@@ -19,52 +19,9 @@ struct Convert: ParsableCommand {
   @Argument(help: "The .jamba file to write.")
   var output: String
 
-  /// A type of matrices, by its name.
-  struct WeightType: ExpressibleByArgument {
-    let storage: StorageType
-
-    init?(argument: String) {
-      guard let type = WeightType.all.first(where: { $0.name == argument }) else { return nil }
-      storage = type
-    }
-
-    static var allValueStrings: [String] { all.map(\.name) }
-
-    /// The smallest first.
-    private static var all: [StorageType] {
-      StorageType.allCases.filter(\.isMatrix).sorted {
-        $0.stripByteCount(columns: 1024)! < $1.stripByteCount(columns: 1024)!
-      }
-    }
-  }
-  enum RecipeName: String, ExpressibleByArgument, CaseIterable { case balanced, small }
   enum PackName: String, ExpressibleByArgument, CaseIterable { case auto, zstd, raw }
 
-  @Option(
-    help:
-      "How weights are stored. Unless given, int4, but what the source still has is kept: int8 where it has 8 bits already, int6 where it has 4 to 7.")
-  var type: WeightType?
-
-  @Option(help: "For int4: balanced gives the sensitive matrices 6 or 8 bits, small fewer of them.")
-  var recipe: RecipeName?
-
-  @Option(
-    help: ArgumentHelp(
-      "In place of a type or recipe: the bits a weight may take on average, such as 3.5; more of them, from 2 to 8, go where they gain most.",
-      valueName: "number"))
-  var bits: Double?
-
-  @Option(
-    help: ArgumentHelp(
-      "For int4, in place of a recipe, for downloads and for experts read from a slow disk: about so many bits a weight of the packed file, such as 3.5; in memory it is like any other int4.",
-      valueName: "number"))
-  var bitsOnDisk: Double?
-
-  @Option(
-    help: ArgumentHelp(
-      "How certain matrices are stored, whatever the recipe says: a tensor name in which * stands for any text, and a type, such as '*.x_proj.weight=bf16'. May be repeated; the first that fits decides.",
-      valueName: "name=type"))
-  var rule: [RuleOption] = []
+  @OptionGroup var recipeOptions: RecipeOptions
 
   @Option(help: "zstd packs everything, raw nothing; auto packs what shrinks by 3 % and is not needed for every token.")
   var pack: PackName = .auto
@@ -86,36 +43,17 @@ struct Convert: ParsableCommand {
   @OptionGroup var threadOption: ThreadOption
 
   func validate() throws {
-    guard
-      importance == nil
-        || ([type?.storage ?? .int4] + rule.map(\.rule.type)).contains(where: \.traits.hasCodes)
-    else {
+    guard importance == nil || recipeOptions.hasCodes else {
       throw ValidationError("--importance goes with int2 to int8 only.")
     }
-    let isInt4 = type?.storage ?? .int4 == .int4
-    guard recipe == nil || isInt4 else { throw ValidationError("--recipe goes with --type int4 only.") }
-    guard bits == nil || (isInt4 && recipe == nil) else {
-      throw ValidationError("--bits stands in place of --type and --recipe.")
-    }
-    guard 1...16 ~= bits ?? 8 else { throw ValidationError("--bits takes a number from 1 to 16.") }
-    guard bitsOnDisk == nil || (isInt4 && recipe == nil && bits == nil) else {
-      throw ValidationError("--bits-on-disk goes with --type int4 only, in place of --recipe and --bits.")
-    }
-    guard bitsOnDisk == nil || pack != .raw else { throw ValidationError("--bits-on-disk needs a packed file.") }
-    guard 1...8 ~= bitsOnDisk ?? 4 else { throw ValidationError("--bits-on-disk takes a number from 1 to 8.") }
+    guard recipeOptions.bitsOnDisk == nil || pack != .raw else { throw ValidationError("--bits-on-disk needs a packed file.") }
   }
 
   func run() throws {
     Interrupt.catchSignals()
     let adapters = adapterOptions.sources
-    let recipe: Recipe? =
-      if let bits { try .meeting(bits: bits, checkpoint: source, adapters: adapters) } else if let bitsOnDisk {
-        try .meeting(bitsOnDisk: bitsOnDisk, checkpoint: source, adapters: adapters)
-      } else if let recipe = self.recipe {
-        recipe == .small ? .small : .balanced
-      } else if let type {
-        type.storage == .int4 ? .balanced : .uniform(type.storage)
-      } else { nil }
+    let recipe = try recipeOptions.recipe(checkpoint: source, adapters: adapters, tokenizer: tokenizer)
+    let bitsOnDisk = recipeOptions.bitsOnDisk
     let packing: JambaFileWriter.Packing =
       switch pack {
       case .auto: bitsOnDisk == nil ? .automatic : .zstd
@@ -128,7 +66,7 @@ struct Convert: ParsableCommand {
     let summary = try convert(
       checkpoint: source, to: output,
       options: ConversionOptions(
-        recipe: recipe, rules: rule.map(\.rule), packing: packing,
+        recipe: recipe, rules: recipeOptions.rules, packing: packing,
         threads: threadOption.threads ?? Processors.available, importance: importance, tokenizer: tokenizer,
         adapters: adapters, resumes: resume),
       tool: "jamba-edge \(toolVersion)"
@@ -165,20 +103,7 @@ struct Convert: ParsableCommand {
     let ratio = Double(summary.sourceByteCount) / Double(max(summary.fileByteCount, 1))
     Terminal.report(
       "\(output): \(Terminal.size(summary.fileByteCount)), \(Terminal.decimal(summary.bitsPerWeight, 2)) bits per weight"
-        + (bitsOnDisk == nil ? ", " : " in memory and \(Terminal.decimal(summary.bitsOnDisk, 2)) on disk, ")
+        + (recipeOptions.bitsOnDisk == nil ? ", " : " in memory and \(Terminal.decimal(summary.bitsOnDisk, 2)) on disk, ")
         + "\(Terminal.decimal(ratio, 2)) times smaller, \(Terminal.decimal(seconds, 1)) s")
-  }
-}
-
-/// "*.x_proj.weight=bf16"
-struct RuleOption: ExpressibleByArgument {
-  let rule: Recipe.Rule
-
-  init?(argument: String) {
-    let parts = argument.split(separator: "=", omittingEmptySubsequences: false)
-    guard parts.count == 2, !parts[0].isEmpty, let type = Convert.WeightType(argument: String(parts[1])) else {
-      return nil
-    }
-    rule = Recipe.Rule(pattern: String(parts[0]), type: type.storage)
   }
 }

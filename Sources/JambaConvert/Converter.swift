@@ -110,7 +110,7 @@ package func convert(
 }
 
 /// The checkpoint's documents, with those of another tokenizer in their place.
-private func documents(
+func documents(
   _ checkpoint: any Checkpoint, tokenizer path: String?
 ) throws(ConversionError) -> [CheckpointDocument] {
   guard let path else { return checkpoint.documents }

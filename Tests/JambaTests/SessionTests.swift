@@ -160,11 +160,14 @@ import Testing
   /// the answer: the same tokens in the least memory, and behind them the planned text.
   @Test func grammarsYieldToTheText() throws {
     let plan = try JambaModel.plan(path, options: ModelOptions(memory: 1 << 40, context: 2000, chunk: 64))
-    // Many rules that may all go on: sets of stacks that are large.
-    let names = (0..<60).map { "r\($0)" }
-    let grammar = try Grammar(
-      gbnf: "root ::= (" + names.joined(separator: " | ") + ")*\n"
-        + names.enumerated().map { "\($1) ::= [a-z ,.]{1,\($0 + 2)} root \".\" | [a-z ]+" }.joined(separator: "\n"))
+    // Much that may go on in several ways: sets of stacks that are large.
+    let grammar = try Grammar(gbnf: #"""
+      root ::= (some "." | other "," | third)+
+      some ::= word (" " word){0,200}
+      other ::= ([a-z ]{1,30} "'"?){1,50} | word
+      third ::= [^.]{5,300} "."
+      word ::= [a-zA-Z]+
+      """#)
     let options = GenerationOptions(sampling: Sampling(temperature: 1, seed: 4), maxTokens: 60, stopsAtEnd: false, grammar: grammar)
     var answers: [[Int32]] = []
     for memory in [nil, plan.leastByteCount + 200_000] {

@@ -26,16 +26,16 @@ struct MemoryNeeds {
   private let maximumContext: Int
 
   init(
-    _ file: JambaFile, _ c: ModelConfiguration, _ catalog: WeightCatalog, _ layout: KeyValueLayout, draft: Int,
+    _ directory: Directory, _ c: ModelConfiguration, _ catalog: WeightCatalog, _ layout: KeyValueLayout, draft: Int,
     sessions: Int
   ) throws(JambaError) {
-    let directory = file.directory
+    func documentByteCount(_ name: String) -> Int { directory.entries.first { $0.name == name }?.byteCount ?? 0 }
     base = [
       .init(name: "program", byteCount: MemoryNeeds.program),
       .init(
         name: "tokenizer",
-        byteCount: MemoryNeeds.tokenizerFactor * (file.entry(named: DocumentName.tokenizer)?.byteCount ?? 0)
-          + MemoryNeeds.sentencePieceFactor * (file.entry(named: DocumentName.sentencePiece)?.byteCount ?? 0)),
+        byteCount: MemoryNeeds.tokenizerFactor * documentByteCount(DocumentName.tokenizer)
+          + MemoryNeeds.sentencePieceFactor * documentByteCount(DocumentName.sentencePiece)),
       .init(
         name: "directory",
         byteCount: directory.blocks.count * 64 + directory.segments.count * 256 + directory.entries.count * 512),

@@ -34,24 +34,35 @@ final class LoadedModel: Sendable {
       threads = options.threads ?? min(Processors.available, ModelOptions.threadRange.upperBound)
       do throws(FormatError) { file = try JambaFile(path: path) } catch { throw .format(error) }
       configuration = try file.modelConfiguration()
-      catalog = try WeightCatalog(file, configuration)
-      layout = KeyValueLayout(
-        type: options.cacheType ?? Outline.preferredCacheType(file, configuration), window: options.window,
-        sinks: options.sinks, chunk: options.chunk)
+      catalog = try WeightCatalog(file.directory, configuration, path: path)
+      layout = Outline.layout(file.directory, configuration, options)
+      plan = try Outline.plan(file.directory, configuration, catalog, options, fileByteCount: file.byteCount)
+    }
+
+    private static func layout(_ directory: Directory, _ configuration: ModelConfiguration, _ options: ModelOptions) -> KeyValueLayout {
+      KeyValueLayout(
+        type: options.cacheType ?? preferredCacheType(directory, configuration), window: options.window, sinks: options.sinks,
+        chunk: options.chunk)
+    }
+
+    static func plan(
+      _ directory: Directory, _ configuration: ModelConfiguration, _ catalog: WeightCatalog, _ options: ModelOptions,
+      fileByteCount: Int
+    ) throws(JambaError) -> MemoryPlan {
       let context = try options.context(within: configuration.maxPositionEmbeddings)
-      plan = try MemoryPlan(
+      return try MemoryPlan(
         MemoryNeeds(
-          file, configuration, catalog, layout, draft: options.draft, sessions: options.sessions),
+          directory, configuration, catalog, layout(directory, configuration, options), draft: options.draft,
+          sessions: options.sessions),
         limit: options.memory.map { MemoryLimit(byteCount: $0) } ?? .ofProcess, context: context, chunk: options.chunk,
-        snapshots: options.snapshotByteCount, access: options.access, fileByteCount: file.byteCount)
+        snapshots: options.snapshotByteCount, access: options.access, fileByteCount: fileByteCount)
     }
 
     /// Keys and values keep the precision of the weights that make them: f32 beside f32; else a byte does
     /// (docs/SESSIONS.md).
-    private static func preferredCacheType(_ file: JambaFile, _ configuration: ModelConfiguration) -> CacheType {
-      configuration.layers(with: .attention).contains { layer in
-        file.entry(of: TensorID(.keyProjection, layer: layer))?.type == .f32
-      } ? .f32 : .int8
+    private static func preferredCacheType(_ directory: Directory, _ configuration: ModelConfiguration) -> CacheType {
+      let names = Set(configuration.layers(with: .attention).map { TensorID(.keyProjection, layer: $0).name })
+      return directory.entries.contains { $0.type == .f32 && names.contains($0.name) } ? .f32 : .int8
     }
   }
 

@@ -1,4 +1,5 @@
 import JambaFormat
+import JambaSystem
 
 /// Which segments of a file make up which part of the model.
 struct WeightCatalog {
@@ -9,20 +10,22 @@ struct WeightCatalog {
   /// The experts of each layer; none for a dense one.
   let experts: [[WeightUnit]]
 
-  init(_ file: JambaFile, _ configuration: ModelConfiguration) throws(JambaError) {
+  /// - Parameter path: of the file whose directory it is, for errors.
+  init(_ directory: Directory, _ configuration: ModelConfiguration, path: String) throws(JambaError) {
     let tensors = ModelTensors(configuration)
+    let places = Dictionary(directory.entries.map { (ExactString($0.name), $0.segment) }) { first, _ in first }
     func segments(of specifications: [TensorSpecification]) throws(JambaError) -> [Int] {
       var found: Set<Int> = []
       for specification in specifications {
-        guard let entry = file.entry(named: specification.name) else {
-          throw .format(.invalidModel(path: file.path, reason: "\(specification.name) is missing"))
+        guard let segment = places[ExactString(specification.name)] else {
+          throw .format(.invalidModel(path: path, reason: "\(specification.name) is missing"))
         }
-        found.insert(entry.segment)
+        found.insert(segment)
       }
       return found.sorted()
     }
     func unit(_ specifications: [TensorSpecification], _ layer: Int) throws(JambaError) -> WeightUnit {
-      WeightUnit(segments: try segments(of: specifications), layer: layer, file.directory)
+      WeightUnit(segments: try segments(of: specifications), layer: layer, directory)
     }
 
     outer = try segments(of: tensors.outer)

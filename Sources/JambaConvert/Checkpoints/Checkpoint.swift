@@ -70,6 +70,12 @@ package func openCheckpoint(
   return checkpoint
 }
 
+/// Whether a path is that of a checkpoint rather than of a .jamba file: a GGUF file, a folder, or the name of one in the cache.
+package func isCheckpoint(_ path: String) -> Bool {
+  if GGUFCheckpoint.isOne(path) { return true }
+  return !path.hasSuffix(".jamba") && (try? RandomAccessFile(path: path)) == nil
+}
+
 /// As `openCheckpoint`, without adapters.
 func openBase(_ path: String) throws(ConversionError) -> any Checkpoint {
   if GGUFCheckpoint.isOne(path) { return try GGUFCheckpoint(path) }

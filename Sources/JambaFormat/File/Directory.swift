@@ -37,6 +37,14 @@ public struct Segment: Sendable, Equatable {
   public var storedByteCount: Int
   public var byteCount: Int
   public var blocks: Range<Int>
+
+  package init(packing: Packing, offset: Int, storedByteCount: Int, byteCount: Int, blocks: Range<Int>) {
+    self.packing = packing
+    self.offset = offset
+    self.storedByteCount = storedByteCount
+    self.byteCount = byteCount
+    self.blocks = blocks
+  }
 }
 
 /// The unit of packing and checksum: 256 KiB of a segment, its last block shorter.
@@ -50,6 +58,13 @@ public struct Block: Sendable, Equatable {
   public var checksum: UInt32
   /// Position in the file.
   public var offset: Int
+
+  package init(storedByteCount: Int, isCompressed: Bool, checksum: UInt32, offset: Int) {
+    self.storedByteCount = storedByteCount
+    self.isCompressed = isCompressed
+    self.checksum = checksum
+    self.offset = offset
+  }
 }
 
 /// The directory of a .jamba file: its tensors and documents, and where they are. Stored at its end; every number is checked before it is trusted.
@@ -57,6 +72,8 @@ public struct Directory: Sendable, Equatable {
   public var entries: [Entry] = []
   public var segments: [Segment] = []
   public var blocks: [Block] = []
+
+  package init() {}
 
   /// Values of all tensors.
   public var parameterCount: Int { entries.reduce(0) { $0 + $1.elementCount } }
