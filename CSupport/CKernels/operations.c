@@ -138,6 +138,17 @@ void jk_add(const jk_engine *engine, float *y, size_t y_stride, const float *x, 
     jk_pool_run(engine->pool, run_add, &run, items, grain_of(engine, items, PIECE / 4));
 }
 
+bool jk_are_finite(const float *x, size_t count) {
+    // The largest exponent alone is theirs. In integers, so that the compiler takes many at once.
+    uint32_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        found |= (bits & 0x7F800000) == 0x7F800000;
+    }
+    return !found;
+}
+
 void jk_add_scaled(const jk_engine *engine, float *y, size_t y_stride, const uint32_t *index, const float *x,
                    size_t x_stride, const float *scale, size_t width, size_t count) {
     elementwise_run run = {engine, y, y_stride, x, x_stride, index, scale, width, jk_parts(width, PIECE)};

@@ -22,7 +22,7 @@ struct Failure: Error {
     switch error {
     case .format(.system(_, _, .outOfMemory)): JAMBA_ERROR_MEMORY
     case .format(.system): JAMBA_ERROR_FILE
-    case .format, .configuration, .tokenizer: JAMBA_ERROR_FORMAT
+    case .format, .configuration, .tokenizer, .notANumber: JAMBA_ERROR_FORMAT
     case .template: JAMBA_ERROR_TEMPLATE
     case .grammar: JAMBA_ERROR_GRAMMAR
     case .outOfMemory, .memoryTooSmall, .memoryLimitReached: JAMBA_ERROR_MEMORY

@@ -93,7 +93,7 @@ typedef enum jamba_status {
     JAMBA_ERROR_CAPACITY = 4,
     /* A file cannot be opened, read or written. */
     JAMBA_ERROR_FILE = 5,
-    /* A file is damaged, or not what it should be, or of a newer version. */
+    /* A file is damaged, or not what it should be, or of a newer version; or its model comes to infinities. */
     JAMBA_ERROR_FORMAT = 6,
     /* Too little memory: within the limit, or in the system. */
     JAMBA_ERROR_MEMORY = 7,

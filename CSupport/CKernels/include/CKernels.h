@@ -119,6 +119,9 @@ void jk_rms_norm(const jk_engine *engine, const float *x, size_t x_stride, const
 void jk_add(const jk_engine *engine, float *y, size_t y_stride, const float *x, size_t x_stride, size_t width,
             size_t count);
 
+// Whether none of the floats is an infinity or a NaN.
+bool jk_are_finite(const float *x, size_t count);
+
 // y[index[i]] = fma(scale[i], x[i], y[index[i]]): the weighted sum of experts' outputs. Indices are distinct.
 void jk_add_scaled(const jk_engine *engine, float *y, size_t y_stride, const uint32_t *index, const float *x,
                    size_t x_stride, const float *scale, size_t width, size_t count);

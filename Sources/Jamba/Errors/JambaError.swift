@@ -39,6 +39,8 @@ public enum JambaError: Error, Sendable, CustomStringConvertible {
   case missing(String)
   /// A saved session of another model file.
   case foreignSession(path: String)
+  /// The model came to infinities, and what is not a number.
+  case notANumber(NumberFault)
   /// A callback or the cancelled task stopped it.
   case cancelled
 
@@ -62,6 +64,7 @@ public enum JambaError: Error, Sendable, CustomStringConvertible {
     case .contextFull(let limit): "the text has reached the model's limit of \(limit) tokens"
     case .sessionBusy: "the session is in use by another call"
     case .missing(let what): "the model file has no \(what)"
+    case .notANumber(let fault): fault.description
     case .foreignSession(let path): "\(path) was saved with another model file and goes with that one only"
     case .cancelled: "cancelled"
     }

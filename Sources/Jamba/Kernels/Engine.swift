@@ -93,6 +93,12 @@ final class Engine: @unchecked Sendable {
     }
   }
 
+  /// Whether a row has neither infinities nor what is not a number.
+  func isFinite(_ row: Int, of x: Rows) -> Bool {
+    let row = x.rows(row..<row + 1)
+    return unsafe jk_are_finite(row.base, row.width)
+  }
+
   /// y += x; x of one row is added to every row of y.
   func add(_ x: Rows, to y: MutableRows) {
     precondition(x.width == y.width && (x.count == y.count || x.count == 1), "a sum of other extents")

@@ -2,6 +2,13 @@
 enum FeedForward {
   case dense(GatedMLP)
   case mixture(MixtureOfExperts)
+
+  var part: NumberFault.Part {
+    switch self {
+    case .dense: .feedForward
+    case .mixture: .experts
+    }
+  }
 }
 
 /// down(silu(gate(x)) * up(x)): a dense feed-forward part, or one expert.

@@ -9,6 +9,13 @@ struct Layer {
   enum Mixer {
     case mamba(MambaMixer)
     case attention(AttentionMixer)
+
+    var part: NumberFault.Part {
+      switch self {
+      case .mamba: .mamba
+      case .attention: .attention
+      }
+    }
   }
 
   init(_ tensors: TensorTable, layer index: Int) throws(JambaError) {
@@ -36,6 +43,7 @@ struct Layer {
     case .attention(let attention): attention.forward(pass, layer: index)
     }
     pass.engine.add(w.output.values, to: w.residual.mutableValues)
+    pass.checkNumbers(mixer.part, layer: index)
 
     pass.normalize(w.residual.values, by: feedForwardNorm, into: w.normed)
     switch feedForward {
@@ -43,5 +51,6 @@ struct Layer {
     case .mixture(let mixture): try mixture.forward(pass, weights)
     }
     pass.engine.add(w.output.values, to: w.residual.mutableValues)
+    pass.checkNumbers(feedForward.part, layer: index)
   }
 }

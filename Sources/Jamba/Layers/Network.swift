@@ -63,6 +63,7 @@ struct Network: Sendable {
         pass.decode(row: Int(token), of: embedding, into: w.residual.mutableValues.rows(row..<row + 1))
       }
     }
+    pass.checkNumbers(.embedding)
     predictor?.prefetch(pass, weights)
 
     for (index, layer) in layers.enumerated() {

@@ -55,6 +55,17 @@ struct Pass {
     if let bias { engine.add(weights[bias], to: y.mutableValues) }
   }
 
+  /// Remembers sequences whose residual stream is no longer made of numbers. What is none stays so: one row of each is looked
+  /// at, the last, or the first of a pass with guesses, which may be wrong.
+  func checkNumbers(_ part: NumberFault.Part, layer: Int? = nil) {
+    for sequence in sequences where sequence.state.fault == nil && !sequence.rows.isEmpty {
+      let row = sequence.trace == nil ? sequence.rows.upperBound - 1 : sequence.rows.lowerBound
+      if !engine.isFinite(row, of: workspace.residual.values) {
+        sequence.state.fault = NumberFault(part: part, layer: layer)
+      }
+    }
+  }
+
   /// The row of a matrix as float32.
   func decode(row: Int, of matrix: Matrix, into y: MutableRows) {
     engine.decode(row: row, of: weights[matrix], into: y)

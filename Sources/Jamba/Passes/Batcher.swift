@@ -99,7 +99,8 @@ final class Batcher: @unchecked Sendable {
         part.viewer = nil
         part.outcome =
           switch result {
-          case .success(let isComplete): isComplete ? .computed(count) : .cancelled
+          case .success(let isComplete):
+            !isComplete ? .cancelled : part.state.fault.map { .failed(.notANumber($0)) } ?? .computed(count)
           case .failure(let error): .failed(error)
           }
       }
@@ -125,6 +126,11 @@ final class Batcher: @unchecked Sendable {
         let parts = zip(batch, sequences).map { ($0.part, $1) }
         for (part, sequence) in parts { show(sequence, to: part.viewer) }
         computeLogits(parts)
+        for (part, count) in batch where part.state.fault == nil && count == part.tokens.count {
+          if let logits = part.logits, !engine.isFinite(0, of: logits.values) {
+            part.state.fault = NumberFault(part: .head, layer: nil)
+          }
+        }
       }
       return .success(isComplete)
     } catch { return .failure(error) }

@@ -137,6 +137,7 @@ struct SessionCore {
       try state.makeWritable(part.count)
       try model.batcher.withWorkspace { (w) throws(JambaError) in
         _ = try model.network.forward([SequenceRows(part, state)], model.engine, w, observer: observer) { false }
+        if let fault = state.fault { throw .notANumber(fault) }
       }
       done += part.count
     }

@@ -6,6 +6,8 @@ import JambaSystem
 final class SequenceState {
   /// Tokens seen.
   private(set) var position = 0
+  /// Where a pass came to what is not a number. The state is good for nothing but `reset` then.
+  var fault: NumberFault?
   let layout: KeyValueLayout
   private let configuration: ModelConfiguration
   private let memory: SessionMemory
@@ -49,6 +51,7 @@ final class SequenceState {
   /// Back to the beginning; pages are kept for the next text.
   func reset() {
     position = 0
+    fault = nil
     unsafe recurrent.bytes.initializeMemory(as: UInt8.self, repeating: 0)
   }
 
