@@ -198,15 +198,23 @@ final class Engine: @unchecked Sendable {
     }
   }
 
+  /// Floats that `attend` needs for itself.
+  static func attentionScratchCount(heads: Int, headSize: Int) -> Int { jk_attend_scratch(heads, headSize) }
+
   /// Grouped-query attention of tokens at the positions from `first` on; queries and y `[tokens, heads * head size]`.
   func attend(
-    _ queries: Rows, heads: Int, scale: Float, to pages: KeyValuePages, at first: Int, into y: MutableRows
+    _ queries: Rows, heads: Int, scale: Float, to pages: KeyValuePages, at first: Int, scratch: MutableRows,
+    into y: MutableRows
   ) {
     let width = heads * pages.headSize
     precondition(queries.width == width && y.width == width && queries.count == y.count, "queries of other extents")
+    precondition(pages.headSize <= Int(JK_MAX_HEAD_SIZE), "a head of \(pages.headSize) elements")
+    precondition(
+      scratch.count == 1 && scratch.width >= Engine.attentionScratchCount(heads: heads, headSize: pages.headSize),
+      "there is no room for parts of the text")
     unsafe pages.withKernelView { view in
       unsafe call {
-        unsafe jk_attend($0, view, queries.base, queries.stride, heads, scale, first, y.count, y.base, y.stride)
+        unsafe jk_attend($0, view, queries.base, queries.stride, heads, scale, first, y.count, y.base, y.stride, scratch.base)
       }
     }
   }
