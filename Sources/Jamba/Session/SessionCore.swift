@@ -16,6 +16,8 @@ struct SessionCore {
   private let reservation: MemoryBudget.Reservation
   /// The text's tokens; those taken from an open lookahead are ahead of the state.
   private(set) var tokens: [Int32] = []
+  /// As far as they fill blocks, for snapshots.
+  private var wholeBlocks = TokenText()
   private var lookahead: Lookahead?
   private var drafts: DraftSource
   private(set) var draftStatistics = DraftStatistics()
@@ -51,6 +53,7 @@ struct SessionCore {
   mutating func reset() {
     state.reset()
     tokens = []
+    wholeBlocks = TokenText()
     row = nil
     lookahead?.close()
     continuation = nil
@@ -145,11 +148,19 @@ struct SessionCore {
   /// Takes over a snapshot's text and logits.
   mutating func take(_ snapshot: Snapshot) {
     tokens = snapshot.tokens
+    wholeBlocks = snapshot.text.wholeBlocks
     row = nil
     guard let saved = snapshot.logits else { return }
     let target = logits.mutableValues
     for (index, value) in saved.enumerated() { target[0, index] = value }
     row = 0
+  }
+
+  /// The text in blocks that its snapshots share.
+  mutating func sharedText() throws(JambaError) -> TokenText {
+    let text = try wholeBlocks.extended(to: tokens, model.memory)
+    wholeBlocks = text.wholeBlocks
+    return text
   }
 
   var hasLogits: Bool { row != nil }

@@ -31,7 +31,7 @@ struct SyntheticText {
       text.advance(by: count)
     }
     let tokens = (0..<tokenCount).map { Int32(($0 &* 7919 &+ 104_729) % c.vocabSize) }
-    return try text.snapshot(tokens: tokens, logits: nil)
+    return try text.snapshot(text: TokenText().extended(to: tokens, model.memory), logits: nil)
   }
 
   private static func rows(_ width: Int) throws(JambaError) -> Activations {
@@ -65,7 +65,7 @@ extension Session {
     try withCore { (core) throws(JambaError) in
       core.reset()
       let snapshot = try SyntheticText.snapshot(core.model, core.state.layout, tokenCount: tokenCount)
-      core.restore(snapshot)
+      core.adopt(snapshot)
     }
   }
 }
