@@ -37,7 +37,9 @@ extension Session {
     _ tokens: [Int32], savingTo path: String, every interval: Int = Session.usualSavingInterval,
     progress: (Int) -> Bool = { _ in true }, isCancelled: () -> Bool = { false }
   ) throws(JambaError) -> Int {
-    guard interval > 0 else { throw .invalidOption("the interval of savings is \(interval) tokens, which is not positive") }
+    guard interval > 0 else {
+      throw .invalidOption("the interval of savings is \(interval) tokens, which is not positive")
+    }
     let before = tokenCount
     let text = self.tokens + tokens
     if FileSystem.exists(path) { try resume(text, from: path) }
@@ -59,7 +61,9 @@ extension Session {
     let chunk = try withCore { (core) throws(JambaError) in core.options.chunk }
     let snapshot = try SavedSession(path, model.loaded, chunk: chunk).snapshot
     try withCore { (core) throws(JambaError) in
-      guard snapshot.tokenCount > core.tokens.count, snapshot.isUsable(for: text[...], core.state.layout) else { return }
+      guard snapshot.tokenCount > core.tokens.count, snapshot.isUsable(for: text[...], core.state.layout) else {
+        return
+      }
       core.adopt(snapshot)
     }
   }

@@ -201,7 +201,8 @@ struct Bench: ParsableCommand {
         lines.append(
           "after \(figures.depth) tokens: prefill \(decimal(prefill)), decode \(decimal(decode)) tokens/s "
             + "(\(Terminal.decimal(prefill / self.prefill, 2)) and \(Terminal.decimal(decode / self.decode, 2)) of the first); "
-            + "state \(Terminal.size(figures.stateByteCount)), at most \(Terminal.size(figures.peakResidentByteCount)) in memory")
+            + "state \(Terminal.size(figures.stateByteCount)), at most \(Terminal.size(figures.peakResidentByteCount)) in memory"
+        )
       }
       return lines.map { $0 + "\n" }.joined()
     }

@@ -30,7 +30,8 @@ struct Generate: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Save the session here while a long prompt is read; the next run with the same prompt goes on there.", valueName: "file"))
+      "Save the session here while a long prompt is read; the next run with the same prompt goes on there.",
+      valueName: "file"))
   var checkpoint: String?
 
   @Flag(help: "Print one JSON object instead of the text.")

@@ -122,7 +122,8 @@ private let cacheTypes = [JK_KV_F32, JK_KV_F16, JK_KV_I8]
     var expected: [Float]?
     for set in instructionSets {
       let cache = Cache(
-        JK_KV_I8, kvHeads: kvHeads, headSize: headSize, positions: positions, window: window, sinks: window == .max ? 0 : 70,
+        JK_KV_I8, kvHeads: kvHeads, headSize: headSize, positions: positions, window: window,
+        sinks: window == .max ? 0 : 70,
         batch: positions)
       cache.store(Engine(set, threads: 2), k, v, first: 0, tokens: positions)
       for threads in [1, 3] {
@@ -132,7 +133,8 @@ private let cacheTypes = [JK_KV_F32, JK_KV_F16, JK_KV_I8]
           for first in stride(from: 0, to: most, by: batch) {
             let count = min(batch, most - first)
             y += cache.attend(
-              engine, Array(q[first * row..<(first + count) * row]), heads: heads, scale: 0.5, first: positions - most + first,
+              engine, Array(q[first * row..<(first + count) * row]), heads: heads, scale: 0.5,
+              first: positions - most + first,
               tokens: count)
           }
           expected = expected ?? y
@@ -157,13 +159,17 @@ private let cacheTypes = [JK_KV_F32, JK_KV_F16, JK_KV_I8]
       for batch in [1, 7, 64, 100, positions] {
         for set in instructionSets where set != JK_SCALAR || batch == 7 {
           let cache = Cache(
-            type, kvHeads: kvHeads, headSize: headSize, positions: positions, window: window, sinks: sinks, batch: batch)
+            type, kvHeads: kvHeads, headSize: headSize, positions: positions, window: window, sinks: sinks, batch: batch
+          )
           let engine = Engine(set, threads: 2)
           var y: [Float] = []
           for first in stride(from: 0, to: positions, by: batch) {
             let range = first..<min(positions, first + batch)
-            func rows(_ x: [Float], _ width: Int) -> [Float] { Array(x[range.lowerBound * width..<range.upperBound * width]) }
-            cache.store(engine, rows(k, kvHeads * headSize), rows(v, kvHeads * headSize), first: first, tokens: range.count)
+            func rows(_ x: [Float], _ width: Int) -> [Float] {
+              Array(x[range.lowerBound * width..<range.upperBound * width])
+            }
+            cache.store(
+              engine, rows(k, kvHeads * headSize), rows(v, kvHeads * headSize), first: first, tokens: range.count)
             y += cache.attend(
               engine, rows(q, heads * headSize), heads: heads, scale: 0.25, first: first, tokens: range.count)
           }
@@ -178,7 +184,8 @@ private let cacheTypes = [JK_KV_F32, JK_KV_F16, JK_KV_I8]
           let weights = visible.map { seen in
             var score = 0.0
             for i in 0..<headSize {
-              score += queries[(position * heads + head) * headSize + i] * keys[(seen * kvHeads + shared) * headSize + i]
+              score +=
+                queries[(position * heads + head) * headSize + i] * keys[(seen * kvHeads + shared) * headSize + i]
             }
             return exp(score * 0.25)
           }
@@ -246,7 +253,10 @@ private let cacheTypes = [JK_KV_F32, JK_KV_F16, JK_KV_I8]
             let start = head * 64 * (keyColumns + headSize)
             let (keyPlace, valuePlace) =
               type == JK_KV_I8
-              ? ((slot / 16 * keyColumns / 4 + i / 4) * 64 + slot % 16 * 4 + i % 4, (slot / 4 * headSize + i) * 4 + slot % 4)
+              ? (
+                (slot / 16 * keyColumns / 4 + i / 4) * 64 + slot % 16 * 4 + i % 4,
+                (slot / 4 * headSize + i) * 4 + slot % 4
+              )
               : ((slot / 8 * headSize + i) * 8 + slot % 8, slot * headSize + i)
             let key = element(start + keyPlace) * scale(head, isValue: false)
             let value = element(start + 64 * keyColumns + valuePlace) * scale(head, isValue: true)

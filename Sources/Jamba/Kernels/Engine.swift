@@ -174,7 +174,8 @@ final class Engine: @unchecked Sendable {
     let (channels, size, count) = (x.a.width, x.a.count, y.count)
     precondition(
       [x.u, x.dt, x.z].allSatisfy { $0.width == channels && $0.count == count } && y.width == channels
-        && x.dtBias.width == channels && x.d.width == channels && [x.b, x.c].allSatisfy { $0.width == size && $0.count == count }
+        && x.dtBias.width == channels && x.d.width == channels
+        && [x.b, x.c].allSatisfy { $0.width == size && $0.count == count }
         && state.count == size && state.width == channels && state.stride == channels && x.a.stride == channels,
       "a scan of other extents")
     var arguments = unsafe jk_scan_arguments(
@@ -214,7 +215,8 @@ final class Engine: @unchecked Sendable {
       "there is no room for parts of the text")
     unsafe pages.withKernelView { view in
       unsafe call {
-        unsafe jk_attend($0, view, queries.base, queries.stride, heads, scale, first, y.count, y.base, y.stride, scratch.base)
+        unsafe jk_attend(
+          $0, view, queries.base, queries.stride, heads, scale, first, y.count, y.base, y.stride, scratch.base)
       }
     }
   }

@@ -29,7 +29,8 @@ struct AttentionMixer {
       sequence.state.attention(layer).withPages { cache in
         engine.store(keys: w.keys.values.rows(rows), values: w.values.values.rows(rows), into: cache, at: position)
         engine.attend(
-          w.queries.values.rows(rows), heads: c.numAttentionHeads, scale: scale, to: cache, at: position, scratch: scratch,
+          w.queries.values.rows(rows), heads: c.numAttentionHeads, scale: scale, to: cache, at: position,
+          scratch: scratch,
           into: attended.rows(rows))
       }
     }

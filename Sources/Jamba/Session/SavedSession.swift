@@ -145,7 +145,8 @@ struct SavedSession {
       layerPages.append(row)
     }
     snapshot = try Snapshot(
-      text: TokenText().extended(to: tokens, memory), layout: layout, recurrent: state, pages: layerPages, logits: logits.isEmpty ? nil : logits, memory
+      text: TokenText().extended(to: tokens, memory), layout: layout, recurrent: state, pages: layerPages,
+      logits: logits.isEmpty ? nil : logits, memory
     )
     let sampler = SamplerState(
       generator: SplitMix64(state: generator), mirostatMu: mirostatMu.isNaN ? nil : mirostatMu)

@@ -1,4 +1,3 @@
-
 extension SessionCore {
   /// The text so far, for another session or for later.
   mutating func snapshot() throws(JambaError) -> Snapshot {

@@ -25,7 +25,8 @@ struct SyntheticText {
         source.fill(keys.mutableValues)
         source.fill(values.mutableValues)
         text.attention(layer).withPages {
-          model.engine.store(keys: keys.values.rows(0..<count), values: values.values.rows(0..<count), into: $0, at: text.position)
+          model.engine.store(
+            keys: keys.values.rows(0..<count), values: values.values.rows(0..<count), into: $0, at: text.position)
         }
       }
       text.advance(by: count)
@@ -53,19 +54,6 @@ private final class NormalNumbers {
         let sum = mixed & 0xFFFF + mixed >> 16 & 0xFFFF + mixed >> 32 & 0xFFFF + mixed >> 48
         rows[row, column] = (Float(sum) - 131_070) / 37_837  // a standard deviation of 1
       }
-    }
-  }
-}
-
-extension Session {
-  /// Makes the session's text one of `tokenCount` arbitrary tokens that are not computed, for measuring what comes after them.
-  ///
-  /// - Throws: as `append`.
-  package func fill(to tokenCount: Int) throws(JambaError) {
-    try withCore { (core) throws(JambaError) in
-      core.reset()
-      let snapshot = try SyntheticText.snapshot(core.model, core.state.layout, tokenCount: tokenCount)
-      core.adopt(snapshot)
     }
   }
 }

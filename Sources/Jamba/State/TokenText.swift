@@ -79,7 +79,8 @@ struct TokenText {
         let size = unsafe min(own.count, other.count - start)
         guard
           unsafe haveSameBytes(
-            UnsafeRawBufferPointer(rebasing: own[..<size]), UnsafeRawBufferPointer(rebasing: other[start..<start + size]))
+            UnsafeRawBufferPointer(rebasing: own[..<size]),
+            UnsafeRawBufferPointer(rebasing: other[start..<start + size]))
         else { return false }
       }
       return true

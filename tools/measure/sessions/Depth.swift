@@ -28,7 +28,9 @@ struct Depth: ParsableCommand {
       // Before another text takes the place of its snapshots.
       let (_, rewinding) = try milliseconds { try session.fork().rewind(to: session.tokenCount - 2) }
       let (restored, restoring) = try milliseconds { try model.makeSession(restoring: file).session }
-      guard try restored.append([5]) == session.fork().append([5]) else { fatalError("a restored session has other bits") }
+      guard try restored.append([5]) == session.fork().append([5]) else {
+        fatalError("a restored session has other bits")
+      }
       print("\(text(forking))\t\(text(saving))\t\(text(restoring))\t\(text(rewinding))")
     }
   }
