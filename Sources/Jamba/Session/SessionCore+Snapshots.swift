@@ -2,7 +2,7 @@ extension SessionCore {
   /// The text so far, for another session or for later.
   mutating func snapshot() throws(JambaError) -> Snapshot {
     try settle()
-    return try state.snapshot(text: sharedText(), logits: hasLogits ? lastLogits() : nil)
+    return try makeSnapshot(withLogits: hasLogits)
   }
 
   /// Keeps a snapshot of the text so far, if the plan has room for such. That memory is short is no failure: the text can
@@ -11,7 +11,7 @@ extension SessionCore {
     let cache = model.memory.prefixCache
     guard cache.hasRoom(for: state.recurrentByteCount + TokenText.ownByteCount), state.position > 0 else { return }
     do throws(JambaError) {
-      cache.insert(try state.snapshot(text: sharedText(), logits: withLogits ? lastLogits() : nil))
+      cache.insert(try makeSnapshot(withLogits: withLogits))
     } catch {}
   }
 

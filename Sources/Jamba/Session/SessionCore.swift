@@ -16,8 +16,9 @@ struct SessionCore {
   private let reservation: MemoryBudget.Reservation
   /// The text's tokens; those taken from an open lookahead are ahead of the state.
   private(set) var tokens: [Int32] = []
-  /// As far as they fill blocks, for snapshots.
-  private var wholeBlocks = TokenText()
+  /// The last one of the text, if somebody still has it: the next one shares its blocks of tokens. They are the snapshots' alone,
+  /// so that they go with them when memory is needed.
+  private weak var lastSnapshot: Snapshot?
   private var lookahead: Lookahead?
   private var drafts: DraftSource
   private(set) var draftStatistics = DraftStatistics()
@@ -53,7 +54,7 @@ struct SessionCore {
   mutating func reset() {
     state.reset()
     tokens = []
-    wholeBlocks = TokenText()
+    lastSnapshot = nil
     row = nil
     lookahead?.close()
     continuation = nil
@@ -148,7 +149,7 @@ struct SessionCore {
   /// Takes over a snapshot's text and logits.
   mutating func take(_ snapshot: Snapshot) {
     tokens = snapshot.tokens
-    wholeBlocks = snapshot.text.wholeBlocks
+    lastSnapshot = snapshot
     row = nil
     guard let saved = snapshot.logits else { return }
     let target = logits.mutableValues
@@ -156,11 +157,12 @@ struct SessionCore {
     row = 0
   }
 
-  /// The text in blocks that its snapshots share.
-  mutating func sharedText() throws(JambaError) -> TokenText {
-    let text = try wholeBlocks.extended(to: tokens, model.memory)
-    wholeBlocks = text.wholeBlocks
-    return text
+  /// A copy of what comes after the text so far.
+  mutating func makeSnapshot(withLogits: Bool) throws(JambaError) -> Snapshot {
+    let text = try (lastSnapshot?.text.wholeBlocks ?? TokenText()).extended(to: tokens, model.memory)
+    let snapshot = try state.snapshot(text: text, logits: withLogits ? lastLogits() : nil)
+    lastSnapshot = snapshot
+    return snapshot
   }
 
   var hasLogits: Bool { row != nil }
