@@ -1,5 +1,5 @@
-// Attention and its KV cache: the specification of `kv_store` and `attend`, over the vectors of any set. Where keys are read,
-// a lane is a position; where values are, a column. Pointers of one call do not overlap.
+// Attention and its KV cache: the specification of `kv_store` and, for keys and values that are floats, of `attend`, over the
+// vectors of any set. Where keys are read, a lane is a position; where values are, a column. Pointers of one call do not overlap.
 //
 // Tests/KernelTests compares the cache's pages with the layout in CKernels.h, and attention with double-precision formulas
 // (AttentionTests).
@@ -14,8 +14,8 @@
 #include "lanes-inl.h"
 #include "math-inl.h"
 
-// Codes of one head's key or value, `step` elements apart; returns their scale.
-JK_INLINE float kv_encode(const float *x, size_t head_size, int8_t *codes, size_t step) {
+// Codes of one head's key, value or query, element i at `codes` + i / block * step + i % block * jump; returns their scale.
+JK_INLINE float kv_encode(const float *x, size_t head_size, int8_t *codes, size_t block, size_t step, size_t jump) {
     v8 largest = v8_set(0.0f), poison = v8_set(0.0f);
     for (size_t i = 0; i < head_size; i += 8) {
         const v8 lanes = v8_load_first(x + i, head_size - i, 0.0f);
@@ -30,7 +30,7 @@ JK_INLINE float kv_encode(const float *x, size_t head_size, int8_t *codes, size_
         int32_t rounded[8];
         v8i_store(rounded, v8_round(v8_mul(v8_load_first(x + i, head_size - i, 0.0f), v8_set(inverse))));
         for (size_t j = 0; j < jk_least(8, head_size - i); j++)
-            codes[step * (i + j)] = usable ? (int8_t)rounded[j] : 0;
+            codes[(i + j) / block * step + (i + j) % block * jump] = usable ? (int8_t)rounded[j] : 0;
     }
     return usable ? maximum / 127.0f : finite ? 0.0f : NAN;
 }
@@ -38,12 +38,11 @@ JK_INLINE float kv_encode(const float *x, size_t head_size, int8_t *codes, size_
 static void kv_store(const jk_kv *kv, const float *k, const float *v, size_t position) {
     void *page = jk_page(kv, position);
     for (size_t head = 0; head < kv->kv_heads; head++, k += kv->head_size, v += kv->head_size) {
-        size_t key = jk_key_offset(kv, head, position) + position % 8;
-        size_t value = jk_value_offset(kv, head, position);
+        const size_t key = jk_key_offset(kv, head, position, 0), value = jk_value_offset(kv, head, position, 0);
         if (kv->type == JK_KV_I8) {
             float *scales = jk_kv_scales(kv, page, head) + position % JK_PAGE_POSITIONS;
-            scales[0] = kv_encode(k, kv->head_size, (int8_t *)page + key, 8);
-            scales[JK_PAGE_POSITIONS] = kv_encode(v, kv->head_size, (int8_t *)page + value, 1);
+            scales[0] = kv_encode(k, kv->head_size, (int8_t *)page + key, 4, 64, 1);
+            scales[JK_PAGE_POSITIONS] = kv_encode(v, kv->head_size, (int8_t *)page + value, 1, 4, 0);
             continue;
         }
         if (kv->type == JK_KV_F32) {
@@ -67,7 +66,7 @@ JK_INLINE v8 load_kv(jk_kv_type type, const void *page, size_t element) {
     switch (type) {
         case JK_KV_F32: return v8_load((const float *)page + element);
         case JK_KV_F16: return v8_load_f16((const uint16_t *)page + element);
-        case JK_KV_I8: return v8_load_i8((const int8_t *)page + element);
+        case JK_KV_I8: break;  // attend_codes
     }
     __builtin_trap();
 }
@@ -75,21 +74,10 @@ JK_INLINE v8 load_kv(jk_kv_type type, const void *page, size_t element) {
 JK_INLINE v8 load_kv_first(jk_kv_type type, const void *page, size_t element, size_t n) {
     if (n >= 8) return load_kv(type, page, element);
     if (type == JK_KV_F32) return v8_load_first((const float *)page + element, n, 0.0f);
-    if (type == JK_KV_F16) {
-        uint16_t halves[8] = {0};
-        memcpy(halves, (const uint16_t *)page + element, n * sizeof *halves);
-        return v8_load_f16(halves);
-    }
-    int8_t codes[8] = {0};
-    memcpy(codes, (const int8_t *)page + element, n);
-    return v8_load_i8(codes);
+    uint16_t halves[8] = {0};
+    memcpy(halves, (const uint16_t *)page + element, n * sizeof *halves);
+    return v8_load_f16(halves);
 }
-
-// The visible positions of a block, counted within it: 0 ..< sinks and first ..< count, sinks <= first <= count. A
-// position between them or behind them may hold anything: it was never written, or belongs to another page of the ring.
-typedef struct {
-    size_t sinks, first, count;
-} kv_block;
 
 // sum[k] += p[j] V[j] for positions first ..< last, ascending.
 JK_INLINE void add_run(jk_kv_type type, const void *page, size_t value, size_t head_size, const float *p, size_t first,
@@ -105,7 +93,7 @@ JK_INLINE void add_run(jk_kv_type type, const void *page, size_t value, size_t h
 // y = y * c + sum_j p[j] V[j], j ascending over the visible positions: 8 x parts columns from column i, or, with
 // parts = 1, as many as there are up to the end.
 JK_INLINE void add_values(jk_kv_type type, const void *page, size_t value, size_t head_size, const float *p,
-                          kv_block seen, v8 c, float *y, size_t i, const int parts) {
+                          jk_block seen, v8 c, float *y, size_t i, const int parts) {
     v8 sum[8];
     const size_t n = parts > 1 ? 8 : head_size - i;
     JK_UNROLL for (int k = 0; k < parts; k++) sum[k] = v8_mul(v8_load_first(y + i + 8 * k, n, 0.0f), c);
@@ -116,14 +104,12 @@ JK_INLINE void add_values(jk_kv_type type, const void *page, size_t value, size_
 
 // One block: scores s_j = (q . K[j]) * scale, then with m' = max(m, max_j s_j), c = exp(m - m'), p_j = exp(s_j - m'):
 // l = l * c + sum p, y = y * c + sum_j p_j V[j]. Positions that are not seen take part in the first step, whose lanes do
-// not mix, and are then replaced by -infinity. With JK_KV_I8, s_j = (q . code[j]) * key scale * scale, and p_j times the
-// value's scale multiplies the value's codes.
+// not mix, and are then replaced by -infinity.
 JK_INLINE void attend_block(jk_kv_type type, const jk_kv *kv, size_t kv_head, const float *q, float scale,
-                            size_t position, kv_block seen, float *maximum, float *total, float *y) {
+                            size_t position, jk_block seen, float *maximum, float *total, float *y) {
     enum { groups = JK_PAGE_POSITIONS / 8 };
     void *page = jk_page(kv, position);
-    const float *scales = type == JK_KV_I8 ? jk_kv_scales(kv, page, kv_head) : NULL;
-    const size_t key = jk_key_offset(kv, kv_head, position), head_size = kv->head_size;
+    const size_t key = jk_key_offset(kv, kv_head, position, 0), head_size = kv->head_size;
     float p[JK_PAGE_POSITIONS];
     if (seen.count > JK_PAGE_POSITIONS - 8) {
         v8 score[groups];
@@ -142,11 +128,7 @@ JK_INLINE void attend_block(jk_kv_type type, const jk_kv *kv, size_t kv_head, co
             v8_store(p + 8 * g, score);
         }
     }
-    for (size_t g = 0; 8 * g < seen.count; g++) {
-        v8 score = v8_load(p + 8 * g);
-        if (type == JK_KV_I8) score = v8_mul(score, v8_load(scales + 8 * g));
-        v8_store(p + 8 * g, v8_mul(score, v8_set(scale)));
-    }
+    for (size_t g = 0; 8 * g < seen.count; g++) v8_store(p + 8 * g, v8_mul(v8_load(p + 8 * g), v8_set(scale)));
     for (size_t j = seen.sinks; j < seen.first; j++) p[j] = -INFINITY;
     for (size_t j = seen.count; j < JK_PAGE_POSITIONS; j++) p[j] = -INFINITY;
 
@@ -158,7 +140,6 @@ JK_INLINE void attend_block(jk_kv_type type, const jk_kv *kv, size_t kv_head, co
     for (size_t g = 0; g < groups; g++) {
         v8 lanes = v8_exp(v8_sub(v8_load(p + 8 * g), new));
         sum = v8_add(sum, lanes);
-        if (type == JK_KV_I8) lanes = v8_mul(lanes, v8_load(scales + JK_PAGE_POSITIONS + 8 * g));
         v8_store(p + 8 * g, lanes);
     }
     float first[8], factor[8];
@@ -167,7 +148,7 @@ JK_INLINE void attend_block(jk_kv_type type, const jk_kv *kv, size_t kv_head, co
     *maximum = first[0];
     *total = *total * factor[0] + v8_sum(sum);
 
-    const size_t value = jk_value_offset(kv, kv_head, position);
+    const size_t value = jk_value_offset(kv, kv_head, position, 0);
     size_t i = 0;
     for (; i + 64 <= head_size; i += 64) add_values(type, page, value, head_size, p, seen, c, y, i, 8);
     for (; i < head_size; i += 8) add_values(type, page, value, head_size, p, seen, c, y, i, 1);
@@ -181,11 +162,7 @@ JK_INLINE void attend_all(jk_kv_type type, const jk_kv *kv, size_t kv_head, cons
     for (size_t block = 0; block < end; block += JK_PAGE_POSITIONS) {
         // Behind the sinks the next visible block is the window's first.
         if (block >= kv->sinks) block = jk_most(block, oldest / JK_PAGE_POSITIONS * JK_PAGE_POSITIONS);
-        kv_block seen;
-        seen.count = jk_least(JK_PAGE_POSITIONS, end - block);
-        seen.sinks = jk_least(seen.count, kv->sinks > block ? kv->sinks - block : 0);
-        seen.first = jk_most(seen.sinks, jk_least(seen.count, oldest > block ? oldest - block : 0));
-        attend_block(type, kv, kv_head, q, scale, block, seen, &maximum, &total, y);
+        attend_block(type, kv, kv_head, q, scale, block, jk_visible(kv, position, block), &maximum, &total, y);
     }
     for (size_t i = 0; i < kv->head_size; i += 8) {
         size_t n = kv->head_size - i;
@@ -197,7 +174,7 @@ static void attend(const jk_kv *kv, size_t kv_head, const float *q, float scale,
     switch (kv->type) {
         case JK_KV_F32: attend_all(JK_KV_F32, kv, kv_head, q, scale, position, y); break;
         case JK_KV_F16: attend_all(JK_KV_F16, kv, kv_head, q, scale, position, y); break;
-        case JK_KV_I8: attend_all(JK_KV_I8, kv, kv_head, q, scale, position, y); break;
+        case JK_KV_I8: __builtin_trap();  // attend_codes
     }
 }
 

@@ -164,7 +164,42 @@ JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, con
     }
 }
 
+// Attention: |code of a key or value| times a query's code or a weight with its sign. A pair of products is at most
+// 2 x 127 x 127 = 32258; for that weights, up to 254, are taken for 127 less.
+enum { ATTEND_BATCH = 4, TILE_QUERIES = 2, TILE_GROUPS = 1, KEY_OFFSET = 0, WEIGHT_BIAS = 127 };
+typedef strip_sums vq;
+typedef struct {
+    __m256i codes[2], magnitudes[2];
+} vs;
+JK_INLINE vq vq_set(int32_t x) { return (vq){{vb_set(x), vb_set(x)}}; }
+JK_INLINE vq vq_add(vq a, vq b) {
+    return (vq){{_mm256_add_epi32(a.strip[0], b.strip[0]), _mm256_add_epi32(a.strip[1], b.strip[1])}};
+}
+JK_INLINE void vq_store(int32_t *p, vq x) {
+    v8i_store(p, x.strip[0]);
+    v8i_store(p + 8, x.strip[1]);
+}
+JK_INLINE vs vs_load_keys(const int8_t *p) {
+    const __m256i low = vb_load_whole((const uint8_t *)p), high = vb_load_whole((const uint8_t *)p + 32);
+    return (vs){{low, high}, {_mm256_abs_epi8(low), _mm256_abs_epi8(high)}};
+}
+JK_INLINE vs vs_load_values(const int8_t *p) { return vs_load_keys(p); }
+JK_INLINE vq add_signed_products(vq sum, vs codes, __m256i x) {
+    JK_UNROLL for (int k = 0; k < 2; k++) {
+        const __m256i products = multiply_bytes(codes.magnitudes[k], _mm256_sign_epi8(x, codes.codes[k]));
+        sum.strip[k] = _mm256_add_epi32(sum.strip[k], products);
+    }
+    return sum;
+}
+JK_INLINE vq vq_add_keys(vq sum, vs keys, int32_t four) { return add_signed_products(sum, keys, vb_set(four)); }
+JK_INLINE vq vq_add_values(vq sum, vs values, int32_t four) {
+    return add_signed_products(sum, values, _mm256_sub_epi8(vb_set(four), _mm256_set1_epi8(WEIGHT_BIAS)));
+}
+JK_INLINE vq vq_add_bias(vq sum, vs values) { return add_signed_products(sum, values, _mm256_set1_epi8(WEIGHT_BIAS)); }
+
 #include "attention-inl.h"
+#include "attention-tiles-inl.h"
+#include "attention-codes-inl.h"
 #include "floats-inl.h"
 #include "mamba-inl.h"
 #include "matmul-inl.h"

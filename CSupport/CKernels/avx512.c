@@ -55,7 +55,22 @@ JK_INLINE vr vr_add_scaled_sums(vr s, vb dot, vr scales) { return _mm512_fmadd_p
 
 #include "vnni-inl.h"
 
+// Attention: keys become unsigned, 128 more than they are; weights are.
+enum { ATTEND_BATCH = 4, TILE_QUERIES = 4, TILE_GROUPS = 4, KEY_OFFSET = -128, WEIGHT_BIAS = 0 };
+typedef vb vq;
+typedef vb vs;
+JK_INLINE vq vq_set(int32_t x) { return vb_set(x); }
+JK_INLINE vq vq_add(vq a, vq b) { return _mm512_add_epi32(a, b); }
+JK_INLINE void vq_store(int32_t *p, vq x) { _mm512_storeu_si512(p, x); }
+JK_INLINE vs vs_load_keys(const int8_t *p) { return vb_xor(_mm512_loadu_si512(p), vb_set((int32_t)0x80808080)); }
+JK_INLINE vs vs_load_values(const int8_t *p) { return _mm512_loadu_si512(p); }
+JK_INLINE vq vq_add_keys(vq sum, vs keys, int32_t four) { return vb_add_products(sum, keys, vb_set(four)); }
+JK_INLINE vq vq_add_values(vq sum, vs values, int32_t four) { return vb_add_products(sum, vb_set(four), values); }
+JK_INLINE vq vq_add_bias(vq sum, vs values) { return (void)values, sum; }
+
 #include "attention-inl.h"
+#include "attention-tiles-inl.h"
+#include "attention-codes-inl.h"
 #include "floats-inl.h"
 #include "mamba-inl.h"
 #include "matmul-inl.h"

@@ -7,6 +7,17 @@
 
 #pragma GCC visibility push(hidden)
 
+// Attention of some tokens, as jk_attend has it.
+typedef struct {
+    const jk_kv *kv;
+    const float *q;
+    size_t q_stride, heads;
+    float scale;
+    size_t position;  // of the first token
+    float *y;
+    size_t y_stride;
+} jk_attention;
+
 // Every kernel of an instruction set, once: the table's type, the tables and their initialisers expand from this list and,
 // for products, from the list of types: matmul_f32, matmul_bf16, matmul_i8 and so on. Kernels run on the calling thread, on
 // the part of the work that their last arguments name.
@@ -24,9 +35,17 @@
     /* Channels first ..< last, all tokens. */                                                                         \
     KERNEL(convolve, (const jk_convolution *arguments, size_t first, size_t last))                                     \
     KERNEL(scan, (const jk_scan_arguments *arguments, size_t first, size_t last))                                      \
-    /* One token; for attend also one head, at the given position. */                                                  \
+    /* One token; for attend also one head, at the given position; keys and values are floats. */                      \
     KERNEL(kv_store, (const jk_kv *kv, const float *k, const float *v, size_t position))                               \
     KERNEL(attend, (const jk_kv *kv, size_t kv_head, const float *q, float scale, size_t position, float *y))          \
+    /* Keys and values are codes. Queries first ..< last of one KV head, at most jk_attend_queries: query n is that of */ \
+    /* token n / share and the KV head's head n % share. Either the parts first_part ..< last_part are all that is seen, */ \
+    /* and their sum goes to y; or there are `records`, and what is seen of each goes there ([part][query], */         \
+    /* jk_record_size floats each). */                                                                                 \
+    KERNEL(attend_codes, (const jk_attention *a, size_t kv_head, size_t first, size_t last, size_t first_part,         \
+                          size_t last_part, float *records))                                                           \
+    /* Adds records that are `stride` floats apart, ascending, to `whole`, a record; then, if y, y = whole's / total. */ \
+    KERNEL(attend_merge, (const float *records, size_t stride, size_t count, size_t head_size, float *whole, float *y)) \
     /* JK_PEAK_PRODUCTS products of int8 a round, by the instructions of matmul_i8 and matmul_nl4, from registers. */  \
     KERNEL(multiply_peak, (size_t rounds, int32_t sink[8]))
 
@@ -93,20 +112,63 @@ JK_INLINE void *jk_page(const jk_kv *kv, size_t position) {
     return kv->pages[n < kv->fixed_pages ? n : kv->fixed_pages + (n - kv->fixed_pages) % kv->ring_pages];
 }
 
-// Keys of a group of 8 positions begin at this element of a page ([position / 8][head_size][8]).
-JK_INLINE size_t jk_key_offset(const jk_kv *kv, size_t kv_head, size_t position) {
-    return kv_head * 2 * JK_PAGE_POSITIONS * kv->head_size + position % JK_PAGE_POSITIONS / 8 * 8 * kv->head_size;
+// Where a KV head's keys begin in a page, in elements: behind those before it and their values.
+JK_INLINE size_t jk_key_columns(const jk_kv *kv) {
+    return kv->type == JK_KV_I8 ? jk_parts(kv->head_size, 4) * 4 : kv->head_size;
+}
+JK_INLINE size_t jk_head_offset(const jk_kv *kv, size_t kv_head) {
+    return kv_head * JK_PAGE_POSITIONS * (jk_key_columns(kv) + kv->head_size);
 }
 
-// The value of a position begins at this element of a page.
-JK_INLINE size_t jk_value_offset(const jk_kv *kv, size_t kv_head, size_t position) {
-    return (kv_head * 2 + 1) * JK_PAGE_POSITIONS * kv->head_size + position % JK_PAGE_POSITIONS * kv->head_size;
+// Element `column` of a position's key ([position / 8][head_size][8] of floats, [position / 16][head_size / 4][16][4] of codes).
+JK_INLINE size_t jk_key_offset(const jk_kv *kv, size_t kv_head, size_t position, size_t column) {
+    const size_t start = jk_head_offset(kv, kv_head), p = position % JK_PAGE_POSITIONS, columns = jk_key_columns(kv);
+    if (kv->type == JK_KV_I8) return start + p / 16 * 16 * columns + column / 4 * 64 + p % 16 * 4 + column % 4;
+    return start + p / 8 * 8 * columns + column * 8 + p % 8;
+}
+
+// Element `column` of a position's value ([position][head_size] of floats, [position / 4][head_size][4] of codes).
+JK_INLINE size_t jk_value_offset(const jk_kv *kv, size_t kv_head, size_t position, size_t column) {
+    const size_t start = jk_head_offset(kv, kv_head) + JK_PAGE_POSITIONS * jk_key_columns(kv);
+    const size_t p = position % JK_PAGE_POSITIONS;
+    if (kv->type == JK_KV_I8) return start + p / 4 * 4 * kv->head_size + column * 4 + p % 4;
+    return start + p * kv->head_size + column;
 }
 
 // The scales of a head's keys in a page of JK_KV_I8, [64], followed by those of its values.
 JK_INLINE float *jk_kv_scales(const jk_kv *kv, void *page, size_t kv_head) {
-    const size_t codes = 2 * JK_PAGE_POSITIONS * kv->kv_heads * kv->head_size;  // a multiple of 4
-    return (float *)(void *)((char *)page + codes) + kv_head * 2 * JK_PAGE_POSITIONS;
+    return (float *)(void *)((char *)page + jk_head_offset(kv, kv->kv_heads)) + kv_head * 2 * JK_PAGE_POSITIONS;
 }
+
+// The visible positions of a block, counted within it: 0 ..< sinks and first ..< count, sinks <= first <= count. A
+// position between them or behind them may hold anything: it was never written, or belongs to another page of the ring.
+typedef struct {
+    size_t sinks, first, count;
+} jk_block;
+
+// What a token at `position` sees of the block of 64 positions from `block` on, a multiple of 64, block <= position.
+JK_INLINE jk_block jk_visible(const jk_kv *kv, size_t position, size_t block) {
+    const size_t end = position + 1, oldest = end > kv->window ? end - kv->window : 0;
+    jk_block seen;
+    seen.count = jk_least(JK_PAGE_POSITIONS, end - block);
+    seen.sinks = jk_least(seen.count, kv->sinks > block ? kv->sinks - block : 0);
+    seen.first = jk_most(seen.sinks, jk_least(seen.count, oldest > block ? oldest - block : 0));
+    return seen;
+}
+
+// The most queries that attend_codes takes: their results have a place on the stack.
+enum { JK_ATTEND_ELEMENTS = JK_MAX_HEAD_SIZE, JK_ATTEND_QUERIES = 64 };
+JK_INLINE size_t jk_attend_queries(size_t head_size) {
+    return jk_most(1, jk_least(JK_ATTEND_QUERIES, JK_ATTEND_ELEMENTS / head_size));
+}
+
+// Positions of a part of the text: what is seen of it is summed by itself and then added to what was seen before, so that
+// several threads can share a text. And how many records of parts a round of jk_attend has room for, by token, and up to how
+// many tokens it divides the positions.
+enum { JK_PART_POSITIONS = 2048, JK_ATTEND_RECORDS = 64, JK_ATTEND_FEW = 16 };
+
+// What attention has seen so far for one query, in floats: the sum of values, [head_size], the largest score (of the
+// exponent of 2) and the sum of weights.
+JK_INLINE size_t jk_record_size(size_t head_size) { return head_size + 2; }
 
 #endif

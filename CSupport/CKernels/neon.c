@@ -26,7 +26,11 @@ JK_INLINE int32x4_t add_products(int32x4_t sum, int8x16_t w, int8x16_t codes, in
 
 #include "neon-inl.h"
 
+#include "attention-neon-inl.h"
+
 #include "attention-inl.h"
+#include "attention-tiles-inl.h"
+#include "attention-codes-inl.h"
 #include "floats-inl.h"
 #include "mamba-inl.h"
 #include "matmul-inl.h"

@@ -225,7 +225,8 @@ void jk_scan(const jk_engine *engine, const jk_scan_arguments *arguments) {
 // ---------------------------------------------------------------------------------------------- attention
 
 size_t jk_kv_page_size(jk_kv_type type, size_t kv_heads, size_t head_size) {
-    const size_t elements = (size_t)2 * JK_PAGE_POSITIONS * kv_heads * head_size;
+    const jk_kv kv = {.type = type, .kv_heads = kv_heads, .head_size = head_size};
+    const size_t elements = jk_head_offset(&kv, kv_heads);
     switch (type) {
         case JK_KV_F32: return 4 * elements;
         case JK_KV_F16: return 2 * elements;
@@ -255,29 +256,118 @@ void jk_kv_store(const jk_engine *engine, const jk_kv *kv, const float *k, size_
 
 typedef struct {
     const jk_engine *engine;
-    const jk_kv *kv;
-    const float *q;
-    size_t q_stride, heads;
-    float scale;
-    size_t first;
-    float *y;
-    size_t y_stride;
+    jk_attention attention;
+    size_t tokens;
+    // Of codes: queries a group, groups, and parts of a round, the first `sink_parts` of all that are seen at the beginning, the
+    // others from `window_part` on.
+    size_t group, groups, first_part, parts, sink_parts, window_part;
+    float *records;
 } attend_run;
 
 // Item i is head i % heads of token i / heads.
 static void run_attend(void *context, size_t first, size_t last) {
     const attend_run *run = context;
-    const size_t size = run->kv->head_size, share = run->heads / run->kv->kv_heads;
+    const jk_attention *a = &run->attention;
+    const size_t size = a->kv->head_size, share = a->heads / a->kv->kv_heads;
     for (size_t i = first; i < last; i++) {
-        const size_t t = i / run->heads, head = i % run->heads;
-        run->engine->kernels->attend(run->kv, head / share, run->q + t * run->q_stride + head * size, run->scale,
-                                     run->first + t, run->y + t * run->y_stride + head * size);
+        const size_t t = i / a->heads, head = i % a->heads;
+        run->engine->kernels->attend(a->kv, head / share, a->q + t * a->q_stride + head * size, a->scale, a->position + t,
+                                     a->y + t * a->y_stride + head * size);
+    }
+}
+
+// Queries of a KV head: each token's.
+static size_t query_count(const attend_run *run) { return run->tokens * (run->attention.heads / run->attention.kv->kv_heads); }
+
+// The part that stands at place i of those that are seen.
+static size_t seen_part(const attend_run *run, size_t i) {
+    return i < run->sink_parts ? i : run->window_part + (i - run->sink_parts);
+}
+
+// Item i is group i % groups of KV head i / groups: all parts, one after the other.
+static void run_attend_whole(void *context, size_t first, size_t last) {
+    const attend_run *run = context;
+    const size_t end = jk_parts(run->attention.position + run->tokens, JK_PART_POSITIONS);
+    for (size_t i = first; i < last; i++) {
+        const size_t query = i % run->groups * run->group;
+        run->engine->kernels->attend_codes(&run->attention, i / run->groups, query,
+                                           jk_least(query + run->group, query_count(run)), 0, end, NULL);
+    }
+}
+
+// Item i is part i % parts of the round, for group and KV head i / parts as above.
+static void run_attend_part(void *context, size_t first, size_t last) {
+    const attend_run *run = context;
+    const size_t queries = query_count(run), record = jk_record_size(run->attention.kv->head_size);
+    for (size_t i = first; i < last; i++) {
+        const size_t place = i % run->parts, kv_head = i / run->parts / run->groups;
+        const size_t query = i / run->parts % run->groups * run->group, part = seen_part(run, run->first_part + place);
+        float *records = run->records + ((place * run->attention.kv->kv_heads + kv_head) * queries + query) * record;
+        run->engine->kernels->attend_codes(&run->attention, kv_head, query, jk_least(query + run->group, queries), part,
+                                           part + 1, records);
+    }
+}
+
+// Item i is query i % queries of KV head i / queries.
+static void run_attend_merge(void *context, size_t first, size_t last) {
+    const attend_run *run = context;
+    const jk_attention *a = &run->attention;
+    const size_t queries = query_count(run), share = a->heads / a->kv->kv_heads, size = a->kv->head_size;
+    const size_t record = jk_record_size(size), stride = queries * a->kv->kv_heads * record;
+    const size_t seen = run->sink_parts + jk_parts(a->position + run->tokens, JK_PART_POSITIONS) - run->window_part;
+    for (size_t i = first; i < last; i++) {
+        float *whole = run->records + JK_ATTEND_RECORDS * a->heads * record + i * record;
+        if (run->first_part == 0) {
+            memset(whole, 0, record * sizeof *whole);
+            whole[size] = -INFINITY;
+        }
+        const size_t head = i / queries * share + i % queries % share;
+        float *y = a->y + i % queries / share * a->y_stride + head * size;
+        run->engine->kernels->attend_merge(run->records + i * record, stride, run->parts, size, whole,
+                                           run->first_part + run->parts == seen ? y : NULL);
+    }
+}
+
+size_t jk_attend_scratch(size_t heads, size_t head_size) {
+    return (JK_ATTEND_RECORDS + JK_ATTEND_FEW) * heads * jk_record_size(head_size);
+}
+
+static void attend_to_codes(attend_run *run) {
+    const jk_attention *a = &run->attention;
+    const jk_kv *kv = a->kv;
+    jk_pool *pool = run->engine->pool;
+    const size_t end = a->position + run->tokens, threads = jk_pool_threads(pool), queries = query_count(run);
+    const size_t oldest = a->position + 1 > kv->window ? a->position + 1 - kv->window : 0;
+    run->sink_parts = jk_least(jk_parts(jk_least(kv->sinks, end), JK_PART_POSITIONS), oldest / JK_PART_POSITIONS);
+    run->window_part = oldest / JK_PART_POSITIONS;
+    const size_t seen = run->sink_parts + jk_parts(end, JK_PART_POSITIONS) - run->window_part;
+    // Few tokens occupy all threads only if the positions are divided, too.
+    const bool divides = run->tokens <= JK_ATTEND_FEW && seen > 1;
+    const size_t most = jk_attend_queries(kv->head_size), items = kv->kv_heads * (divides ? seen : 1);
+    const size_t fair = jk_parts(queries, jk_parts(4 * threads, items));
+    run->group = jk_least(most, jk_parts(fair, 4) * 4);
+    run->groups = jk_parts(queries, run->group);
+    if (!divides) {
+        jk_pool_run(pool, run_attend_whole, run, kv->kv_heads * run->groups, 1);
+        return;
+    }
+    const size_t round = JK_ATTEND_RECORDS / run->tokens;
+    for (run->first_part = 0; run->first_part < seen; run->first_part += run->parts) {
+        run->parts = jk_least(round, seen - run->first_part);
+        jk_pool_run(pool, run_attend_part, run, run->parts * kv->kv_heads * run->groups, 1);
+        jk_pool_run(pool, run_attend_merge, run, kv->kv_heads * queries, jk_parts(queries * kv->kv_heads, 4 * threads));
+        if (run->first_part + run->parts == seen) break;
     }
 }
 
 void jk_attend(const jk_engine *engine, const jk_kv *kv, const float *q, size_t q_stride, size_t heads, float scale,
-               size_t first, size_t tokens, float *y, size_t y_stride) {
-    attend_run run = {engine, kv, q, q_stride, heads, scale, first, y, y_stride};
+               size_t first, size_t tokens, float *y, size_t y_stride, float *scratch) {
+    attend_run run = {engine, {kv, q, q_stride, heads, scale, first, y, y_stride}, .tokens = tokens, .records = scratch};
+    if (tokens == 0) return;
+    if (kv->type == JK_KV_I8) {
+        attend_to_codes(&run);
+        return;
+    }
     const size_t items = tokens * heads;
     const size_t seen = jk_least(first + tokens, kv->window) + jk_least(first + tokens, kv->sinks);
     const size_t cost = seen * jk_parts(kv->head_size, 4);

@@ -7,6 +7,34 @@
 #include "v8-scalar-inl.h"
 
 #include "attention-inl.h"
+
+// The products of codes that attention sums, for `count` queries at once.
+enum { ATTEND_BATCH = 4 };
+
+// dots[t][j] = the query's code . key j, for the first `positions`; codes of query t at t * stride.
+static void dot_keys(const int8_t *keys, size_t quads, size_t positions, const int8_t *codes, size_t stride, const int32_t *sums,
+                     size_t count, int32_t dots[][JK_PAGE_POSITIONS]) {
+    (void)sums;
+    for (size_t t = 0; t < count; t++)
+        for (size_t j = 0; j < positions; j++) {
+            dots[t][j] = 0;
+            for (size_t i = 0; i < 4 * quads; i++)
+                dots[t][j] += keys[(j / 16 * quads + i / 4) * 64 + j % 16 * 4 + i % 4] * codes[t * stride + i];
+        }
+}
+
+// products[t][i] = sum over the first `positions`, j, of weights[t][j] x value j's column i, for `width` columns.
+static void sum_values(const int8_t *values, size_t head_size, size_t width, size_t positions,
+                       uint8_t weights[][JK_PAGE_POSITIONS], size_t count, int32_t products[][JK_PAGE_POSITIONS]) {
+    for (size_t t = 0; t < count; t++)
+        for (size_t i = 0; i < width; i++) {
+            products[t][i] = 0;
+            for (size_t j = 0; j < positions; j++)
+                products[t][i] += weights[t][j] * values[(j / 4 * head_size + i) * 4 + j % 4];
+        }
+}
+
+#include "attention-codes-inl.h"
 #include "mamba-inl.h"
 #include "quantize-inl.h"
 #include "vectors-inl.h"

@@ -22,6 +22,7 @@ JK_INLINE v8 v8_select(v8 mask, v8 a, v8 b) { return _mm256_blendv_ps(b, a, mask
 JK_INLINE v8i v8_round(v8 x) { return _mm256_cvtps_epi32(x); }
 JK_INLINE v8 v8i_float(v8i a) { return _mm256_cvtepi32_ps(a); }
 JK_INLINE void v8i_store(int32_t *p, v8i x) { _mm256_storeu_si256((__m256i *)p, x); }
+JK_INLINE v8i v8i_load(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
 JK_INLINE v8i v8i_add(v8i a, v8i b) { return _mm256_add_epi32(a, b); }
 
 JK_INLINE v8 v8_power_of_two(v8 t) {
@@ -52,6 +53,12 @@ JK_INLINE void v8i_pack(int8_t *p, const v8i x[4]) {
     __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(x[0], x[1]), _mm256_packs_epi32(x[2], x[3]));
     bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     _mm256_storeu_si256((__m256i *)p, bytes);
+}
+
+JK_INLINE void v8i_pack_unsigned(uint8_t *p, const v8i x[4]) {
+    __m256i bytes = _mm256_packus_epi16(_mm256_packus_epi32(x[0], x[1]), _mm256_packus_epi32(x[2], x[3]));
+    bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256((__m256i *)(void *)p, bytes);
 }
 
 JK_INLINE v8 v8_load_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }

@@ -59,6 +59,8 @@ JK_INLINE void v8i_store(int32_t *p, v8i x) {
     vst1q_s32(p + 4, x.high);
 }
 
+JK_INLINE v8i v8i_load(const int32_t *p) { return (v8i){vld1q_s32(p), vld1q_s32(p + 4)}; }
+
 JK_INLINE float v8_sum(v8 x) {
     const float32x4_t four = vaddq_f32(x.low, x.high);
     return vpadds_f32(vadd_f32(vget_low_f32(four), vget_high_f32(four)));
@@ -74,6 +76,11 @@ JK_INLINE int32_t v8i_sum(v8i x) { return vaddvq_s32(vaddq_s32(x.low, x.high)); 
 JK_INLINE void v8i_pack(int8_t *p, const v8i x[4]) {
     for (int k = 0; k < 4; k++)
         vst1_s8(p + 8 * k, vqmovn_s16(vcombine_s16(vqmovn_s32(x[k].low), vqmovn_s32(x[k].high))));
+}
+
+JK_INLINE void v8i_pack_unsigned(uint8_t *p, const v8i x[4]) {
+    for (int k = 0; k < 4; k++)
+        vst1_u8(p + 8 * k, vqmovun_s16(vcombine_s16(vqmovn_s32(x[k].low), vqmovn_s32(x[k].high))));
 }
 
 JK_INLINE v8 v8_load_f16(const uint16_t *p) {

@@ -68,6 +68,12 @@ JK_INLINE v8i v8i_add(v8i a, v8i b) {
     return a;
 }
 
+JK_INLINE v8i v8i_load(const int32_t *p) {
+    v8i y;
+    EACH_LANE y.lane[i] = p[i];
+    return y;
+}
+
 JK_INLINE int32_t v8i_sum(v8i a) {
     int32_t sum = 0;
     EACH_LANE sum += a.lane[i];
@@ -77,6 +83,11 @@ JK_INLINE int32_t v8i_sum(v8i a) {
 // 32 integers within -128...127 as bytes.
 JK_INLINE void v8i_pack(int8_t *p, const v8i x[4]) {
     for (int k = 0; k < 4; k++) EACH_LANE p[8 * k + i] = (int8_t)x[k].lane[i];
+}
+
+// 32 integers within 0...255 as bytes.
+JK_INLINE void v8i_pack_unsigned(uint8_t *p, const v8i x[4]) {
+    for (int k = 0; k < 4; k++) EACH_LANE p[8 * k + i] = (uint8_t)x[k].lane[i];
 }
 
 // Half to float, exactly. A subnormal half is its 10 bits times 2^-24.

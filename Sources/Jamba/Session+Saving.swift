@@ -1,3 +1,5 @@
+import JambaSystem
+
 extension Session {
   /// Saves the session: text, state, keys and values, the last logits, and how an unfinished generation goes on.
   ///
@@ -12,6 +14,57 @@ extension Session {
     }
     try withCore { (core) throws(JambaError) in
       try SavedSession(core.snapshot(), core.continuation, note).write(to: path, core.model)
+    }
+  }
+}
+
+extension Session {
+  /// How many tokens `prefill(_:savingTo:)` reads before it saves again.
+  public static let usualSavingInterval = 8192
+
+  /// Reads a long text so that little is lost when the program is killed: the session is saved to `path` after every so many
+  /// tokens and at the end, and where `path` holds what an earlier call has read of the same text, reading goes on there.
+  ///
+  /// - Parameters:
+  ///   - interval: tokens between two savings.
+  ///   - progress: called with the number of tokens done, those of the earlier call among them; false cancels.
+  ///   - isCancelled: asked between layers.
+  /// - Returns: how many of the tokens came from the file.
+  /// - Throws: as `prefill`, and as `save`; `foreignSession` or `format` when the file is another model's or no session, so that
+  ///   nobody's file is overwritten. What was saved before stays.
+  @discardableResult
+  public func prefill(
+    _ tokens: [Int32], savingTo path: String, every interval: Int = Session.usualSavingInterval,
+    progress: (Int) -> Bool = { _ in true }, isCancelled: () -> Bool = { false }
+  ) throws(JambaError) -> Int {
+    guard interval > 0 else {
+      throw .invalidOption("the interval of savings is \(interval) tokens, which is not positive")
+    }
+    let before = tokenCount
+    let text = self.tokens + tokens
+    if FileSystem.exists(path) { try resume(text, from: path) }
+    let reused = tokenCount - before
+    guard progress(reused) else { throw .cancelled }
+    while tokenCount < text.count {
+      let start = tokenCount
+      try prefill(
+        Array(text[start..<min(text.count, start + interval)]), progress: { progress(start - before + $0) },
+        isCancelled: isCancelled)
+      try save(to: path)
+      guard tokenCount == text.count || progress(tokenCount - before) else { throw .cancelled }
+    }
+    return reused
+  }
+
+  /// Takes over a saved session that is farther in `text`, and keeps keys and values as this one does.
+  private func resume(_ text: [Int32], from path: String) throws(JambaError) {
+    let chunk = try withCore { (core) throws(JambaError) in core.options.chunk }
+    let snapshot = try SavedSession(path, model.loaded, chunk: chunk).snapshot
+    try withCore { (core) throws(JambaError) in
+      guard snapshot.tokenCount > core.tokens.count, snapshot.isUsable(for: text[...], core.state.layout) else {
+        return
+      }
+      core.adopt(snapshot)
     }
   }
 }

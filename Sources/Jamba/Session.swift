@@ -127,7 +127,7 @@ public final class Session: Sendable {
   public func fork() throws(JambaError) -> Session {
     let (options, snapshot) = try withCore { (core) throws(JambaError) in (core.options, try core.snapshot()) }
     let fork = try Session(model, options, layout: snapshot.layout)
-    try fork.withCore { (core) throws(JambaError) in core.restore(snapshot) }
+    try fork.withCore { (core) throws(JambaError) in core.adopt(snapshot) }
     return fork
   }
 

@@ -6,9 +6,12 @@ struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measures the speed of a model on this machine.",
     discussion: """
-      Each repetition reads a prompt, generates after a prompt of --depth tokens, and measures what the machine itself \
-      does at best: how fast its memory is read and how fast it multiplies int8. Decoding is bound by the first, prefill \
-      by the second; their shares say how much of it is used. All figures are medians.
+      Each repetition reads a prompt, generates, and measures what the machine itself does at best: how fast its memory \
+      is read and how fast it multiplies int8. Decoding is bound by the first, prefill by the second; their shares say how \
+      much of it is used. All figures are medians.
+
+      With --depth both begin after so many tokens of a text that is made up, not computed. Several depths take turns in \
+      each repetition, so that their figures can be compared.
       """)
 
   @Argument(help: "A .jamba file.")
@@ -23,8 +26,11 @@ struct Bench: ParsableCommand {
   @Option(name: [.short, .long], help: "Repetitions, after one that is not counted.")
   var repetitions = 5
 
-  @Option(help: "Tokens in the session before those that are generated.")
-  var depth = 1
+  @Option(
+    help: ArgumentHelp(
+      "Tokens in the session before those that are read or generated, such as 1024,131072; 0 when not given.",
+      valueName: "n,..."))
+  var depth = DepthList(depths: [0])
 
   @Flag(help: "Print one JSON object.")
   var json = false
@@ -34,8 +40,8 @@ struct Bench: ParsableCommand {
   @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
-    guard promptTokens > 0, generatedTokens > 0, repetitions > 0, depth > 0 else {
-      throw ValidationError("-p, -n, -r and --depth take numbers from 1 on.")
+    guard promptTokens > 0, generatedTokens > 0, repetitions > 0 else {
+      throw ValidationError("-p, -n and -r take numbers from 1 on.")
     }
   }
 
@@ -44,34 +50,37 @@ struct Bench: ParsableCommand {
     let start = Terminal.seconds
     let options = attention.sessionOptions(chunk: chunkOption.chunk)
     let model = try loading.open(
-      self.model, context: max(promptTokens, depth + generatedTokens), sessions: options)
+      self.model, context: depth.depths.max()! + max(promptTokens, generatedTokens + 1), sessions: options)
     let session = try model.makeSession(options: options)
     _ = try session.append(tokens(1, of: model))
     let timeToFirstToken = Terminal.seconds - start
 
-    var prefill: [Double] = []
-    var decode: [Double] = []
+    var atDepths = depth.depths.map { DepthFigures(depth: $0) }
     var bandwidth: [Double] = []
     var int8Rate: [Double] = []
-    var peakResident = 0
     for repetition in 0...repetitions {
-      let prefillRate = try measurePrefill(session)
-      let decodeRate = try measureDecode(session)
-      // Before the machine's own measurement, which takes memory of its own.
-      if repetition == 0 { peakResident = Processors.peakResidentByteCount }
+      for index in atDepths.indices {
+        let session = try model.makeSession(options: options)
+        let (prefill, decode) = try measure(session, depth: atDepths[index].depth)
+        // Before the machine's own measurement, which takes memory of its own.
+        if repetition == 0 {
+          atDepths[index].stateByteCount = session.stateByteCount
+          atDepths[index].peakResidentByteCount = Processors.peakResidentByteCount
+        } else {
+          atDepths[index].prefill.append(prefill)
+          atDepths[index].decode.append(decode)
+        }
+      }
       let machine = try model.measureMachine()
       guard repetition > 0 else { continue }
-      prefill.append(prefillRate)
-      decode.append(decodeRate)
       if let rate = machine.readBandwidth { bandwidth.append(rate) }
       int8Rate.append(machine.int8Rate)
     }
-    let bytesPerToken = model.weightBytesPerToken + session.stateByteCount
     let result = Figures(
-      prefill: median(prefill), decode: median(decode), timeToFirstToken: timeToFirstToken,
-      bytesPerToken: bytesPerToken, productsPerToken: model.productsPerToken, bandwidth: bandwidth.isEmpty ? nil : median(bandwidth),
-      int8Rate: median(int8Rate), peakResident: peakResident, memory: model.memoryStatistics,
-      threads: model.threadCount, instructionSet: model.instructionSetName)
+      depths: atDepths, timeToFirstToken: timeToFirstToken, weightBytesPerToken: model.weightBytesPerToken,
+      productsPerToken: model.productsPerToken, bandwidth: bandwidth.isEmpty ? nil : Bench.median(bandwidth),
+      int8Rate: Bench.median(int8Rate), memory: model.memoryStatistics, threads: model.threadCount,
+      instructionSet: model.instructionSetName)
     Output.write(json ? result.report.text() + "\n" : result.summary)
   }
 
@@ -85,47 +94,68 @@ struct Bench: ParsableCommand {
     try session.append(tokens, progress: { _ in !Interrupt.isPending })
   }
 
-  private func measurePrefill(_ session: Session) throws -> Double {
-    try session.reset()
-    let start = Terminal.seconds
-    _ = try append(tokens(promptTokens, of: session.model), to: session)
-    return Double(promptTokens) / (Terminal.seconds - start)
-  }
+  /// Tokens per second of reading a prompt and of generating, both after `depth` tokens.
+  private func measure(_ session: Session, depth: Int) throws -> (prefill: Double, decode: Double) {
+    if depth > 0 { try session.fill(to: depth) }
+    let prompt = tokens(promptTokens, of: session.model)
+    var start = Terminal.seconds
+    _ = try append(prompt, to: session)
+    let prefill = Double(promptTokens) / (Terminal.seconds - start)
 
-  private func measureDecode(_ session: Session) throws -> Double {
-    try session.reset()
-    _ = try append(tokens(depth, of: session.model), to: session)
-    let generated = tokens(depth + generatedTokens, of: session.model).suffix(generatedTokens)
-    let start = Terminal.seconds
+    if depth == 0 {
+      try session.reset()
+      _ = try append(tokens(1, of: session.model), to: session)
+    }
+    let generated = tokens(1 + generatedTokens, of: session.model).suffix(generatedTokens)
+    start = Terminal.seconds
     for token in generated {
       if Interrupt.isPending { throw JambaError.cancelled }
       _ = try session.append([token])
     }
-    return Double(generatedTokens) / (Terminal.seconds - start)
+    return (prefill, Double(generatedTokens) / (Terminal.seconds - start))
   }
 
-  private func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    let middle = sorted.count / 2
-    return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+  /// What was measured after `depth` tokens.
+  private struct DepthFigures {
+    let depth: Int
+    /// Tokens per second, by repetition.
+    var prefill: [Double] = []
+    var decode: [Double] = []
+    var stateByteCount = 0
+    /// Of the process so far, with depths before this one.
+    var peakResidentByteCount = 0
+
+    init(depth: Int) { self.depth = depth }
+
+    var report: JSON {
+      .object([
+        "depth": .integer(depth),
+        "prefill_tokens_per_second": .number(Bench.median(prefill)),
+        "decode_tokens_per_second": .number(Bench.median(decode)),
+        "state_bytes": .integer(stateByteCount),
+        "peak_resident_bytes": .integer(peakResidentByteCount),
+      ])
+    }
   }
 
   private struct Figures {
-    let prefill: Double
-    let decode: Double
+    let depths: [DepthFigures]
     let timeToFirstToken: Double
-    let bytesPerToken: Int
+    let weightBytesPerToken: Int
     let productsPerToken: Int
     /// nil where the memory limit left no room to measure it.
     let bandwidth: Double?
     let int8Rate: Double
-    let peakResident: Int
     let memory: MemoryStatistics
     let threads: Int
     let instructionSet: String
 
-    var bandwidthShare: Double? { bandwidth.map { decode * Double(bytesPerToken) / $0 } }
-    var int8Share: Double { prefill * Double(productsPerToken) / int8Rate }
+    private var first: DepthFigures { depths[0] }
+    private var prefill: Double { Bench.median(first.prefill) }
+    private var decode: Double { Bench.median(first.decode) }
+    private var bytesPerToken: Int { weightBytesPerToken + first.stateByteCount }
+    private var bandwidthShare: Double? { bandwidth.map { decode * Double(bytesPerToken) / $0 } }
+    private var int8Share: Double { prefill * Double(productsPerToken) / int8Rate }
 
     var report: JSON {
       .object([
@@ -139,7 +169,8 @@ struct Bench: ParsableCommand {
         "int8_rate": .number(int8Rate),
         "int8_rate_share": .number(int8Share),
         "memory": memory.report,
-        "peak_resident_bytes": .integer(peakResident),
+        "peak_resident_bytes": .integer(first.peakResidentByteCount),
+        "depths": .array(depths.map(\.report)),
         "threads": .integer(threads),
         "instruction_set": .string(instructionSet),
       ])
@@ -156,7 +187,7 @@ struct Bench: ParsableCommand {
         "prefill              \(decimal(prefill)) tokens/s, \(share(int8Share)) of \(decimal(int8Rate / 1e9)) G int8 products/s",
         "decode               \(decimal(decode)) tokens/s, \(bound)\(Terminal.size(bytesPerToken)) a token",
         "time to first token  \(Terminal.decimal(timeToFirstToken, 2)) s from opening the file, for a prompt of one token",
-        "peak resident set    \(Terminal.size(peakResident))",
+        "peak resident set    \(Terminal.size(first.peakResidentByteCount))",
         "on                   \(threads) threads, \(instructionSet)",
       ]
       if memory.requests > 0 {
@@ -165,7 +196,34 @@ struct Bench: ParsableCommand {
           "weights read         \(Terminal.size(memory.bytesRead)), \(hits) of requests met; "
             + "\(Terminal.decimal(memory.stallSeconds, 1)) s waited")
       }
+      for figures in depths where depths.count > 1 || figures.depth > 0 {
+        let (prefill, decode) = (Bench.median(figures.prefill), Bench.median(figures.decode))
+        lines.append(
+          "after \(figures.depth) tokens: prefill \(decimal(prefill)), decode \(decimal(decode)) tokens/s "
+            + "(\(Terminal.decimal(prefill / self.prefill, 2)) and \(Terminal.decimal(decode / self.decode, 2)) of the first); "
+            + "state \(Terminal.size(figures.stateByteCount)), at most \(Terminal.size(figures.peakResidentByteCount)) in memory"
+        )
+      }
       return lines.map { $0 + "\n" }.joined()
     }
+  }
+
+  private static func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    let middle = sorted.count / 2
+    return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+  }
+}
+
+/// Numbers of tokens, such as "1024,131072".
+struct DepthList: ExpressibleByArgument {
+  let depths: [Int]
+
+  init(depths: [Int]) { self.depths = depths }
+
+  init?(argument: String) {
+    let depths = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard depths.allSatisfy({ $0.map { $0 >= 0 } ?? false }) else { return nil }
+    self.depths = depths.compactMap(\.self)
   }
 }

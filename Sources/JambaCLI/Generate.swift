@@ -28,6 +28,12 @@ struct Generate: ParsableCommand {
   @Flag(help: "Go on after a token that ends the text.")
   var ignoreEos = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Save the session here while a long prompt is read; the next run with the same prompt goes on there.",
+      valueName: "file"))
+  var checkpoint: String?
+
   @Flag(help: "Print one JSON object instead of the text.")
   var json = false
 
@@ -67,12 +73,19 @@ struct Generate: ParsableCommand {
     options.grammar = grammar
 
     var bar = ProgressBar("reading", unit: .tokens)
+    var read = 0
+    func progress(_ done: Int) -> Bool {
+      bar.update(read + done, of: promptTokens.count)
+      return !Interrupt.isPending
+    }
+    if let checkpoint {
+      // The prompt's last token is left for `generate`.
+      try session.prefill(
+        promptTokens.dropLast(), savingTo: checkpoint, progress: progress, isCancelled: { Interrupt.isPending })
+      read = session.tokenCount
+    }
     let generation = try session.generate(
-      tokens: promptTokens, options: options,
-      progress: { done in
-        bar.update(done, of: promptTokens.count)
-        return !Interrupt.isPending
-      }, isCancelled: { Interrupt.isPending })
+      tokens: Array(promptTokens[read...]), options: options, progress: progress, isCancelled: { Interrupt.isPending })
     bar.finish()
     let prefilled = Terminal.seconds
 

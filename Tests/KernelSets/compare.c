@@ -320,13 +320,13 @@ static void compare_scan(size_t channels, size_t state_size, size_t tokens, patt
 static void compare_attention(jk_kv_type type, size_t head_size, size_t positions, size_t window, size_t sinks,
                               pattern pattern) {
     begin_case("heads of %zu, %zu positions, type %zu, %s", head_size, positions, type, pattern_names[pattern]);
-    enum { HEADS = 2, MOST_PAGES = 8 };
+    enum { HEADS = 2, MOST_PAGES = 8, SHARE = 5 };
     const size_t page_size = jk_kv_page_size(type, HEADS, head_size), width = HEADS * head_size;
     const bool slides = window < positions;
     const size_t fixed = jk_parts(slides ? sinks : positions, JK_PAGE_POSITIONS);
     const size_t ring = slides ? jk_parts(window, JK_PAGE_POSITIONS) + 1 : 0, page_count = fixed + ring;
     const float *k = numbers(positions * width, NORMAL), *v = numbers(positions * width, pattern);
-    const float *q = numbers(width, seed % 3 ? NORMAL : pattern);
+    const float *q = numbers(SHARE * width, seed % 3 ? NORMAL : pattern);
     void *pages[2][MOST_PAGES];
     float *y[2];
     for (int i = 0; i < 2; i++) {
@@ -334,9 +334,15 @@ static void compare_attention(jk_kv_type type, size_t head_size, size_t position
         for (size_t page = 0; page < page_count; page++) pages[i][page] = make(page_size, 0xFF);  // NaN
         const jk_kv kv = {pages[i], fixed, ring, slides ? sinks : 0, slides ? window : SIZE_MAX, type, HEADS, head_size};
         for (size_t j = 0; j < positions; j++) kernels->kv_store(&kv, k + j * width, v + j * width, j);
-        y[i] = make(width * sizeof(float), 0x5A);
-        for (size_t head = 0; head < HEADS; head++)
-            kernels->attend(&kv, head, q + head * head_size, 0.3f, positions - 1, y[i] + head * head_size);
+        y[i] = make(SHARE * width * sizeof(float), 0x5A);
+        const jk_attention a = {&kv, q, SHARE * width, SHARE * HEADS, 0.3f, positions - 1, y[i], SHARE * width};
+        for (size_t head = 0; head < HEADS; head++) {
+            if (type == JK_KV_I8)
+                kernels->attend_codes(&a, head, 0, SHARE, 0, jk_parts(positions, JK_PART_POSITIONS), NULL);
+            else
+                for (size_t j = SHARE * head; j < SHARE * (head + 1); j++)
+                    kernels->attend(&kv, head, q + j * head_size, 0.3f, positions - 1, y[i] + j * head_size);
+        }
     }
     for (size_t page = 0; page < page_count; page++) {
         if (type == JK_KV_F32) {
@@ -344,13 +350,31 @@ static void compare_attention(jk_kv_type type, size_t head_size, size_t position
         } else if (type == JK_KV_F16) {
             same_halves("kv_store", pages[0][page], pages[1][page], page_size / 2);
         } else {
-            const size_t codes = 2 * JK_PAGE_POSITIONS * width;
+            const size_t codes = page_size - 2 * JK_PAGE_POSITIONS * HEADS * sizeof(float);
             same_bytes("kv_store (codes)", pages[0][page], pages[1][page], codes);
             same_floats("kv_store (scales)", (const float *)(const void *)((const char *)pages[0][page] + codes),
                         (const float *)(const void *)((const char *)pages[1][page] + codes), (page_size - codes) / 4);
         }
     }
-    same_floats("attend", y[0], y[1], width);
+    same_floats("attend", y[0], y[1], SHARE * width);
+}
+
+// Records of parts, of which some have seen nothing.
+static void compare_merging(size_t head_size, size_t count, pattern pattern) {
+    begin_case("heads of %zu, %zu records%.0zu, %s", head_size, count, 0, pattern_names[pattern]);
+    const size_t size = jk_record_size(head_size);
+    float *records = numbers(count * size, pattern);
+    for (size_t i = 0; i < count; i++) records[i * size + head_size + 1] = i % 3 == 1 ? 0.0f : 1.0f + (float)i;
+    for (size_t i = 1; i < count; i += 3) records[i * size + head_size] = -INFINITY;
+    float *whole[2], *y[2];
+    for (int i = 0; i < 2; i++) {
+        whole[i] = make(size * sizeof(float), 0);
+        whole[i][head_size] = -INFINITY;
+        y[i] = make(head_size * sizeof(float), 0x5A);
+        (i ? set : scalar)->attend_merge(records, size, count, head_size, whole[i], y[i]);
+    }
+    same_floats("attend_merge", whole[0], whole[1], size);
+    same_floats("attend_merge (quotient)", y[0], y[1], head_size);
 }
 
 // All halves there are, to float and back.
@@ -368,7 +392,7 @@ static void compare_halves(void) {
         const float *zeros = make(SIZE * sizeof(float), 0);
         for (size_t j = 0; j < SIZE; j++) {
             // With a key and a query of zeros, attention to the first position alone is its value.
-            uint16_t *value = (uint16_t *)pages[i][0] + jk_value_offset(&kv, 0, 0);
+            uint16_t *value = (uint16_t *)pages[i][0] + jk_value_offset(&kv, 0, 0, 0);
             for (size_t n = 0; n < SIZE; n++) value[n] = (uint16_t)(SIZE * j + n);
             kernels->attend(&kv, 0, zeros, 1.0f, 0, y[i] + j * SIZE);
         }
@@ -485,6 +509,7 @@ static void compare_set(void) {
                     compare_attention((jk_kv_type)((i + j) / 2 % 3), head_sizes[i], positions[j], window,
                                       jk_least(i, window - 1), p);
                 }
+        for (size_t i = 1; i < 80; i += 13) compare_merging(i, 1 + i % 7, p);
         if (p == INFINITE || p == NOT_A_NUMBER) continue;  // the quantizers' callers refuse these
         for (size_t i = 0; i < COUNT(columns); i++) {
             const size_t rows = i % 2 ? 8 : p % 7 + 1;

@@ -49,7 +49,8 @@ private final class Cache {
     var kv = value
     let stride = heads * headSize
     let y = Buffer(tokens * stride)
-    engine.run { jk_attend($0, &kv, q, stride, heads, scale, first, tokens, y.pointer, stride) }
+    let scratch = Buffer(jk_attend_scratch(heads, headSize))
+    engine.run { jk_attend($0, &kv, q, stride, heads, scale, first, tokens, y.pointer, stride, scratch.pointer) }
     return y.array
   }
 }
@@ -110,6 +111,39 @@ private let cacheTypes = [JK_KV_F32, JK_KV_F16, JK_KV_I8]
     }
   }
 
+  /// A text of several parts gives the same bits whether threads share its positions or its tokens.
+  @Test(arguments: [3000, Int.max]) func partsAndThreadsChangeNothing(window: Int) {
+    var random = Random(36)
+    let (heads, kvHeads, headSize, positions) = (6, 2, 12, 6500)
+    let k = random.normals(positions * kvHeads * headSize)
+    let v = random.normals(positions * kvHeads * headSize)
+    let (row, most) = (heads * headSize, 40)
+    let q = random.normals(most * row)
+    var expected: [Float]?
+    for set in instructionSets {
+      let cache = Cache(
+        JK_KV_I8, kvHeads: kvHeads, headSize: headSize, positions: positions, window: window,
+        sinks: window == .max ? 0 : 70,
+        batch: positions)
+      cache.store(Engine(set, threads: 2), k, v, first: 0, tokens: positions)
+      for threads in [1, 3] {
+        let engine = Engine(set, threads: threads)
+        for batch in [1, 5, 16, most] where set != JK_SCALAR || (threads, batch) == (3, 16) || batch == most {
+          var y: [Float] = []
+          for first in stride(from: 0, to: most, by: batch) {
+            let count = min(batch, most - first)
+            y += cache.attend(
+              engine, Array(q[first * row..<(first + count) * row]), heads: heads, scale: 0.5,
+              first: positions - most + first,
+              tokens: count)
+          }
+          expected = expected ?? y
+          #expect(firstDifference(expected!, y) == nil, "\(set), \(threads) threads, batches of \(batch)")
+        }
+      }
+    }
+  }
+
   /// Every window, ring and batch against sums over the visible positions in Double.
   @Test(arguments: cacheTypes, [1, 2, 63, 64, 65, 130, Int.max]) func agreesWithDouble(type: jk_kv_type, window: Int) {
     var random = Random(33)
@@ -118,18 +152,24 @@ private let cacheTypes = [JK_KV_F32, JK_KV_F16, JK_KV_I8]
     let v = random.normals(positions * kvHeads * headSize)
     let q = random.normals(positions * heads * headSize)
     let (keys, values) = (stored(k, as: type, headSize), stored(v, as: type, headSize))
+    // Where keys are codes, so are queries.
+    let queries = type == JK_KV_I8 ? stored(q, as: type, headSize) : q.map(Double.init)
     for sinks in [0, 1, 4, 64, 70] where window > sinks {
       var expected: [Float]?
       for batch in [1, 7, 64, 100, positions] {
         for set in instructionSets where set != JK_SCALAR || batch == 7 {
           let cache = Cache(
-            type, kvHeads: kvHeads, headSize: headSize, positions: positions, window: window, sinks: sinks, batch: batch)
+            type, kvHeads: kvHeads, headSize: headSize, positions: positions, window: window, sinks: sinks, batch: batch
+          )
           let engine = Engine(set, threads: 2)
           var y: [Float] = []
           for first in stride(from: 0, to: positions, by: batch) {
             let range = first..<min(positions, first + batch)
-            func rows(_ x: [Float], _ width: Int) -> [Float] { Array(x[range.lowerBound * width..<range.upperBound * width]) }
-            cache.store(engine, rows(k, kvHeads * headSize), rows(v, kvHeads * headSize), first: first, tokens: range.count)
+            func rows(_ x: [Float], _ width: Int) -> [Float] {
+              Array(x[range.lowerBound * width..<range.upperBound * width])
+            }
+            cache.store(
+              engine, rows(k, kvHeads * headSize), rows(v, kvHeads * headSize), first: first, tokens: range.count)
             y += cache.attend(
               engine, rows(q, heads * headSize), heads: heads, scale: 0.25, first: first, tokens: range.count)
           }
@@ -145,21 +185,32 @@ private let cacheTypes = [JK_KV_F32, JK_KV_F16, JK_KV_I8]
             var score = 0.0
             for i in 0..<headSize {
               score +=
-                Double(q[(position * heads + head) * headSize + i]) * keys[(seen * kvHeads + shared) * headSize + i]
+                queries[(position * heads + head) * headSize + i] * keys[(seen * kvHeads + shared) * headSize + i]
             }
             return exp(score * 0.25)
           }
           let sum = weights.reduce(0, +)
+          // Of codes: half a step, of which the block's largest weight times its value's scale has 254.
+          var steps: [Int: Double] = [:]
+          func scale(_ seen: Int) -> Double {
+            let start = (seen * kvHeads + shared) * headSize
+            return Double(v[start..<start + headSize].map(\.magnitude).max()! / 127)
+          }
+          for (weight, seen) in zip(weights, visible) where type == JK_KV_I8 {
+            steps[seen / 64] = max(steps[seen / 64] ?? 0, weight * scale(seen) / 254)
+          }
           for i in 0..<headSize {
-            var (average, magnitude) = (0.0, 0.0)
+            var (average, magnitude, rounding) = (0.0, 0.0, 0.0)
             for (weight, seen) in zip(weights, visible) {
               let value = values[(seen * kvHeads + shared) * headSize + i]
               average += weight / sum * value
               magnitude += weight / sum * abs(value)
+              if let step = steps[seen / 64] { rounding += step * 0.501 / sum * abs(value) / scale(seen) }
             }
             // Scores are below 16 in magnitude here, with 17 roundings (19 for codes): 16 x 19 x 2^-24 = 1.8e-5 in the
             // exponent at worst; 420 fma of the sums add 2.5e-5 in the worst case.
-            #expect(abs(Double(expected![(position * heads + head) * headSize + i]) - average) <= 4.5e-5 * magnitude)
+            let error = abs(Double(expected![(position * heads + head) * headSize + i]) - average)
+            #expect(error <= 4.5e-5 * magnitude + rounding)
           }
         }
       }
@@ -173,6 +224,7 @@ private let cacheTypes = [JK_KV_F32, JK_KV_F16, JK_KV_I8]
     let k = random.normals(positions * kvHeads * headSize)
     let v = random.normals(positions * kvHeads * headSize)
     let (keys, values) = (stored(k, as: type, headSize), stored(v, as: type, headSize))
+    let keyColumns = type == JK_KV_I8 ? (headSize + 3) / 4 * 4 : headSize
     for set in instructionSets {
       let cache = Cache(type, kvHeads: kvHeads, headSize: headSize, positions: positions)
       cache.store(Engine(set), k, v, first: 0, tokens: positions)
@@ -192,15 +244,22 @@ private let cacheTypes = [JK_KV_F32, JK_KV_F16, JK_KV_I8]
         // JK_KV_I8: behind the codes, scales of a head's 64 keys, then of its 64 values.
         func scale(_ head: Int, isValue: Bool) -> Double {
           guard type == JK_KV_I8 else { return 1 }
-          let place = 2 * 64 * kvHeads * headSize + 4 * ((2 * head + (isValue ? 1 : 0)) * 64 + slot)
+          let place = 64 * kvHeads * (keyColumns + headSize) + 4 * ((2 * head + (isValue ? 1 : 0)) * 64 + slot)
           return Double(page.load(fromByteOffset: place, as: Float.self))
         }
         for head in 0..<kvHeads {
           for i in 0..<headSize {
             let at = (position * kvHeads + head) * headSize + i
-            let start = head * 2 * 64 * headSize
-            let key = element(start + (slot / 8 * headSize + i) * 8 + slot % 8) * scale(head, isValue: false)
-            let value = element(start + 64 * headSize + slot * headSize + i) * scale(head, isValue: true)
+            let start = head * 64 * (keyColumns + headSize)
+            let (keyPlace, valuePlace) =
+              type == JK_KV_I8
+              ? (
+                (slot / 16 * keyColumns / 4 + i / 4) * 64 + slot % 16 * 4 + i % 4,
+                (slot / 4 * headSize + i) * 4 + slot % 4
+              )
+              : ((slot / 8 * headSize + i) * 8 + slot % 8, slot * headSize + i)
+            let key = element(start + keyPlace) * scale(head, isValue: false)
+            let value = element(start + 64 * keyColumns + valuePlace) * scale(head, isValue: true)
             #expect(key == keys[at] && value == values[at], "position \(position), head \(head), element \(i)")
           }
         }

@@ -189,9 +189,10 @@ void jk_scan(const jk_engine *engine, const jk_scan_arguments *arguments);
 typedef enum { JK_KV_F32 = 0, JK_KV_F16 = 1, JK_KV_I8 = 2 } jk_kv_type;
 
 // The KV cache of one attention layer, in pages of 64 absolute positions. A page holds, per KV head, keys as
-// [position / 8][head_size][position % 8] and then values as [position][head_size]. JK_KV_I8 holds codes that way, and
-// behind them, per KV head, a float scale for each position's key and then for each position's value:
-// scale = max|x| / 127, code = round-to-even(x * (127 / max|x|)), over the head_size elements.
+// [position / 8][head_size][position % 8] and then values as [position][head_size]. JK_KV_I8 holds codes, keys as
+// [position / 16][head_size / 4, rounded up][position % 16][head_size % 4] and values as
+// [position / 4][head_size][position % 4], and behind them, per KV head, a float scale for each position's key and then for
+// each position's value: scale = max|x| / 127, code = round-to-even(x * (127 / max|x|)), over the head_size elements.
 //
 // A token at position p sees positions 0 ..< sinks and p - window <.. p. Pages 0 ..< fixed_pages stay where they are; the
 // others take turns in a ring: page n is pages[n] below fixed_pages, else
@@ -215,8 +216,15 @@ void jk_kv_store(const jk_engine *engine, const jk_kv *kv, const float *k, size_
 // included. q, y: [tokens][stride], heads x head_size wide; head h reads KV head h / (heads / kv_heads).
 // Blocks of 64 absolute positions ascending, those without a visible position left out, with a running maximum: bits
 // depend on the position, the window and the sinks alone.
+// JK_KV_I8: a query becomes codes as a key does, and dot products are exact in int32. Of each block the weights
+// exp(score - maximum) x the value's scale become codes, 0 ... 254, with a step of their largest / 254, whose sums of products
+// with values are exact in int32, too. Parts of 2048 absolute positions are summed each by itself, then added ascending.
+// scratch: jk_attend_scratch floats.
 void jk_attend(const jk_engine *engine, const jk_kv *kv, const float *q, size_t q_stride, size_t heads, float scale,
-               size_t first, size_t tokens, float *y, size_t y_stride);
+               size_t first, size_t tokens, float *y, size_t y_stride, float *scratch);
+size_t jk_attend_scratch(size_t heads, size_t head_size);
+// The largest head_size that jk_attend takes.
+enum { JK_MAX_HEAD_SIZE = 8192 };
 
 // ---------------------------------------------------------------------------------------------- the machine's limits
 

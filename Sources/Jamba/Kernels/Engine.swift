@@ -180,7 +180,8 @@ final class Engine: @unchecked Sendable {
     let (channels, size, count) = (x.a.width, x.a.count, y.count)
     precondition(
       [x.u, x.dt, x.z].allSatisfy { $0.width == channels && $0.count == count } && y.width == channels
-        && x.dtBias.width == channels && x.d.width == channels && [x.b, x.c].allSatisfy { $0.width == size && $0.count == count }
+        && x.dtBias.width == channels && x.d.width == channels
+        && [x.b, x.c].allSatisfy { $0.width == size && $0.count == count }
         && state.count == size && state.width == channels && state.stride == channels && x.a.stride == channels,
       "a scan of other extents")
     var arguments = unsafe jk_scan_arguments(
@@ -204,15 +205,24 @@ final class Engine: @unchecked Sendable {
     }
   }
 
+  /// Floats that `attend` needs for itself.
+  static func attentionScratchCount(heads: Int, headSize: Int) -> Int { jk_attend_scratch(heads, headSize) }
+
   /// Grouped-query attention of tokens at the positions from `first` on; queries and y `[tokens, heads * head size]`.
   func attend(
-    _ queries: Rows, heads: Int, scale: Float, to pages: KeyValuePages, at first: Int, into y: MutableRows
+    _ queries: Rows, heads: Int, scale: Float, to pages: KeyValuePages, at first: Int, scratch: MutableRows,
+    into y: MutableRows
   ) {
     let width = heads * pages.headSize
     precondition(queries.width == width && y.width == width && queries.count == y.count, "queries of other extents")
+    precondition(pages.headSize <= Int(JK_MAX_HEAD_SIZE), "a head of \(pages.headSize) elements")
+    precondition(
+      scratch.count == 1 && scratch.width >= Engine.attentionScratchCount(heads: heads, headSize: pages.headSize),
+      "there is no room for parts of the text")
     unsafe pages.withKernelView { view in
       unsafe call {
-        unsafe jk_attend($0, view, queries.base, queries.stride, heads, scale, first, y.count, y.base, y.stride)
+        unsafe jk_attend(
+          $0, view, queries.base, queries.stride, heads, scale, first, y.count, y.base, y.stride, scratch.base)
       }
     }
   }

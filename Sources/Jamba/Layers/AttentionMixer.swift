@@ -22,12 +22,15 @@ struct AttentionMixer {
 
     let scale = 1 / Float(c.headDim).squareRoot()
     let attended = w.attended.mutableValues
+    w.attentionScratch.resize(to: 1)
+    let scratch = w.attentionScratch.mutableValues
     for sequence in pass.sequences {
       let (rows, position) = (sequence.rows, sequence.state.position)
       sequence.state.attention(layer).withPages { cache in
         engine.store(keys: w.keys.values.rows(rows), values: w.values.values.rows(rows), into: cache, at: position)
         engine.attend(
           w.queries.values.rows(rows), heads: c.numAttentionHeads, scale: scale, to: cache, at: position,
+          scratch: scratch,
           into: attended.rows(rows))
       }
     }

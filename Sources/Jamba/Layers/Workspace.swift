@@ -36,6 +36,8 @@ final class Workspace {
   let keys: Activations
   let values: Activations
   let attended: Activations
+  /// What attention sees of parts of a text, a row.
+  let attentionScratch: Activations
 
   // Feed-forward, or one expert's
   /// `[tokens, intermediate]`
@@ -105,6 +107,8 @@ final class Workspace {
     self.batch = batch
     predictorInput = try make(c.hiddenSize, Workspace.predictedTokens, true)
     predictorLogits = try make(c.numExperts, Workspace.predictedTokens, false)
+    attentionScratch = try make(
+      Engine.attentionScratchCount(heads: c.numAttentionHeads, headSize: c.headDim), 1, false)
     expertTokens = try ExpertTokens(capacity: capacity)
   }
 

@@ -62,7 +62,7 @@ struct SavedSession {
     var writer = ByteWriter()
     writer.write(UInt64(model.file.byteCount))
     writer.write(model.file.directoryChecksum)
-    writer.write(UInt32(snapshot.layout.type.number))
+    writer.write(CachedPages(snapshot.layout.type).number)
     writer.write(UInt64(snapshot.layout.window ?? 0))
     writer.write(UInt64(snapshot.layout.sinks))
     for size in [
@@ -101,9 +101,10 @@ struct SavedSession {
     guard let mirostatMu, !mirostatMu.isInfinite, reader.remaining == 0 else {
       throw damaged("its description makes no sense")
     }
-    guard let type = CacheType(number: Int(typeNumber)), sinks == 0 || window > 0 else {
+    guard let cached = CachedPages(number: typeNumber), sinks == 0 || window > 0 else {
       throw damaged("its keys and values are of no known type")
     }
+    let type = cached.type
     // The chunk is the caller's, who has checked it.
     let kept = SessionOptions(window: window == 0 ? nil : window, sinks: sinks)
     do { try kept.validate() } catch { throw damaged("\(error)") }
@@ -119,7 +120,7 @@ struct SavedSession {
       tokens: tokenCount, logits: logitCount == 0 ? 0 : c.vocabSize, note: noteCount,
       recurrent: SequenceState.recurrentByteCount(c), layers: c.layers(with: .attention).count,
       pagesPerLayer: c.layers(with: .attention).isEmpty ? 0 : layout.visiblePages(after: tokenCount).count,
-      page: c.layers(with: .attention).isEmpty || tokenCount == 0 ? page : KeyValueCache.pageByteCount(c, type))
+      page: c.layers(with: .attention).isEmpty || tokenCount == 0 ? page : cached.pageByteCount(c))
     guard sizes == expected, page <= KeyValueCache.pageByteCount(c, .f32), sizes.contents == file.contentsByteCount,
       continues <= 1, 0..<c.vocabSize ~= Int(token)
     else { throw damaged("its parts have the wrong sizes") }
@@ -137,11 +138,15 @@ struct SavedSession {
     var layerPages: [[StateBuffer]] = []
     for _ in 0..<layers {
       var row: [StateBuffer] = []
-      for _ in 0..<pages { row.append(try SavedSession.buffer(page, file, memory, context: tokenCount)) }
+      for _ in 0..<pages {
+        let stored = try SavedSession.buffer(page, file, memory, context: tokenCount)
+        row.append(try cached.current(stored, c, memory, context: tokenCount))
+      }
       layerPages.append(row)
     }
     snapshot = try Snapshot(
-      tokens: tokens, layout: layout, recurrent: state, pages: layerPages, logits: logits.isEmpty ? nil : logits, memory
+      text: TokenText().extended(to: tokens, memory), layout: layout, recurrent: state, pages: layerPages,
+      logits: logits.isEmpty ? nil : logits, memory
     )
     let sampler = SamplerState(
       generator: SplitMix64(state: generator), mirostatMu: mirostatMu.isNaN ? nil : mirostatMu)
@@ -162,21 +167,5 @@ struct SavedSession {
     let buffer = try memory.makeBuffer(byteCount: byteCount, context: context)
     do { try unsafe file.read(into: buffer.bytes) } catch { throw .format(error) }
     return buffer
-  }
-}
-
-extension CacheType {
-  /// In a file.
-  var number: Int {
-    switch self {
-    case .f32: 0
-    case .f16: 1
-    case .int8: 2
-    }
-  }
-
-  init?(number: Int) {
-    guard let type = CacheType.allCases.first(where: { $0.number == number }) else { return nil }
-    self = type
   }
 }

@@ -1,18 +1,17 @@
-
 extension SessionCore {
   /// The text so far, for another session or for later.
   mutating func snapshot() throws(JambaError) -> Snapshot {
     try settle()
-    return try state.snapshot(tokens: tokens, logits: hasLogits ? lastLogits() : nil)
+    return try makeSnapshot(withLogits: hasLogits)
   }
 
   /// Keeps a snapshot of the text so far, if the plan has room for such. That memory is short is no failure: the text can
   /// be read again.
-  func keepSnapshot(withLogits: Bool) {
+  mutating func keepSnapshot(withLogits: Bool) {
     let cache = model.memory.prefixCache
-    guard cache.hasRoom(for: state.recurrentByteCount + 4 * tokens.count), state.position > 0 else { return }
+    guard cache.hasRoom(for: state.recurrentByteCount + TokenText.ownByteCount), state.position > 0 else { return }
     do throws(JambaError) {
-      cache.insert(try state.snapshot(tokens: tokens, logits: withLogits ? lastLogits() : nil))
+      cache.insert(try makeSnapshot(withLogits: withLogits))
     } catch {}
   }
 
@@ -56,6 +55,13 @@ extension SessionCore {
   mutating func restore(_ snapshot: Snapshot) {
     reset()
     state.restore(snapshot)
+    take(snapshot)
+  }
+
+  /// The same from a snapshot that nobody else has, without copying it.
+  mutating func adopt(_ snapshot: Snapshot) {
+    reset()
+    state.adopt(snapshot)
     take(snapshot)
   }
 }

@@ -16,6 +16,9 @@ struct SessionCore {
   private let reservation: MemoryBudget.Reservation
   /// The text's tokens; those taken from an open lookahead are ahead of the state.
   private(set) var tokens: [Int32] = []
+  /// The last one of the text, if somebody still has it: the next one shares its blocks of tokens. They are the snapshots' alone,
+  /// so that they go with them when memory is needed.
+  private weak var lastSnapshot: Snapshot?
   private var lookahead: Lookahead?
   private var drafts: DraftSource
   private(set) var draftStatistics = DraftStatistics()
@@ -51,6 +54,7 @@ struct SessionCore {
   mutating func reset() {
     state.reset()
     tokens = []
+    lastSnapshot = nil
     row = nil
     lookahead?.close()
     continuation = nil
@@ -146,11 +150,20 @@ struct SessionCore {
   /// Takes over a snapshot's text and logits.
   mutating func take(_ snapshot: Snapshot) {
     tokens = snapshot.tokens
+    lastSnapshot = snapshot
     row = nil
     guard let saved = snapshot.logits else { return }
     let target = logits.mutableValues
     for (index, value) in saved.enumerated() { target[0, index] = value }
     row = 0
+  }
+
+  /// A copy of what comes after the text so far.
+  mutating func makeSnapshot(withLogits: Bool) throws(JambaError) -> Snapshot {
+    let text = try (lastSnapshot?.text.wholeBlocks ?? TokenText()).extended(to: tokens, model.memory)
+    let snapshot = try state.snapshot(text: text, logits: withLogits ? lastLogits() : nil)
+    lastSnapshot = snapshot
+    return snapshot
   }
 
   var hasLogits: Bool { row != nil }

@@ -68,6 +68,8 @@ final class KeyValueCache {
   func adopt(_ visible: [StateBuffer], after count: Int) {
     pages = []
     unsafe addresses = []
+    pages.reserveCapacity(visible.count)
+    unsafe addresses.reserveCapacity(visible.count)
     for (number, page) in zip(layout.visiblePages(after: count), visible) { set(layout.slot(ofPage: number), page) }
   }
 

@@ -3,8 +3,7 @@ import Synchronization
 /// The prefix cache (prompt cache): snapshots of the texts that a model's sessions have seen, the least recently used
 /// evicted first.
 final class PrefixCache: Sendable {
-  /// Most recently used last.
-  private let entries = Mutex<[Snapshot]>([])
+  private let entries = Mutex(Entries())
   private let byteLimit: Int
 
   init(byteLimit: Int) { self.byteLimit = byteLimit }
@@ -16,14 +15,14 @@ final class PrefixCache: Sendable {
   func insert(_ snapshot: Snapshot) {
     let removed = entries.withLock { entries in
       var removed: [Snapshot] = []
-      if let index = entries.firstIndex(where: {
+      if let index = entries.list.firstIndex(where: {
         $0.tokenCount == snapshot.tokenCount && $0.isBefore(snapshot)
       }) {
         removed.append(entries.remove(at: index))
       }
       entries.append(snapshot)
-      while PrefixCache.byteCount(of: entries) > byteLimit, !entries.isEmpty {
-        removed.append(entries.remove(at: PrefixCache.leastNeeded(of: entries)))
+      while entries.byteCount > byteLimit, !entries.list.isEmpty {
+        removed.append(entries.remove(at: PrefixCache.leastNeeded(of: entries.list)))
       }
       return removed
     }
@@ -45,41 +44,29 @@ final class PrefixCache: Sendable {
     return line[line.indices.min { gap($0) < gap($1) } ?? 0]
   }
 
-  /// Pages that several snapshots share count once; those of the newest one, which its session holds as well, not at all.
-  private static func byteCount(of entries: [Snapshot]) -> Int {
-    var seen = Set<ObjectIdentifier>()
-    for page in (entries.last?.pages ?? []).joined() { seen.insert(ObjectIdentifier(page)) }
-    return entries.reduce(0) { sum, snapshot in
-      sum + snapshot.ownByteCount
-        + snapshot.pages.joined().reduce(0) { $0 + (seen.insert(ObjectIdentifier($1)).inserted ? $1.byteCount : 0) }
-    }
-  }
-
   /// The snapshot with the most tokens that a text of `tokens` can begin with.
   func longestPrefix(of tokens: ArraySlice<Int32>, _ layout: KeyValueLayout) -> Snapshot? {
     entries.withLock { entries in
-      var best: Int?
-      for (index, entry) in entries.enumerated()
-      where entry.tokenCount > (best.map { entries[$0].tokenCount } ?? 0) && entry.isUsable(for: tokens, layout) {
-        best = index
-      }
-      guard let best else { return nil }
-      let found = entries.remove(at: best)
-      entries.append(found)
-      return found
+      // The longest first: of those that fit, one is compared as a whole.
+      let order = entries.list.indices.sorted { entries.list[$0].tokenCount > entries.list[$1].tokenCount }
+      guard let best = order.first(where: { entries.list[$0].isUsable(for: tokens, layout) }) else { return nil }
+      entries.list.append(entries.list.remove(at: best))
+      return entries.list.last
     }
   }
 
   /// - Returns: false when there was none.
   func evictOldest() -> Bool {
-    entries.withLock { $0.isEmpty ? nil : $0.removeFirst() } != nil
+    entries.withLock { $0.list.isEmpty ? nil : $0.remove(at: 0) } != nil
   }
 
   /// Removes the snapshots of a text's beginnings, and of longer texts that begin with it.
   func remove(_ tokens: [Int32]) {
     let removed = entries.withLock { entries in
-      let removed = entries.filter { $0.sharesBeginning(with: tokens) }
-      entries.removeAll { entry in removed.contains { $0 === entry } }
+      var removed: [Snapshot] = []
+      for index in entries.list.indices.reversed() where entries.list[index].sharesBeginning(with: tokens) {
+        removed.append(entries.remove(at: index))
+      }
       return removed
     }
     _ = removed  // freed here, without the lock
@@ -87,9 +74,47 @@ final class PrefixCache: Sendable {
 
   func removeAll() {
     let removed = entries.withLock { entries in
-      defer { entries = [] }
+      defer { entries = Entries() }
       return entries
     }
     _ = removed
+  }
+
+  /// The snapshots, and what they take: counted as they come and go, since a long text's have thousands of pages.
+  private struct Entries {
+    /// Most recently used last.
+    var list: [Snapshot] = []
+    private var ownByteCount = 0
+    private var sharedByteCount = 0
+    /// How many snapshots have a part in a page or a block of text.
+    private var users: [ObjectIdentifier: Int] = [:]
+
+    /// What several snapshots share counts once; what the newest one has, which its session holds as well, not at all.
+    var byteCount: Int {
+      var count = ownByteCount + sharedByteCount
+      list.last?.forEachShared { count -= $0.byteCount }
+      return count
+    }
+
+    mutating func append(_ snapshot: Snapshot) {
+      list.append(snapshot)
+      ownByteCount += snapshot.ownByteCount
+      snapshot.forEachShared { buffer in
+        let count = users[ObjectIdentifier(buffer), default: 0]
+        if count == 0 { sharedByteCount += buffer.byteCount }
+        users[ObjectIdentifier(buffer)] = count + 1
+      }
+    }
+
+    mutating func remove(at index: Int) -> Snapshot {
+      let snapshot = list.remove(at: index)
+      ownByteCount -= snapshot.ownByteCount
+      snapshot.forEachShared { buffer in
+        let count = users[ObjectIdentifier(buffer)]! - 1
+        if count == 0 { sharedByteCount -= buffer.byteCount }
+        users[ObjectIdentifier(buffer)] = count == 0 ? nil : count
+      }
+      return snapshot
+    }
   }
 }

@@ -12,8 +12,8 @@ final class SequenceState {
   private let configuration: ModelConfiguration
   private let memory: SessionMemory
   /// The states of all Mamba layers, one after the other: copied and saved as a whole.
-  private let recurrent: StateBuffer
-  private let mamba: [Int: MambaState]
+  private var recurrent: StateBuffer
+  private var mamba: [Int: MambaState]
   private let attention: [Int: KeyValueCache]
   private let attentionLayers: [Int]
 
@@ -22,15 +22,19 @@ final class SequenceState {
     self.layout = layout
     self.memory = memory
     recurrent = try memory.makeBuffer(byteCount: SequenceState.recurrentByteCount(c), context: 0)
+    mamba = SequenceState.states(recurrent, c)
+    var attention: [Int: KeyValueCache] = [:]
+    attentionLayers = c.layers(with: .attention)
+    for layer in attentionLayers { attention[layer] = KeyValueCache(c, layout, memory) }
+    self.attention = attention
+  }
+
+  private static func states(_ recurrent: StateBuffer, _ c: ModelConfiguration) -> [Int: MambaState] {
     var mamba: [Int: MambaState] = [:]
     for (number, layer) in c.layers(with: .mamba).enumerated() {
       mamba[layer] = unsafe MambaState(recurrent.bytes.baseAddress! + number * MambaState.byteCount(c), c)
     }
-    var attention: [Int: KeyValueCache] = [:]
-    attentionLayers = c.layers(with: .attention)
-    for layer in attentionLayers { attention[layer] = KeyValueCache(c, layout, memory) }
-    self.mamba = mamba
-    self.attention = attention
+    return mamba
   }
 
   func mamba(_ layer: Int) -> MambaState { mamba[layer]! }
@@ -55,18 +59,26 @@ final class SequenceState {
     unsafe recurrent.bytes.initializeMemory(as: UInt8.self, repeating: 0)
   }
 
-  /// A copy of what comes after `tokens`, which the sequence has seen. Pages are shared.
-  func snapshot(tokens: [Int32], logits: [Float]?) throws(JambaError) -> Snapshot {
+  /// A copy of what comes after a text, which the sequence has seen. Pages are shared.
+  func snapshot(text: TokenText, logits: [Float]?) throws(JambaError) -> Snapshot {
     let copy = try memory.makeBuffer(byteCount: recurrent.byteCount, context: position)
     copy.copy(recurrent)
     return try Snapshot(
-      tokens: tokens, layout: layout, recurrent: copy,
+      text: text, layout: layout, recurrent: copy,
       pages: attentionLayers.map { attention[$0]!.visiblePages(after: position) }, logits: logits, memory)
   }
 
   /// Goes on from a snapshot whose keys and values are kept the same way.
   func restore(_ snapshot: Snapshot) {
     recurrent.copy(snapshot.recurrent)
+    position = snapshot.tokenCount
+    for (layer, pages) in zip(attentionLayers, snapshot.pages) { attention[layer]!.adopt(pages, after: position) }
+  }
+
+  /// Goes on from a snapshot that nobody else has, as `restore` does, with its Mamba states themselves.
+  func adopt(_ snapshot: Snapshot) {
+    recurrent = snapshot.recurrent
+    mamba = SequenceState.states(recurrent, configuration)
     position = snapshot.tokenCount
     for (layer, pages) in zip(attentionLayers, snapshot.pages) { attention[layer]!.adopt(pages, after: position) }
   }

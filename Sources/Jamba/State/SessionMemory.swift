@@ -53,7 +53,10 @@ final class SessionMemory: Sendable {
       guard prefixCache.evictOldest() else { throw .memoryLimitReached(budget.limit, context: context) }
     }
     do throws(SystemError) {
-      return StateBuffer(try AlignedBuffer(byteCount: byteCount), budget, charge: charge)
+      let buffer = try AlignedBuffer(byteCount: byteCount)
+      // The Mamba states of a large model, which a fork copies: thousands of pages would be touched one by one.
+      if byteCount >= 4 << 20 { buffer.preferLargePages() }
+      return StateBuffer(buffer, budget, charge: charge)
     } catch {
       budget.giveBack(charge)
       throw .outOfMemory(byteCount: byteCount)

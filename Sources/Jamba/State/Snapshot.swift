@@ -1,5 +1,3 @@
-import JambaSystem
-
 /// A text's state at one moment, from which any session of the model can go on.
 final class Snapshot: Sendable {
   let layout: KeyValueLayout
@@ -7,65 +5,55 @@ final class Snapshot: Sendable {
   let recurrent: StateBuffer
   /// By attention layer: the pages that the next token sees, shared with whoever wrote them.
   let pages: [[StateBuffer]]
-  /// The text so far, then the logits: in memory that counts, and that goes back to the system as a whole.
-  private let text: StateBuffer
-  let tokenCount: Int
-  private let logitCount: Int
+  /// The text so far, in blocks shared with other snapshots of it.
+  let text: TokenText
+  /// `[vocab]` after the last token, in memory that counts, where they were computed.
+  private let savedLogits: StateBuffer?
 
   /// - Parameter logits: `[vocab]` after the last token, where they were computed.
   init(
-    tokens: [Int32], layout: KeyValueLayout, recurrent: StateBuffer, pages: [[StateBuffer]], logits: [Float]?,
+    text: TokenText, layout: KeyValueLayout, recurrent: StateBuffer, pages: [[StateBuffer]], logits: [Float]?,
     _ memory: SessionMemory
   ) throws(JambaError) {
     self.layout = layout
     self.recurrent = recurrent
     self.pages = pages
-    tokenCount = tokens.count
-    logitCount = logits?.count ?? 0
-    text = try memory.makeBuffer(byteCount: 4 * max(1, tokenCount + logitCount), context: tokenCount)
-    unsafe tokens.withUnsafeBytes { unsafe text.bytes.copyMemory(from: $0) }
-    unsafe logits?.withUnsafeBytes {
-      unsafe UnsafeMutableRawBufferPointer(rebasing: text.bytes[(4 * tokenCount)...]).copyMemory(from: $0)
+    self.text = text
+    savedLogits = try logits.map { (logits) throws(JambaError) in
+      let buffer = try memory.makeBuffer(byteCount: 4 * max(1, logits.count), context: text.count)
+      unsafe logits.withUnsafeBytes { unsafe buffer.bytes.copyMemory(from: $0) }
+      return buffer
     }
   }
 
-  private func numbers<Number: BitwiseCopyable>(_ range: Range<Int>, as type: Number.Type) -> [Number] {
-    unsafe text.bytes[4 * range.lowerBound..<4 * range.upperBound].withMemoryRebound(to: type) { unsafe Array($0) }
+  var tokenCount: Int { text.count }
+  var tokens: [Int32] { text.tokens }
+  var logits: [Float]? {
+    unsafe savedLogits.map { unsafe $0.bytes.withMemoryRebound(to: Float.self) { unsafe Array($0) } }
   }
 
-  var tokens: [Int32] { numbers(0..<tokenCount, as: Int32.self) }
-  var logits: [Float]? { logitCount == 0 ? nil : numbers(tokenCount..<tokenCount + logitCount, as: Float.self) }
+  /// Bytes that no other snapshot has a part in.
+  var ownByteCount: Int { recurrent.byteCount + (savedLogits?.byteCount ?? 0) }
 
-  /// Bytes without the pages.
-  var ownByteCount: Int { recurrent.byteCount + text.byteCount }
+  /// What other snapshots may have a part in: pages, and blocks of the text.
+  func forEachShared(_ body: (StateBuffer) -> Void) {
+    for layer in pages { for page in layer { body(page) } }
+    for block in text.blocks { body(block) }
+  }
 
   /// Whether a text of `tokens` can begin with the snapshot; one that ends with it needs its logits.
   func isUsable(for tokens: ArraySlice<Int32>, _ layout: KeyValueLayout) -> Bool {
-    guard tokenCount <= tokens.count, tokenCount < tokens.count || logitCount > 0, self.layout.keepsTheSame(as: layout)
+    guard tokenCount <= tokens.count, tokenCount < tokens.count || savedLogits != nil,
+      self.layout.keepsTheSame(as: layout)
     else { return false }
-    return unsafe tokens.withUnsafeBytes { unsafe isPrefix(of: $0) }
+    return text.sharesBeginning(with: tokens)
   }
 
   /// Whether another snapshot's text begins with this one's, with keys and values kept the same way.
   func isBefore(_ other: Snapshot) -> Bool {
-    guard tokenCount <= other.tokenCount, layout.keepsTheSame(as: other.layout) else { return false }
-    return unsafe isPrefix(of: UnsafeRawBufferPointer(other.text.bytes))
+    layout.keepsTheSame(as: other.layout) && text.isPrefix(of: other.text)
   }
 
   /// Whether one of two texts begins with the other.
-  func sharesBeginning(with tokens: [Int32]) -> Bool {
-    let count = min(tokenCount, tokens.count)
-    let own = unsafe UnsafeRawBufferPointer(text.bytes)
-    return unsafe tokens.withUnsafeBytes { other in
-      unsafe haveSameBytes(
-        UnsafeRawBufferPointer(rebasing: own.prefix(4 * count)), UnsafeRawBufferPointer(rebasing: other.prefix(4 * count)))
-    }
-  }
-
-  private func isPrefix(of bytes: UnsafeRawBufferPointer) -> Bool {
-    let own = unsafe UnsafeRawBufferPointer(text.bytes)
-    return unsafe haveSameBytes(
-      UnsafeRawBufferPointer(rebasing: own.prefix(4 * tokenCount)),
-      UnsafeRawBufferPointer(rebasing: bytes.prefix(4 * tokenCount)))
-  }
+  func sharesBeginning(with tokens: [Int32]) -> Bool { text.sharesBeginning(with: tokens[...]) }
 }

@@ -84,14 +84,20 @@ package enum SessionFile {
         let start = index * blockByteCount
         return start..<(size.map { start + $0 } ?? min(start + blockByteCount, total))
       }
-      parallel(count) { index in
+      @Sendable func pack(_ index: Int, compressing: Bool) {
         let block = unsafe UnsafeRawBufferPointer(rebasing: input.bytes[range(index, nil)])
         let space = unsafe UnsafeMutableRawBufferPointer(rebasing: output.bytes[range(index, nil)])
         // Mamba states shrink by a twelfth, which is not worth the time of unpacking them.
-        let size = unsafe Zstd.compress(block, into: space).flatMap { $0 <= block.count / 8 * 7 ? $0 : nil }
+        let size =
+          compressing ? unsafe Zstd.compress(block, into: space).flatMap { $0 <= block.count / 8 * 7 ? $0 : nil } : nil
         let stored = unsafe size.map { unsafe UnsafeRawBufferPointer(rebasing: space[..<$0]) } ?? block
         results[index] = unsafe (size, checksum(of: stored))
       }
+      // Where neither the first nor the last block shrinks, as in keys and values, those between are not tried.
+      let ends = count > 1 ? [0, count - 1] : Array(0..<count)
+      parallel(ends.count) { pack(ends[$0], compressing: true) }
+      let shrinks = ends.contains { results[$0].size != nil }
+      parallel(max(0, count - 2)) { pack($0 + 1, compressing: shrinks) }
       for index in 0..<count {
         let (size, checksum) = results[index]
         try unsafe body(

@@ -9,7 +9,10 @@ struct MeasureSessions: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "measure-sessions",
     abstract: "Measures long texts, saving, rewinding, guessing ahead, sessions at the same time and calls from C.",
-    subcommands: [Long.self, Steps.self, Save.self, Rewind.self, Speculate.self, Together.self, Soak.self, Overhead.self])
+    subcommands: [
+      Long.self, Steps.self, Save.self, Depth.self, Rewind.self, Speculate.self, Together.self, Soak.self,
+      Overhead.self,
+    ])
 }
 
 struct SessionArguments: ParsableArguments {
