@@ -20,13 +20,14 @@ extension JambaModel {
   /// Goes on with a saved session, with the same bits as if it had never stopped. Window, sinks and the type of keys and
   /// values are those it was saved with; the other options count.
   ///
-  /// - Throws: `foreignSession` for another model's session, `format` for a file that is damaged or none,
+  /// - Throws: `foreignSession` for another model's session, `foreignAdapters` for one that was read with other adapters than
+  ///   those of the options, `format` for a file that is damaged or none,
   ///   `memoryLimitReached`.
   public func makeSession(
     restoring path: String, options: SessionOptions = SessionOptions()
   ) throws(JambaError) -> (session: Session, note: [UInt8]) {
     try options.validate()
-    let saved = try SavedSession(path, loaded, chunk: options.chunk)
+    let saved = try SavedSession(path, loaded, chunk: options.chunk, adapters: AdapterStack(options.adapters))
     let session = try Session(self, options, layout: saved.snapshot.layout)
     try session.withCore { (core) throws(JambaError) in
       core.restore(saved.snapshot)

@@ -62,6 +62,38 @@ final class Engine: @unchecked Sendable {
     }
   }
 
+  /// y = W x for some rows and columns of x, these from a multiple of 32 on: what a product with all of x in another matrix
+  /// would add, were the other columns' weights zero.
+  func multiply(
+    _ matrix: MatrixView, _ x: Activations, rows: Range<Int>, firstColumn: Int, into y: MutableRows
+  ) {
+    precondition(
+      rows.lowerBound >= 0 && rows.upperBound <= x.count && y.count == rows.count && firstColumn % Activations.group == 0
+        && firstColumn >= 0 && firstColumn + matrix.columns <= x.width, "a product of other extents")
+    y.require(matrix.rows, roundedUpTo: 8)
+    unsafe call { engine in
+      unsafe x.withKernelRows(
+        codes: matrix.readsCodes, makeCodes: { unsafe jk_quantize(engine, $0, x.count) }
+      ) { x in
+        var part = unsafe x.pointee
+        let (first, group) = unsafe (
+          rows.lowerBound * part.stride + firstColumn, (rows.lowerBound * part.stride + firstColumn) / Activations.group
+        )
+        unsafe part.values += first
+        if matrix.readsCodes {
+          unsafe part.codes += first
+          unsafe part.scales += group
+          unsafe part.offsets += group
+        }
+        unsafe withUnsafePointer(to: matrix.raw) { matrix in
+          unsafe withUnsafePointer(to: part) {
+            unsafe jk_matmul(engine, matrix, $0, nil, y.count, y.base, y.stride)
+          }
+        }
+      }
+    }
+  }
+
   /// Row `row` of a matrix as float32, `[1, columns]`.
   func decode(row: Int, of matrix: MatrixView, into y: MutableRows) {
     precondition(0..<matrix.rows ~= row && y.count == 1 && y.width == matrix.columns, "a row of other extents")
@@ -105,6 +137,14 @@ final class Engine: @unchecked Sendable {
     precondition(rows.end <= y.count, "the list names rows that are not there")
     unsafe call {
       unsafe jk_add_scaled($0, y.base, y.stride, rows.base, x.base, x.stride, scales.base, y.width, x.count)
+    }
+  }
+
+  /// y += scale x
+  func add(_ x: Rows, scaledBy scale: ScaleList, to y: MutableRows) {
+    precondition(x.width == y.width && x.count == y.count && x.count <= scale.count, "a sum of other extents")
+    unsafe call {
+      unsafe jk_add_scaled($0, y.base, y.stride, nil, x.base, x.stride, scale.base, y.width, x.count)
     }
   }
 

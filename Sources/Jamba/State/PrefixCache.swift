@@ -55,12 +55,14 @@ final class PrefixCache: Sendable {
     }
   }
 
-  /// The snapshot with the most tokens that a text of `tokens` can begin with.
-  func longestPrefix(of tokens: ArraySlice<Int32>, _ layout: KeyValueLayout) -> Snapshot? {
+  /// The snapshot with the most tokens that a text of `tokens`, read with these adapters, can begin with.
+  func longestPrefix(
+    of tokens: ArraySlice<Int32>, _ layout: KeyValueLayout, _ adapters: AdapterStack
+  ) -> Snapshot? {
     entries.withLock { entries in
       var best: Int?
       for (index, entry) in entries.enumerated()
-      where entry.tokenCount > (best.map { entries[$0].tokenCount } ?? 0) && entry.isUsable(for: tokens, layout) {
+      where entry.tokenCount > (best.map { entries[$0].tokenCount } ?? 0) && entry.isUsable(for: tokens, layout, adapters) {
         best = index
       }
       guard let best else { return nil }

@@ -7,6 +7,8 @@ final class SequenceState {
   /// Tokens seen.
   private(set) var position = 0
   let layout: KeyValueLayout
+  /// What it computes with beside the model's weights.
+  let adapters: AdapterStack
   private let configuration: ModelConfiguration
   private let memory: SessionMemory
   /// The states of all Mamba layers, one after the other: copied and saved as a whole.
@@ -15,8 +17,9 @@ final class SequenceState {
   private let attention: [Int: KeyValueCache]
   private let attentionLayers: [Int]
 
-  init(_ c: ModelConfiguration, _ layout: KeyValueLayout, _ memory: SessionMemory) throws(JambaError) {
+  init(_ c: ModelConfiguration, _ layout: KeyValueLayout, _ memory: SessionMemory, adapters: AdapterStack = .none) throws(JambaError) {
     configuration = c
+    self.adapters = adapters
     self.layout = layout
     self.memory = memory
     recurrent = try memory.makeBuffer(byteCount: SequenceState.recurrentByteCount(c), context: 0)
@@ -57,7 +60,7 @@ final class SequenceState {
     let copy = try memory.makeBuffer(byteCount: recurrent.byteCount, context: position)
     copy.copy(recurrent)
     return try Snapshot(
-      tokens: tokens, layout: layout, recurrent: copy,
+      tokens: tokens, layout: layout, adapters: adapters.identity, recurrent: copy,
       pages: attentionLayers.map { attention[$0]!.visiblePages(after: position) }, logits: logits, memory)
   }
 

@@ -3,6 +3,8 @@ import JambaSystem
 /// A text's state at one moment, from which any session of the model can go on.
 final class Snapshot: Sendable {
   let layout: KeyValueLayout
+  /// Those of the sequence; no other can go on from it.
+  let adapters: [AdapterStack.Identity]
   /// The Mamba layers' states, a copy.
   let recurrent: StateBuffer
   /// By attention layer: the pages that the next token sees, shared with whoever wrote them.
@@ -14,10 +16,11 @@ final class Snapshot: Sendable {
 
   /// - Parameter logits: `[vocab]` after the last token, where they were computed.
   init(
-    tokens: [Int32], layout: KeyValueLayout, recurrent: StateBuffer, pages: [[StateBuffer]], logits: [Float]?,
-    _ memory: SessionMemory
+    tokens: [Int32], layout: KeyValueLayout, adapters: [AdapterStack.Identity], recurrent: StateBuffer,
+    pages: [[StateBuffer]], logits: [Float]?, _ memory: SessionMemory
   ) throws(JambaError) {
     self.layout = layout
+    self.adapters = adapters
     self.recurrent = recurrent
     self.pages = pages
     tokenCount = tokens.count
@@ -40,15 +43,18 @@ final class Snapshot: Sendable {
   var ownByteCount: Int { recurrent.byteCount + text.byteCount }
 
   /// Whether a text of `tokens` can begin with the snapshot; one that ends with it needs its logits.
-  func isUsable(for tokens: ArraySlice<Int32>, _ layout: KeyValueLayout) -> Bool {
-    guard tokenCount <= tokens.count, tokenCount < tokens.count || logitCount > 0, self.layout.keepsTheSame(as: layout)
+  func isUsable(for tokens: ArraySlice<Int32>, _ layout: KeyValueLayout, _ adapters: AdapterStack) -> Bool {
+    guard tokenCount <= tokens.count, tokenCount < tokens.count || logitCount > 0, self.layout.keepsTheSame(as: layout),
+      self.adapters == adapters.identity
     else { return false }
     return unsafe tokens.withUnsafeBytes { unsafe isPrefix(of: $0) }
   }
 
-  /// Whether another snapshot's text begins with this one's, with keys and values kept the same way.
+  /// Whether another snapshot's text begins with this one's, with the same adapters and keys and values kept the same way.
   func isBefore(_ other: Snapshot) -> Bool {
-    guard tokenCount <= other.tokenCount, layout.keepsTheSame(as: other.layout) else { return false }
+    guard tokenCount <= other.tokenCount, layout.keepsTheSame(as: other.layout), adapters == other.adapters else {
+      return false
+    }
     return unsafe isPrefix(of: UnsafeRawBufferPointer(other.text.bytes))
   }
 
