@@ -8,7 +8,8 @@ struct Bench: ParsableCommand {
     discussion: """
       Each repetition reads a prompt, generates after a prompt of --depth tokens, and measures what the machine itself \
       does at best: how fast its memory is read and how fast it multiplies int8. Decoding is bound by the first, prefill \
-      by the second; their shares say how much of it is used. All figures are medians.
+      by the second; their shares say how much of it is used. All figures are medians. With --adapter each repetition \
+      measures sessions without and with it, one after the other, and their ratio.
       """)
 
   @Argument(help: "A .jamba file.")
@@ -29,6 +30,7 @@ struct Bench: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup var adapters: RuntimeAdapterOptions
   @OptionGroup var chunkOption: ChunkOption
   @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
@@ -44,11 +46,13 @@ struct Bench: ParsableCommand {
     let start = Terminal.seconds
     let options = attention.sessionOptions(chunk: chunkOption.chunk)
     let model = try loading.open(
-      self.model, context: max(promptTokens, depth + generatedTokens), sessions: options)
+      self.model, context: max(promptTokens, depth + generatedTokens), sessions: options, adapters: adapters.paths)
     let session = try model.makeSession(options: options)
+    let adapted = try adaptedSession(model, options)
     _ = try session.append(tokens(1, of: model))
     let timeToFirstToken = Terminal.seconds - start
 
+    var ratios = Ratios()
     var prefill: [Double] = []
     var decode: [Double] = []
     var bandwidth: [Double] = []
@@ -57,6 +61,16 @@ struct Bench: ParsableCommand {
     for repetition in 0...repetitions {
       let prefillRate = try measurePrefill(session)
       let decodeRate = try measureDecode(session)
+      if let adapted {
+        // Otherwise two texts would be in memory, where one was planned for.
+        try session.reset()
+        let rates = (try measurePrefill(adapted), try measureDecode(adapted))
+        try adapted.reset()
+        if repetition > 0 {
+          ratios.prefill.append(rates.0 / prefillRate)
+          ratios.decode.append(rates.1 / decodeRate)
+        }
+      }
       // Before the machine's own measurement, which takes memory of its own.
       if repetition == 0 { peakResident = Processors.peakResidentByteCount }
       let machine = try model.measureMachine()
@@ -71,8 +85,23 @@ struct Bench: ParsableCommand {
       prefill: median(prefill), decode: median(decode), timeToFirstToken: timeToFirstToken,
       bytesPerToken: bytesPerToken, productsPerToken: model.productsPerToken, bandwidth: bandwidth.isEmpty ? nil : median(bandwidth),
       int8Rate: median(int8Rate), peakResident: peakResident, memory: model.memoryStatistics,
-      threads: model.threadCount, instructionSet: model.instructionSetName)
+      threads: model.threadCount, instructionSet: model.instructionSetName,
+      adapted: adapted == nil ? nil : (median(ratios.prefill), median(ratios.decode)))
     Output.write(json ? result.report.text() + "\n" : result.summary)
+  }
+
+  /// Rates with adapters, as shares of those without, a repetition each.
+  private struct Ratios {
+    var prefill: [Double] = []
+    var decode: [Double] = []
+  }
+
+  /// nil where no adapter is given.
+  private func adaptedSession(_ model: JambaModel, _ options: SessionOptions) throws(JambaError) -> Session? {
+    guard !adapters.adapter.isEmpty else { return nil }
+    var options = options
+    options.adapters = try adapters.load(model)
+    return try model.makeSession(options: options)
   }
 
   /// Arbitrary tokens, the same every time.
@@ -123,6 +152,8 @@ struct Bench: ParsableCommand {
     let memory: MemoryStatistics
     let threads: Int
     let instructionSet: String
+    /// With adapters, as shares; nil where none was given.
+    let adapted: (prefill: Double, decode: Double)?
 
     var bandwidthShare: Double? { bandwidth.map { decode * Double(bytesPerToken) / $0 } }
     var int8Share: Double { prefill * Double(productsPerToken) / int8Rate }
@@ -142,6 +173,8 @@ struct Bench: ParsableCommand {
         "peak_resident_bytes": .integer(peakResident),
         "threads": .integer(threads),
         "instruction_set": .string(instructionSet),
+        "adapter_prefill_ratio": adapted.map { .number($0.prefill) } ?? .null,
+        "adapter_decode_ratio": adapted.map { .number($0.decode) } ?? .null,
       ])
     }
 
@@ -159,6 +192,10 @@ struct Bench: ParsableCommand {
         "peak resident set    \(Terminal.size(peakResident))",
         "on                   \(threads) threads, \(instructionSet)",
       ]
+      if let adapted {
+        lines.append(
+          "with the adapter     prefill \(Terminal.decimal(adapted.prefill, 3)), decode \(Terminal.decimal(adapted.decode, 3)) times as fast")
+      }
       if memory.requests > 0 {
         let hits = share(Double(memory.hits + memory.lateHits) / Double(memory.requests))
         lines.append(
