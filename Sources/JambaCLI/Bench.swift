@@ -8,8 +8,8 @@ struct Bench: ParsableCommand {
     discussion: """
       Each repetition reads a prompt, generates after a prompt of --depth tokens, and measures what the machine itself \
       does at best: how fast its memory is read and how fast it multiplies int8. Decoding is bound by the first, prefill \
-      by the second; their shares say how much of it is used. All figures are medians. With --adapter each repetition \
-      measures sessions without and with it, one after the other, and their ratio.
+      by the second; their shares say how much of it is used. All figures are medians. With --adapter passes \
+      without and with it follow each other, and the ratio of their times is told.
       """)
 
   @Argument(help: "A .jamba file.")
@@ -61,16 +61,7 @@ struct Bench: ParsableCommand {
     for repetition in 0...repetitions {
       let prefillRate = try measurePrefill(session)
       let decodeRate = try measureDecode(session)
-      if let adapted {
-        // Otherwise two texts would be in memory, where one was planned for.
-        try session.reset()
-        let rates = (try measurePrefill(adapted), try measureDecode(adapted))
-        try adapted.reset()
-        if repetition > 0 {
-          ratios.prefill.append(rates.0 / prefillRate)
-          ratios.decode.append(rates.1 / decodeRate)
-        }
-      }
+      if let adapted { try measurePairs(session, adapted, &ratios) }
       // Before the machine's own measurement, which takes memory of its own.
       if repetition == 0 { peakResident = Processors.peakResidentByteCount }
       let machine = try model.measureMachine()
@@ -90,10 +81,41 @@ struct Bench: ParsableCommand {
     Output.write(json ? result.report.text() + "\n" : result.summary)
   }
 
-  /// Rates with adapters, as shares of those without, a repetition each.
+  /// Rates with adapters, as shares of those without, of two passes that follow each other.
   private struct Ratios {
     var prefill: [Double] = []
     var decode: [Double] = []
+  }
+
+  /// Chunks of the prompt, then tokens, once without and once with adapters, in turn, so that what else the machine does
+  /// meets both.
+  private func measurePairs(_ session: Session, _ adapted: Session, _ ratios: inout Ratios) throws {
+    try session.reset()
+    try adapted.reset()
+    func seconds(_ tokens: [Int32], _ session: Session) throws -> Double {
+      let start = Terminal.seconds
+      _ = try append(tokens, to: session)
+      return Terminal.seconds - start
+    }
+    func pair(_ tokens: [Int32], adaptedFirst: Bool) throws -> Double {
+      if adaptedFirst {
+        let other = try seconds(tokens, adapted)
+        return try seconds(tokens, session) / other
+      }
+      let plain = try seconds(tokens, session)
+      return try plain / seconds(tokens, adapted)
+    }
+    let chunk = min(chunkOption.chunk, promptTokens)
+    for (index, start) in stride(from: 0, through: promptTokens - chunk, by: chunk).enumerated() {
+      let part = Array(tokens(start + chunk, of: session.model).suffix(chunk))
+      ratios.prefill.append(try pair(part, adaptedFirst: index % 2 == 1))
+    }
+    for index in 0..<generatedTokens {
+      let token = Array(tokens(index + 1, of: session.model).suffix(1))
+      ratios.decode.append(try pair(token, adaptedFirst: index % 2 == 1))
+    }
+    try session.reset()
+    try adapted.reset()
   }
 
   /// nil where no adapter is given.

@@ -44,6 +44,9 @@ struct SessionCore {
     logits.resize(to: draft + 1)
     try memory.grow(reservation, to: SystemMemory.wholePages(Lookahead.logitsByteCount(c, draft: draft)))
     let adapters = AdapterStack(options.adapters)
+    if let other = options.adapters.first(where: { !$0.adapter.belongs(to: memory) }) {
+      throw .invalidOption("\(other.adapter.file.file.path) was loaded for another model")
+    }
     try model.batcher.makeRoom(for: adapters, memory)
     state = try SequenceState(c, layout, memory, adapters: adapters)
     drafts = DraftSource(isEager: options.draftsEagerly || defaults.draftsEagerly)

@@ -12,6 +12,7 @@ public final class Adapter: Sendable {
   /// By which texts of other adapters are told apart: what is in the file, in numbers.
   let identity: Identity
   private let memory: StateBuffer
+  private let sessions: SessionMemory
   private let inputs: [TensorID: LowRankInput]
   /// Of the embedding, where that is changed.
   let embedding: LowRankInput?
@@ -27,6 +28,7 @@ public final class Adapter: Sendable {
   ///
   /// - Throws: `format`, `memoryLimitReached`.
   init(_ file: AdapterFile, _ sessions: SessionMemory) throws(JambaError) {
+    self.sessions = sessions
     let memory = try sessions.makeBuffer(byteCount: file.byteCount, context: 0)
     self.memory = memory
     self.file = file
@@ -55,6 +57,9 @@ public final class Adapter: Sendable {
     self.inputs = inputs
     widths = file.widths
   }
+
+  /// Whether it has been loaded for the model whose sessions have this memory.
+  func belongs(to sessions: SessionMemory) -> Bool { self.sessions === sessions }
 
   /// The factors of the matrices that read the input of `owner`; nil where none of them is changed.
   subscript(owner: TensorID) -> LowRankInput? { inputs[owner] }
