@@ -46,7 +46,8 @@ struct Bench: ParsableCommand {
     let start = Terminal.seconds
     let options = attention.sessionOptions(chunk: chunkOption.chunk)
     let model = try loading.open(
-      self.model, context: max(promptTokens, depth + generatedTokens), sessions: options, adapters: adapters.paths)
+      self.model, context: max(promptTokens + (adapters.adapter.isEmpty ? 0 : generatedTokens), depth + generatedTokens),
+      sessions: options, adapters: adapters.paths)
     let session = try model.makeSession(options: options)
     let adapted = try adaptedSession(model, options)
     _ = try session.append(tokens(1, of: model))

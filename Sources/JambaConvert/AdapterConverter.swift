@@ -53,11 +53,23 @@ public func convertAdapter(
     notes: adapter.notes)
 }
 
-/// Compares an adapter's file with what it was made from: of every matrix that it changes, ‖change - source's‖ / ‖source's‖.
+/// Checks every block of an adapter's file, and, with what it was made from, of every matrix that it changes
+/// ‖change - source's‖ / ‖source's‖.
 ///
-/// - Throws: `unusable` when one differs by more than its type can explain.
-public func verifyAdapter(_ path: String, against source: String) throws(ConversionError) -> [VerificationReport.Tensor] {
-  let file = try formatting { () throws(FormatError) in try AdapterFile(path: path) }
+/// - Throws: `format` for a damaged file; `unusable` when a change differs by more than its type can explain.
+public func verifyAdapter(_ path: String, against source: String?) throws(ConversionError) -> VerificationReport {
+  let file = try formatting { () throws(FormatError) in
+    let file = try AdapterFile(path: path)
+    for entry in file.file.directory.entries { _ = try file.file.contents(of: entry) }
+    return file
+  }
+  return VerificationReport(
+    blockCount: file.file.directory.blocks.count, tensorCount: file.targetCount,
+    tensors: try source.map { (source) throws(ConversionError) in try compare(file, with: source) } ?? [])
+}
+
+private func compare(_ file: AdapterFile, with source: String) throws(ConversionError) -> [VerificationReport.Tensor] {
+  let path = file.file.path
   let factors = try AdapterFactors(openAdapter(source, for: file.configuration), file.configuration)
   let expected = factors.inputs.flatMap { input in input.targets.map { ($0.id, $0) } }
   guard Set(expected.map(\.0)) == Set(file.inputs.flatMap { $0.targets.map(\.id) }) else {
