@@ -78,8 +78,8 @@ import Testing
     let path = folder.file("a.jadapter")
     _ = try convertAdapter(Fixtures.adapter("lora"), base: base, to: path, tool: "test")
     let file = try JambaFile(path: path)
-    let text = try #require(file.document(DocumentName.adapter))
-    let config = try #require(file.document(DocumentName.configuration))
+    let text = try #require(try file.document(DocumentName.adapter))
+    let config = try #require(try file.document(DocumentName.configuration))
     var generator = FixedGenerator(state: 9)
     let marks = Array("0123456789[]{},:\"-e.tn".utf8)
     var refused = 0

@@ -18,7 +18,7 @@ class Adapters(WithServer):
         cls.file = cls.folder.name + "/demo.jadapter"
         jamba("adapter", ADAPTER, cls.file, "--base", Options.model)
         cls.arguments = (
-            "--adapter", f"happy={cls.file}", "--adapter", f"sad={cls.file}:-1", "--slot-save-path", cls.folder.name)
+            "--adapter", f"happy={cls.file}:3", "--adapter", f"sad={cls.file}:-6", "--slot-save-path", cls.folder.name)
         super().setUpClass()
 
     @classmethod
@@ -26,9 +26,8 @@ class Adapters(WithServer):
         super().tearDownClass()
         cls.folder.cleanup()
 
-    def ask(self, name, **options):
-        options = {"temperature": 0, "max_tokens": 24, **options}
-        return self.client.chat.completions.create(model=name, messages=QUESTION, **options)
+    def ask(self, name, messages=QUESTION):
+        return self.client.chat.completions.create(model=name, messages=messages, temperature=0, max_tokens=24)
 
     def test_they_are_listed(self):
         names = ["demo", "demo:happy", "demo:sad"]
@@ -58,7 +57,7 @@ class Adapters(WithServer):
 
     def test_as_the_command_has_it(self):
         text = "Once upon a time"
-        alone = json.loads(jamba("generate", Options.model, "--prompt", text, "-n", "16", "--adapter", self.file, "--json"))
+        alone = json.loads(jamba("generate", Options.model, "--prompt", text, "-n", "16", "--adapter", self.file + ":3", "--json"))
         answer = self.client.completions.create(model="demo:happy", prompt=text, max_tokens=16, temperature=0)
         self.assertEqual(answer.choices[0].text, alone["text"])
         vectors = [self.client.embeddings.create(model=name, input=text) for name in ["demo", "demo:happy"]]
@@ -73,13 +72,18 @@ class Adapters(WithServer):
     def test_slots_remember_theirs(self):
         for slot in range(4):
             post(self.server, f"/slots/{slot}?action=erase", b"")
-        first = self.ask("demo:sad")
+        first = self.ask("demo:sad").choices[0].message.content
+        turns = QUESTION + [{"role": "assistant", "content": first}, {"role": "user", "content": "Go on."}]
         taken = [slot["id"] for slot in get(self.server, "/slots") if slot["n_past"] > 0]
         status, saved = post(self.server, f"/slots/{taken[0]}?action=save", {"filename": "sad.session"})
         self.assertEqual((status, len(taken)), (200, 1), saved)
         self.assertTrue(os.path.exists(self.folder.name + "/sad.session"))
-        post(self.server, f"/slots/{taken[0]}?action=erase", b"")
+        second = self.ask("demo:sad", turns).choices[0].message.content
+        for slot in range(4):
+            post(self.server, f"/slots/{slot}?action=erase", b"")
         self.assertEqual(post(self.server, "/slots/0?action=restore", {"filename": "sad.session"})[0], 200)
-        again = self.ask("demo:sad")
+        # To the model alone it is another text.
+        self.assertEqual(self.ask("demo", turns).usage.prompt_tokens_details.cached_tokens, 0)
+        again = self.ask("demo:sad", turns)
         self.assertGreater(again.usage.prompt_tokens_details.cached_tokens, 0)
-        self.assertEqual(again.choices[0].message.content, first.choices[0].message.content)
+        self.assertEqual(again.choices[0].message.content, second)

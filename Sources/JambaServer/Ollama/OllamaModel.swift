@@ -78,7 +78,9 @@ struct OllamaModel {
 
   /// 64 digits, as clients expect them, that another file has others of; no sum of the whole file is taken.
   private var digest: String {
-    let own = adapter.map { UInt64($0.applied.adapter.file.file.directoryChecksum) << 16 } ?? 0
+    let own = adapter.map {
+      UInt64($0.applied.adapter.file.file.directoryChecksum) << 16 ^ UInt64($0.applied.scale.bitPattern) << 8
+    } ?? 0
     var numbers = SplitMix64(seed: UInt64(model.file.directoryChecksum) << 32 ^ UInt64(model.file.byteCount) ^ own)
     return (0..<4).map { _ in
       let text = String(numbers.next(), radix: 16)
