@@ -62,7 +62,7 @@ struct AdapterFactors {
 
   private func factors(_ target: Target) throws(ConversionError) -> LowRankUpdate.Factors {
     let rows = TensorSpecification(target.id, in: configuration).shape[0]
-    return try target.update.factors(rowCount: rows) { (_, _) throws(ConversionError) in }
+    return try unsafe target.update.factors(rowCount: rows) { (_, _) throws(ConversionError) in }
   }
 
   /// The change that a target's matrix gets.
@@ -160,7 +160,7 @@ struct AdapterFactors {
       }
       contents += [UInt8](repeating: 0, count: AdapterFile.aligned(contents.count) - contents.count)
       entries.append((matrix.name, type, [matrix.rows, matrix.columns], contents.count))
-      contents += [UInt8](unsafeUninitializedCapacity: byteCount) { bytes, count in
+      contents += unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { bytes, count in
         let stripByteCount = type.stripByteCount(columns: matrix.columns)!
         unsafe matrix.values.withUnsafeBufferPointer { values in
           var sums = (0.0, 0.0)

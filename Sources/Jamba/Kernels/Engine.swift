@@ -62,33 +62,46 @@ final class Engine: @unchecked Sendable {
     }
   }
 
-  /// y = W x for some rows and columns of x, these from a multiple of 32 on: what a product with all of x in another matrix
-  /// would add, were the other columns' weights zero.
-  func multiply(
-    _ matrix: MatrixView, _ x: Activations, rows: Range<Int>, firstColumn: Int, into y: MutableRows
-  ) {
-    precondition(
-      rows.lowerBound >= 0 && rows.upperBound <= x.count && y.count == rows.count && firstColumn % Activations.group == 0
-        && firstColumn >= 0 && firstColumn + matrix.columns <= x.width, "a product of other extents")
+  /// y = W x for consecutive rows of x.
+  func multiply(_ matrix: MatrixView, _ x: Activations, rows: Range<Int>, into y: MutableRows) {
+    precondition(x.width == matrix.columns && y.count == rows.count, "a product of other extents")
     y.require(matrix.rows, roundedUpTo: 8)
+    unsafe withPart(of: x, rows, firstColumn: 0, for: matrix) { engine, matrix, part in
+      unsafe jk_matmul(engine, matrix, part, nil, y.count, y.base, y.stride)
+    }
+  }
+
+  /// y += scale (W x) for the first rows of x, as many as y has, and some of its columns, from a multiple of 32 on: what
+  /// products with all of them would add, were the weights of the others zero.
+  func add(_ matrix: MatrixView, _ x: Activations, firstColumn: Int, scale: Float, to y: MutableRows) {
+    precondition(
+      firstColumn % Activations.group == 0 && firstColumn >= 0 && firstColumn + matrix.columns <= x.width
+        && y.width == matrix.rows, "a product of other extents")
+    unsafe withPart(of: x, 0..<y.count, firstColumn: firstColumn, for: matrix) { engine, matrix, part in
+      unsafe jk_add_matmul(engine, matrix, part, y.count, scale, y.base, y.stride)
+    }
+  }
+
+  /// Calls a kernel with some rows and columns of x, whose int8 copy is made if the matrix's type reads it.
+  private func withPart(
+    of x: Activations, _ rows: Range<Int>, firstColumn: Int, for matrix: MatrixView,
+    _ body: (UnsafePointer<jk_engine>, UnsafePointer<jk_matrix>, UnsafePointer<jk_rows>) -> Void
+  ) {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= x.count, "rows \(rows) of \(x.count)")
     unsafe call { engine in
       unsafe x.withKernelRows(
         codes: matrix.readsCodes, makeCodes: { unsafe jk_quantize(engine, $0, x.count) }
       ) { x in
         var part = unsafe x.pointee
-        let (first, group) = unsafe (
-          rows.lowerBound * part.stride + firstColumn, (rows.lowerBound * part.stride + firstColumn) / Activations.group
-        )
+        let first = unsafe rows.lowerBound * part.stride + firstColumn
         unsafe part.values += first
         if matrix.readsCodes {
           unsafe part.codes += first
-          unsafe part.scales += group
-          unsafe part.offsets += group
+          unsafe part.scales += first / Activations.group
+          unsafe part.offsets += first / Activations.group
         }
         unsafe withUnsafePointer(to: matrix.raw) { matrix in
-          unsafe withUnsafePointer(to: part) {
-            unsafe jk_matmul(engine, matrix, $0, nil, y.count, y.base, y.stride)
-          }
+          unsafe withUnsafePointer(to: part) { unsafe body(engine, matrix, $0) }
         }
       }
     }
@@ -137,14 +150,6 @@ final class Engine: @unchecked Sendable {
     precondition(rows.end <= y.count, "the list names rows that are not there")
     unsafe call {
       unsafe jk_add_scaled($0, y.base, y.stride, rows.base, x.base, x.stride, scales.base, y.width, x.count)
-    }
-  }
-
-  /// y += scale x
-  func add(_ x: Rows, scaledBy scale: ScaleList, to y: MutableRows) {
-    precondition(x.width == y.width && x.count == y.count && x.count <= scale.count, "a sum of other extents")
-    unsafe call {
-      unsafe jk_add_scaled($0, y.base, y.stride, nil, x.base, x.stride, scale.base, y.width, x.count)
     }
   }
 

@@ -55,16 +55,16 @@ struct AdapterPass {
       let range = tokens.map { AdapterPass.entries(of: segment.rows, in: $0) } ?? segment.rows
       for applied in segment.stack.adapters {
         guard let input = applied.adapter[owner] else { continue }
-        scratch.forEachBlock(of: range, AdapterScratch.blockSize) { block in
+        AdapterScratch.forEachBlock(of: range) { block in
           let product = scratch.product(with: input.a, count: block.count)
           if let rows {
             engine.multiply(input.a, x, rows: rows.part(block), into: product.mutableValues)
           } else {
-            engine.multiply(input.a, x, rows: block, firstColumn: 0, into: product.mutableValues)
+            engine.multiply(input.a, x, rows: block, into: product.mutableValues)
           }
           for (target, y) in outputs {
             guard let target = input.targets[target] else { continue }
-            add(target, product, applied.scale, to: y.rows(block))
+            engine.add(target.b, product, firstColumn: target.firstColumn, scale: applied.scale, to: y.rows(block))
           }
         }
       }
@@ -75,22 +75,14 @@ struct AdapterPass {
   func addEmbeddings(of sequence: SequenceRows, to y: MutableRows) {
     for applied in sequence.state.adapters.adapters {
       guard let input = applied.adapter.embedding, let target = input.targets[TensorID(.embedding)] else { continue }
-      scratch.forEachBlock(of: sequence.rows, AdapterScratch.blockSize) { block in
+      AdapterScratch.forEachBlock(of: sequence.rows) { block in
         let product = scratch.embeddings(of: input.a, count: block.count)
         for row in 0..<block.count {
           let token = sequence.tokens[sequence.tokens.startIndex + block.lowerBound - sequence.rows.lowerBound + row]
           engine.decode(row: Int(token), of: input.a, into: product.mutableValues.rows(row..<row + 1))
         }
-        add(target, product, applied.scale, to: y.rows(block))
+        engine.add(target.b, product, firstColumn: target.firstColumn, scale: applied.scale, to: y.rows(block))
       }
-    }
-  }
-
-  private func add(_ target: LowRankInput.Target, _ product: Activations, _ scale: Float, to y: MutableRows) {
-    scratch.forEachBlock(of: 0..<y.count, scratch.rowCount(of: target.b)) { rows in
-      let change = scratch.change(of: target.b, count: rows.count)
-      engine.multiply(target.b, product, rows: rows, firstColumn: target.firstColumn, into: change)
-      engine.add(change.values, scaledBy: scratch.scales(scale, count: rows.count), to: y.rows(rows))
     }
   }
 
@@ -103,46 +95,24 @@ struct AdapterPass {
   }
 }
 
-/// The scratch memory of adapters: a few tokens' products with A and with B, small enough for a processor's cache.
-@safe
+/// The scratch memory of adapters: a few tokens' products with A, by their width.
 final class AdapterScratch {
-  /// Tokens whose products with A are made together.
-  static let blockSize = 64
-  /// Floats of the products with B.
-  private static let changeSize = 1 << 17
-
-  /// By width.
+  /// Tokens whose products are made together.
+  private static let blockSize = 256
   private var products: [Int: Activations] = [:]
-  private let changes: AlignedBuffer
-  private let changeCapacity: Int
-  private let scaleBuffer: AlignedBuffer
 
-  /// Bytes for adapters of a model, whose widest product with an A has `width` columns.
-  static func byteCount(_ c: ModelConfiguration, widths: Set<Int>) -> Int {
-    widths.reduce(4 * capacity(c) + 4 * blockSize) {
+  /// Bytes of products of these widths.
+  static func byteCount(widths: Set<Int>) -> Int {
+    widths.reduce(0) {
       $0 + SystemMemory.wholePages(Activations.byteCount(width: $1, capacity: blockSize, codes: true))
     }
-  }
-
-  /// Room for a token's product with any B.
-  private static func capacity(_ c: ModelConfiguration) -> Int {
-    TensorRole.allCases.filter { $0.traits.kind == .matrix }.reduce(changeSize) {
-      max($0, $1.traits.shape(in: c)[0] + 8, $1.traits.shape(in: c)[1] + 8)
-    }
-  }
-
-  /// - Throws: `outOfMemory`.
-  init(_ c: ModelConfiguration) throws(JambaError) {
-    changeCapacity = AdapterScratch.capacity(c)
-    do {
-      changes = try AlignedBuffer(byteCount: 4 * changeCapacity)
-      scaleBuffer = try AlignedBuffer(byteCount: 4 * AdapterScratch.blockSize)
-    } catch { throw .outOfMemory(byteCount: 4 * AdapterScratch.capacity(c)) }
   }
 
   var widths: Set<Int> { Set(products.keys) }
 
   /// Makes room for products of other widths.
+  ///
+  /// - Throws: `outOfMemory`.
   func makeRoom(for widths: Set<Int>) throws(JambaError) {
     for width in widths where products[width] == nil {
       products[width] = try Activations(width: width, capacity: AdapterScratch.blockSize)
@@ -158,33 +128,9 @@ final class AdapterScratch {
     return activations
   }
 
-  /// Tokens whose products with B are made together.
-  func rowCount(of b: MatrixView) -> Int {
-    max(1, min(AdapterScratch.blockSize, AdapterScratch.changeSize / AdapterScratch.stride(b)))
-  }
-
-  private static func stride(_ b: MatrixView) -> Int { (b.rows + 7) / 8 * 8 }
-
-  /// Room for products with B, `[count, rows of B]`.
-  func change(of b: MatrixView, count: Int) -> MutableRows {
-    let stride = AdapterScratch.stride(b)
-    precondition(count * stride <= changeCapacity, "more products than there is room for")
-    return unsafe MutableRows(
-      base: changes.pointer(to: Float.self), count: count, width: b.rows, stride: stride, padding: stride - b.rows)
-  }
-
-  func scales(_ scale: Float, count: Int) -> ScaleList {
-    let base = unsafe scaleBuffer.pointer(to: Float.self)
-    for index in 0..<count { unsafe base[index] = scale }
-    return unsafe ScaleList(base: base, count: count)
-  }
-
-  func forEachBlock(of range: Range<Int>, _ size: Int, _ body: (Range<Int>) -> Void) {
-    var start = range.lowerBound
-    while start < range.upperBound {
-      let end = min(start + size, range.upperBound)
-      body(start..<end)
-      start = end
+  static func forEachBlock(of range: Range<Int>, _ body: (Range<Int>) -> Void) {
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: blockSize) {
+      body(start..<min(start + blockSize, range.upperBound))
     }
   }
 }

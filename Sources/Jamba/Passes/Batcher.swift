@@ -181,12 +181,11 @@ final class Batcher: @unchecked Sendable {
   func makeRoom(for stack: AdapterStack, _ memory: SessionMemory) throws(JambaError) {
     guard !stack.isEmpty else { return }
     let widths = stack.adapters.reduce(into: Set<Int>()) { $0.formUnion($1.adapter.widths) }
-    let c = network.configuration
     try withWorkspace { (w) throws(JambaError) in
       let all = widths.union(w.adapters?.widths ?? [])
       guard w.adapters?.widths != all else { return }
-      try memory.grow(adapterReservation, to: AdapterScratch.byteCount(c, widths: all))
-      if w.adapters == nil { w.adapters = try AdapterScratch(c) }
+      try memory.grow(adapterReservation, to: AdapterScratch.byteCount(widths: all))
+      if w.adapters == nil { w.adapters = AdapterScratch() }
       try w.adapters!.makeRoom(for: all)
     }
   }

@@ -47,13 +47,13 @@ final class LoadedModel: Sendable {
       plan = try MemoryPlan(
         MemoryNeeds(
           file, configuration, catalog, layout, draft: options.draft, sessions: options.sessions,
-          adapters: try Outline.adapterByteCount(options.adapters, configuration)),
+          adapters: try Outline.adapterByteCount(options.adapters)),
         limit: options.memory.map { MemoryLimit(byteCount: $0) } ?? .ofProcess, context: context, chunk: options.chunk,
         snapshots: options.snapshotByteCount, access: options.access, fileByteCount: file.byteCount)
     }
 
     /// Bytes of the files' factors, and of what products with them need.
-    private static func adapterByteCount(_ paths: [String], _ c: ModelConfiguration) throws(JambaError) -> Int {
+    private static func adapterByteCount(_ paths: [String]) throws(JambaError) -> Int {
       guard !paths.isEmpty else { return 0 }
       var (byteCount, widths): (Int, Set<Int>) = (0, [])
       do throws(FormatError) {
@@ -63,7 +63,7 @@ final class LoadedModel: Sendable {
           widths.formUnion(file.widths)
         }
       } catch { throw .format(error) }
-      return byteCount + AdapterScratch.byteCount(c, widths: widths)
+      return byteCount + AdapterScratch.byteCount(widths: widths)
     }
 
     /// Keys and values keep the precision of the weights that make them: f32 beside f32; else a byte does
