@@ -46,6 +46,7 @@ void jk_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, co
 #define CHOOSE(type, number, name, kernels_, ...) \
     case type: run.kernel = kernels->matmul_##kernels_; break;
         JK_TYPES(CHOOSE)
+#undef CHOOSE
     }
     // A matrix with few strips occupies all threads only if the tokens are divided, too.
     while (run.strips * jk_parts(count, run.tokens) < 4 * threads && run.tokens >= 32)
@@ -54,6 +55,64 @@ void jk_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, co
     const size_t items = run.strips * jk_parts(count, run.tokens);
     jk_pool_run(engine->pool, run_matmul, &run, items,
                 grain_of(engine, items, jk_parts(bytes, 32) * (3 + run.tokens)));
+}
+
+// Products of a part: of some strips with some tokens, as many as fit.
+enum { PART_FLOATS = 4096, PART_TOKENS = 16 };
+
+typedef struct {
+    const jk_engine *engine;
+    void(*kernel) JK_MATMUL_ARGUMENTS;
+    const jk_matrix *w;
+    const jk_rows *x;
+    float scale, *y;
+    size_t y_stride, count, strips, part_tokens, part_strips, columns;  // `columns` of parts
+} add_matmul_run;
+
+// Item i is part i % columns of the strips with part i / columns of the tokens.
+static void run_add_matmul(void *context, size_t first, size_t last) {
+    const add_matmul_run *run = context;
+    const struct jk_kernels *kernels = run->engine->kernels;
+    _Alignas(64) float products[PART_FLOATS];
+    for (; first < last; first++) {
+        const size_t token = first / run->columns * run->part_tokens, strip = first % run->columns * run->part_strips;
+        const size_t tokens = jk_least(run->part_tokens, run->count - token);
+        const size_t strips = jk_least(run->part_strips, run->strips - strip);
+        const size_t rows = jk_least(strips * JK_LANES, run->w->rows - strip * JK_LANES), stride = strips * JK_LANES;
+        const jk_matrix w = {(const uint8_t *)run->w->strips + strip * jk_strip_size(run->w->type, run->w->columns),
+                             run->w->type, (uint32_t)rows, run->w->columns};
+        jk_rows x = *run->x;
+        x.values += token * x.stride;
+        if (jk_has_codes(w.type)) {
+            x.codes += token * x.stride;
+            x.scales += token * (x.stride / JK_GROUP);
+            x.offsets += token * (x.stride / JK_GROUP);
+        }
+        run->kernel(&w, &x, NULL, 0, tokens, products, stride, 0, strips);
+        for (size_t t = 0; t < tokens; t++)
+            kernels->add_scaled(run->y + (token + t) * run->y_stride + strip * JK_LANES, products + t * stride, run->scale,
+                                rows);
+    }
+}
+
+void jk_add_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, size_t count, float scale, float *y,
+                   size_t y_stride) {
+    const struct jk_kernels *kernels = engine->kernels;
+    add_matmul_run run = {engine, NULL, w, x, scale, y, y_stride, count, jk_parts(w->rows, JK_LANES), 0, 0, 0};
+    if (run.strips == 0 || count == 0) return;
+    switch (w->type) {
+#define CHOOSE(type, number, name, kernels_, ...) \
+    case type: run.kernel = kernels->matmul_##kernels_; break;
+        JK_TYPES(CHOOSE)
+#undef CHOOSE
+    }
+    run.part_tokens = jk_least(PART_TOKENS, count);
+    run.part_strips = PART_FLOATS / JK_LANES / run.part_tokens;
+    run.columns = jk_parts(run.strips, run.part_strips);
+    const size_t items = run.columns * jk_parts(count, run.part_tokens);
+    const size_t bytes = jk_strip_size(w->type, w->columns);
+    const size_t cost = run.part_strips * (jk_parts(bytes, 32) * (3 + run.part_tokens) + 2 * run.part_tokens);
+    jk_pool_run(engine->pool, run_add_matmul, &run, items, grain_of(engine, items, cost));
 }
 
 // ---------------------------------------------------------------------------------------------- vectors

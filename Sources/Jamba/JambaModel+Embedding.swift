@@ -6,15 +6,16 @@ extension JambaModel {
   /// than a model for embeddings would put them.
   ///
   /// - Parameters:
+  ///   - adapters: what it is computed with beside the model's weights.
   ///   - progress: called between chunks with the number of tokens done; false cancels.
   ///   - isCancelled: asked between layers.
   /// - Throws: `emptyPrompt`; else as `Session.append`.
   public func embedding(
-    of tokens: [Int32], progress: (Int) -> Bool = { _ in true }, isCancelled: () -> Bool = { false }
+    of tokens: [Int32], adapters: [AppliedAdapter] = [], progress: (Int) -> Bool = { _ in true }, isCancelled: () -> Bool = { false }
   ) throws(JambaError) -> [Float] {
     guard !tokens.isEmpty else { throw .emptyPrompt }
     var sums = [Double](repeating: 0, count: configuration.hiddenSize)
-    try makeSession().appendShowingStates(tokens, progress: progress, isCancelled: isCancelled) { _, state in
+    try makeSession(options: SessionOptions(adapters: adapters)).appendShowingStates(tokens, progress: progress, isCancelled: isCancelled) { _, state in
       for index in state.indices { sums[index] += Double(state[index]) }
     }
     return sums.map { Float($0 / Double(tokens.count)) }

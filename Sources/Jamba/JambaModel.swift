@@ -84,6 +84,21 @@ public final class JambaModel: Sendable {
     return tokenizer
   }
 
+  // MARK: Adapters
+
+  /// Loads an adapter for sessions of this model. Its memory counts against the limit; `ModelOptions.adapters` keeps room
+  /// for it.
+  ///
+  /// - Throws: `format` for a file that is damaged, none, or of another model; `memoryLimitReached`.
+  public func loadAdapter(_ path: String) throws(JambaError) -> Adapter {
+    let adapter: AdapterFile
+    do throws(FormatError) {
+      adapter = try AdapterFile(path: path)
+      if let reason = try adapter.misfit(file, configuration) { throw .foreignAdapter(path: path, reason: reason) }
+    } catch { throw .format(error) }
+    return try Adapter(adapter, loaded.memory)
+  }
+
   // MARK: Sessions
 
   /// Starts a text.

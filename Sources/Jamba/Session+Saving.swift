@@ -30,7 +30,7 @@ extension Session {
   ///   - progress: called with the number of tokens done, those of the earlier call among them; false cancels.
   ///   - isCancelled: asked between layers.
   /// - Returns: how many of the tokens came from the file.
-  /// - Throws: as `prefill`, and as `save`; `foreignSession` or `format` when the file is another model's or no session, so that
+  /// - Throws: as `prefill`, and as `save`; `foreignSession`, `foreignAdapters` or `format` when the file is another model's or no session, so that
   ///   nobody's file is overwritten. What was saved before stays.
   @discardableResult
   public func prefill(
@@ -58,10 +58,10 @@ extension Session {
 
   /// Takes over a saved session that is farther in `text`, and keeps keys and values as this one does.
   private func resume(_ text: [Int32], from path: String) throws(JambaError) {
-    let chunk = try withCore { (core) throws(JambaError) in core.options.chunk }
-    let snapshot = try SavedSession(path, model.loaded, chunk: chunk).snapshot
+    let (chunk, adapters) = try withCore { (core) throws(JambaError) in (core.options.chunk, core.state.adapters) }
+    let snapshot = try SavedSession(path, model.loaded, chunk: chunk, adapters: adapters).snapshot
     try withCore { (core) throws(JambaError) in
-      guard snapshot.tokenCount > core.tokens.count, snapshot.isUsable(for: text[...], core.state.layout) else {
+      guard snapshot.tokenCount > core.tokens.count, snapshot.isUsable(for: text[...], core.state.layout, adapters) else {
         return
       }
       core.adopt(snapshot)
@@ -73,13 +73,14 @@ extension JambaModel {
   /// Goes on with a saved session, with the same bits as if it had never stopped. Window, sinks and the type of keys and
   /// values are those it was saved with; the other options count.
   ///
-  /// - Throws: `foreignSession` for another model's session, `format` for a file that is damaged or none,
+  /// - Throws: `foreignSession` for another model's session, `foreignAdapters` for one that was read with other adapters than
+  ///   those of the options, `format` for a file that is damaged or none,
   ///   `memoryLimitReached`.
   public func makeSession(
     restoring path: String, options: SessionOptions = SessionOptions()
   ) throws(JambaError) -> (session: Session, note: [UInt8]) {
     try options.validate()
-    let saved = try SavedSession(path, loaded, chunk: options.chunk)
+    let saved = try SavedSession(path, loaded, chunk: options.chunk, adapters: AdapterStack(options.adapters))
     let session = try Session(self, options, layout: saved.snapshot.layout)
     try session.withCore { (core) throws(JambaError) in
       core.restore(saved.snapshot)

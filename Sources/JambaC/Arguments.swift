@@ -12,6 +12,7 @@ enum ArgumentLimits {
   static let messageCount = 1 << 16
   static let stopCount = 1 << 10
   static let biasCount = 1 << 16
+  static let adapterCount = 64
   static let structByteCount = 4096
 }
 

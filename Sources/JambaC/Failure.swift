@@ -32,7 +32,7 @@ struct Failure: Error {
     case .contextFull: JAMBA_ERROR_CONTEXT_FULL
     case .sessionBusy: JAMBA_ERROR_BUSY
     case .missing: JAMBA_ERROR_MISSING
-    case .foreignSession: JAMBA_ERROR_FOREIGN_SESSION
+    case .foreignSession, .foreignAdapters: JAMBA_ERROR_FOREIGN_SESSION
     case .cancelled: JAMBA_CANCELLED
     }
   }

@@ -99,4 +99,5 @@ enum Handles {
   static let sessions = HandleTable<SessionHandle>("session", kind: 2)
   static let samplers = HandleTable<SamplerHandle>("sampler", kind: 3)
   static let answers = HandleTable<AnswerHandle>("answer", kind: 4)
+  static let adapters = HandleTable<Adapter>("adapter", kind: 5)
 }

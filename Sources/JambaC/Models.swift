@@ -41,6 +41,22 @@ internal import JambaFormat
   unsafe Handles.models.free(model)
 }
 
+@c @implementation public func jamba_adapter_load(
+  _ model: OpaquePointer!, _ path: UnsafePointer<CChar>!, _ adapter: UnsafeMutablePointer<OpaquePointer?>!
+) -> jamba_status {
+  report { () throws(Failure) in
+    let model = unsafe try Handles.models.object(of: model)
+    let path = unsafe try text(path, "the path")
+    unsafe try checkResult(adapter)
+    let loaded = try runtime { () throws(JambaError) in try model.loadAdapter(path) }
+    unsafe adapter.pointee = Handles.adapters.insert(loaded)
+  }
+}
+
+@c @implementation public func jamba_adapter_free(_ adapter: OpaquePointer!) {
+  unsafe Handles.adapters.free(adapter)
+}
+
 @c @implementation public func jamba_model_info(
   _ model: OpaquePointer!, _ info: UnsafeMutablePointer<jamba_info>!
 ) -> jamba_status {

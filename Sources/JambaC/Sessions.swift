@@ -107,11 +107,24 @@ internal import JambaFormat
 
 extension SessionOptions {
   fileprivate init(_ pointer: UnsafePointer<jamba_session_options>?, _ model: JambaModel) throws(Failure) {
-    let given = unsafe try structure(pointer, jamba_session_options(), "the session's options")
-    try self.init(
+    let given = unsafe try structure(
+      pointer, jamba_session_options(), first: SessionOptions.firstStructByteCount, "the session's options")
+    unsafe try self.init(
       chunk: given.chunk, orChunk: model.plan.chunk, window: given.window, sinks: given.sinks, given.cache_type,
       snapshotInterval: given.snapshot_interval, draft: given.draft)
+    let handles = unsafe try array(
+      given.adapters, given.adapter_count, limit: ArgumentLimits.adapterCount, "adapters")
+    let scales =
+      unsafe given.adapter_scales == nil
+      ? nil : try array(given.adapter_scales, handles.count, limit: ArgumentLimits.adapterCount, "scales of adapters")
+    for index in unsafe handles.indices {
+      adapters.append(
+        AppliedAdapter(unsafe try Handles.adapters.object(of: handles[index]), scale: scales?[index] ?? 1))
+    }
   }
+
+  /// Of the struct before it knew of adapters.
+  private static let firstStructByteCount = MemoryLayout<jamba_session_options>.offset(of: \.adapters)!
 
   /// Members that both a session's and a model's options have in C; zero is the default.
   init(

@@ -11,7 +11,8 @@ struct Bench: ParsableCommand {
       much of it is used. All figures are medians.
 
       With --depth both begin after so many tokens of a text that is made up, not computed. Several depths take turns in \
-      each repetition, so that their figures can be compared.
+      each repetition, so that their figures can be compared. With --adapter passes without and with it follow each \
+      other, and the ratio of their times is told.
       """)
 
   @Argument(help: "A .jamba file.")
@@ -35,6 +36,7 @@ struct Bench: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup var adapters: RuntimeAdapterOptions
   @OptionGroup var chunkOption: ChunkOption
   @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
@@ -50,11 +52,16 @@ struct Bench: ParsableCommand {
     let start = Terminal.seconds
     let options = attention.sessionOptions(chunk: chunkOption.chunk)
     let model = try loading.open(
-      self.model, context: depth.depths.max()! + max(promptTokens, generatedTokens + 1), sessions: options)
+      self.model,
+      context: max(
+        depth.depths.max()! + max(promptTokens, generatedTokens + 1), promptTokens + (adapters.adapter.isEmpty ? 0 : generatedTokens)),
+      sessions: options, adapters: adapters.paths)
     let session = try model.makeSession(options: options)
+    let adapted = try adaptedSession(model, options)
     _ = try session.append(tokens(1, of: model))
     let timeToFirstToken = Terminal.seconds - start
 
+    var ratios = Ratios()
     var atDepths = depth.depths.map { DepthFigures(depth: $0) }
     var bandwidth: [Double] = []
     var int8Rate: [Double] = []
@@ -71,6 +78,7 @@ struct Bench: ParsableCommand {
           atDepths[index].decode.append(decode)
         }
       }
+      if let adapted { try measurePairs(session, adapted, &ratios) }
       let machine = try model.measureMachine()
       guard repetition > 0 else { continue }
       if let rate = machine.readBandwidth { bandwidth.append(rate) }
@@ -80,8 +88,54 @@ struct Bench: ParsableCommand {
       depths: atDepths, timeToFirstToken: timeToFirstToken, weightBytesPerToken: model.weightBytesPerToken,
       productsPerToken: model.productsPerToken, bandwidth: bandwidth.isEmpty ? nil : Bench.median(bandwidth),
       int8Rate: Bench.median(int8Rate), memory: model.memoryStatistics, threads: model.threadCount,
-      instructionSet: model.instructionSetName)
+      instructionSet: model.instructionSetName,
+      adapted: adapted == nil ? nil : (Bench.median(ratios.prefill), Bench.median(ratios.decode)))
     Output.write(json ? result.report.text() + "\n" : result.summary)
+  }
+
+  /// Rates with adapters, as shares of those without, of two passes that follow each other.
+  private struct Ratios {
+    var prefill: [Double] = []
+    var decode: [Double] = []
+  }
+
+  /// Chunks of the prompt, then tokens, once without and once with adapters, in turn, so that what else the machine does
+  /// meets both.
+  private func measurePairs(_ session: Session, _ adapted: Session, _ ratios: inout Ratios) throws {
+    try session.reset()
+    try adapted.reset()
+    func seconds(_ tokens: [Int32], _ session: Session) throws -> Double {
+      let start = Terminal.seconds
+      _ = try append(tokens, to: session)
+      return Terminal.seconds - start
+    }
+    func pair(_ tokens: [Int32], adaptedFirst: Bool) throws -> Double {
+      if adaptedFirst {
+        let other = try seconds(tokens, adapted)
+        return try seconds(tokens, session) / other
+      }
+      let plain = try seconds(tokens, session)
+      return try plain / seconds(tokens, adapted)
+    }
+    let chunk = min(chunkOption.chunk, promptTokens)
+    for (index, start) in stride(from: 0, through: promptTokens - chunk, by: chunk).enumerated() {
+      let part = Array(tokens(start + chunk, of: session.model).suffix(chunk))
+      ratios.prefill.append(try pair(part, adaptedFirst: index % 2 == 1))
+    }
+    for index in 0..<generatedTokens {
+      let token = Array(tokens(index + 1, of: session.model).suffix(1))
+      ratios.decode.append(try pair(token, adaptedFirst: index % 2 == 1))
+    }
+    try session.reset()
+    try adapted.reset()
+  }
+
+  /// nil where no adapter is given.
+  private func adaptedSession(_ model: JambaModel, _ options: SessionOptions) throws(JambaError) -> Session? {
+    guard !adapters.adapter.isEmpty else { return nil }
+    var options = options
+    options.adapters = try adapters.load(model)
+    return try model.makeSession(options: options)
   }
 
   /// Arbitrary tokens, the same every time.
@@ -149,6 +203,8 @@ struct Bench: ParsableCommand {
     let memory: MemoryStatistics
     let threads: Int
     let instructionSet: String
+    /// With adapters, as shares; nil where none was given.
+    let adapted: (prefill: Double, decode: Double)?
 
     private var first: DepthFigures { depths[0] }
     private var prefill: Double { Bench.median(first.prefill) }
@@ -173,6 +229,8 @@ struct Bench: ParsableCommand {
         "depths": .array(depths.map(\.report)),
         "threads": .integer(threads),
         "instruction_set": .string(instructionSet),
+        "adapter_prefill_ratio": adapted.map { .number($0.prefill) } ?? .null,
+        "adapter_decode_ratio": adapted.map { .number($0.decode) } ?? .null,
       ])
     }
 
@@ -190,6 +248,10 @@ struct Bench: ParsableCommand {
         "peak resident set    \(Terminal.size(first.peakResidentByteCount))",
         "on                   \(threads) threads, \(instructionSet)",
       ]
+      if let adapted {
+        lines.append(
+          "with the adapter     prefill \(Terminal.decimal(adapted.prefill, 3)), decode \(Terminal.decimal(adapted.decode, 3)) times as fast")
+      }
       if memory.requests > 0 {
         let hits = share(Double(memory.hits + memory.lateHits) / Double(memory.requests))
         lines.append(

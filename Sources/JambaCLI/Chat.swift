@@ -29,6 +29,7 @@ struct Chat: ParsableCommand {
   @Option(help: "A text that ends an answer; may be given several times.")
   var stop: [String] = []
 
+  @OptionGroup var adapters: RuntimeAdapterOptions
   @OptionGroup var samplingOptions: SamplingOptions
   @OptionGroup var grammarOptions: GrammarOptions
   @OptionGroup var templateOptions: TemplateOptions
@@ -48,13 +49,14 @@ struct Chat: ParsableCommand {
     let attention = attention.forChat(contextOption.context)
     let model = try loading.open(
       self.model, context: contextOption.context, sessions: attention.sessionOptions(draft: speculation.draft),
-      chatTemplate: templateOptions.template())
+      chatTemplate: templateOptions.template(), adapters: adapters.paths)
+    let sessionOptions = SessionOptions(adapters: try adapters.load(model))
     let conversation: Conversation
     if let session, FileSystem.exists(session) {
-      conversation = try Conversation(restoring: session, model, chat: chat)
+      conversation = try Conversation(restoring: session, model, options: sessionOptions, chat: chat)
       Terminal.notice("Going on with \(session): \(conversation.session.tokenCount) tokens.")
     } else {
-      conversation = try Conversation(model.makeSession(), system: system, chat: chat)
+      conversation = try Conversation(model.makeSession(options: sessionOptions), system: system, chat: chat)
     }
     if model.chatTemplate == nil {
       Terminal.report("This model has no chat template: it goes on with the text you type.")
@@ -63,7 +65,8 @@ struct Chat: ParsableCommand {
       sampling: samplingOptions.sampling(temperature: 0.7, topP: 0.95, seed: 0), maxTokens: maxTokens, stop: stop,
       grammar: grammar)
     let loop = ChatLoop(
-      conversation, options, seed: samplingOptions.seed, window: attention.size, savesTo: session)
+      conversation, options, seed: samplingOptions.seed, window: attention.size, savesTo: session,
+      sessionOptions: sessionOptions)
     if let prompt {
       try loop.answerOnce(prompt)
     } else {

@@ -8,6 +8,8 @@ final class ChatLoop {
   private let seed: UInt64?
   private let window: Int?
   private let savesTo: String?
+  /// Of a conversation that is gone on with.
+  private let sessionOptions: SessionOptions
   private var statistics = Statistics()
   private let lines = LineReader()
 
@@ -33,7 +35,11 @@ final class ChatLoop {
     Alt-Return, a backslash at a line's end, or lines between two of \"\"\": a message of several lines
     """
 
-  init(_ conversation: Conversation, _ options: GenerationOptions, seed: UInt64?, window: Int?, savesTo: String?) {
+  init(
+    _ conversation: Conversation, _ options: GenerationOptions, seed: UInt64?, window: Int?, savesTo: String?,
+    sessionOptions: SessionOptions
+  ) {
+    self.sessionOptions = sessionOptions
     self.conversation = conversation
     self.options = options
     self.seed = seed
@@ -88,7 +94,8 @@ final class ChatLoop {
           do { try conversation.save(to: words[1]) } catch { Terminal.report("\(error)") }
         case ("/load", 2):
           do {
-            conversation = try Conversation(restoring: words[1], conversation.session.model, chat: conversation.chat)
+            conversation = try Conversation(
+              restoring: words[1], conversation.session.model, options: sessionOptions, chat: conversation.chat)
           } catch { Terminal.report("\(error)") }
         case (let word, let count)
         where word.hasPrefix("/") && !line.contains("\n") && (count == 1 || word == "/save" || word == "/load"):

@@ -37,6 +37,7 @@ struct Generate: ParsableCommand {
   @Flag(help: "Print one JSON object instead of the text.")
   var json = false
 
+  @OptionGroup var adapters: RuntimeAdapterOptions
   @OptionGroup var samplingOptions: SamplingOptions
   @OptionGroup var grammarOptions: GrammarOptions
   @OptionGroup var contextOption: ContextOption
@@ -62,8 +63,10 @@ struct Generate: ParsableCommand {
     Interrupt.catchSignals()
     let grammar = try grammarOptions.load()
     let start = Terminal.seconds
-    let sessionOptions = attention.sessionOptions(chunk: chunkOption.chunk, draft: speculation.draft)
-    let model = try loading.open(self.model, context: contextOption.context, sessions: sessionOptions)
+    var sessionOptions = attention.sessionOptions(chunk: chunkOption.chunk, draft: speculation.draft)
+    let model = try loading.open(
+      self.model, context: contextOption.context, sessions: sessionOptions, adapters: adapters.paths)
+    sessionOptions.adapters = try adapters.load(model)
     let loaded = Terminal.seconds
     let promptTokens = try promptTokens(model)
     let session = try model.makeSession(options: sessionOptions)

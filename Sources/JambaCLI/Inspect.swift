@@ -4,9 +4,9 @@ import JambaFormat
 import JambaSystem
 
 struct Inspect: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Shows what a .jamba file holds.")
+  static let configuration = CommandConfiguration(abstract: "Shows what a .jamba or .jadapter file holds.")
 
-  @Argument(help: "A .jamba file.")
+  @Argument(help: "A .jamba or .jadapter file.")
   var model: String
 
   @Flag(help: "Print one JSON object, every tensor included.")
@@ -14,6 +14,10 @@ struct Inspect: ParsableCommand {
 
   func run() throws {
     let file = try JambaFile(path: model)
+    if AdapterFile.isOne(file) {
+      let adapter = try AdapterFile(path: model)
+      return Output.write(json ? report(adapter).text() + "\n" : Inspect.table(summary(adapter)))
+    }
     let configuration = try JambaModel.configuration(of: file)
     let provenance = try file.json(DocumentName.provenance)
     Output.write(json ? report(file, configuration, provenance).text() + "\n" : summary(file, configuration, provenance))
@@ -101,6 +105,48 @@ struct Inspect: ParsableCommand {
         ))
     }
     if let tool = provenance?["tool"]?.string { lines.append(("made by", tool)) }
+    return Inspect.table(lines)
+  }
+
+  private func report(_ adapter: AdapterFile) -> JSON {
+    .object([
+      "path": .string(adapter.file.path), "file_bytes": .integer(adapter.file.byteCount), "kind": .string("adapter"),
+      "matrices": .integer(adapter.targetCount), "rank": .integer(adapter.rank),
+      "factor_bytes": .integer(adapter.byteCount),
+      "source": .object([
+        "name": .string(adapter.description.name), "kind": .string(adapter.description.kind),
+        "bytes": .integer(adapter.description.byteCount), "crc32c": .integer(Int(adapter.description.checksum)),
+      ]),
+      "tensors": .array(
+        adapter.file.directory.entries.filter { $0.type != .document }.map { entry in
+          .object([
+            "name": .string(entry.name), "type": .string(entry.type.name),
+            "shape": .array(entry.shape.map { .integer($0) }), "bytes": .integer(entry.byteCount),
+          ])
+        }),
+    ])
+  }
+
+  private func summary(_ adapter: AdapterFile) -> [(String, String)] {
+    let c = adapter.configuration
+    let factors = adapter.file.directory.entries.filter { $0.type != .document }
+    let types = StorageType.allCases.filter { type in factors.contains { $0.type == type } }.map(\.name)
+    let sum = String(adapter.description.checksum, radix: 16)
+    return [
+      ("file", "\(adapter.file.path), \(Terminal.size(adapter.file.byteCount))"),
+      ("adapter", "\(adapter.targetCount) matrices changed, rank \(adapter.rank)"),
+      ("factors", "\(types.joined(separator: ", ")), \(Terminal.size(adapter.byteCount)) in memory"),
+      ("for", "\(c.numHiddenLayers) layers, hidden \(c.hiddenSize), vocabulary \(c.vocabSize)"),
+      (
+        "made from",
+        "\(adapter.description.kind), \(adapter.description.name), \(Terminal.size(adapter.description.byteCount)), CRC-32C "
+          + String(repeating: "0", count: max(0, 8 - sum.count)) + sum
+      ),
+      ("made by", adapter.description.tool),
+    ]
+  }
+
+  private static func table(_ lines: [(String, String)]) -> String {
     let width = lines.map(\.0.count).max()! + 2
     return lines.map { $0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1 + "\n" }.joined()
   }

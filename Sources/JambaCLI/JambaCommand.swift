@@ -19,7 +19,7 @@ struct JambaCommand: ParsableCommand {
     discussion: "Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.",
     version: toolVersion,
     subcommands: [
-      Convert.self, Export.self, Calibrate.self, Inspect.self, Plan.self, Verify.self, Unpack.self, Chat.self, Generate.self, Tokenize.self,
+      Convert.self, AdapterCommand.self, Export.self, Calibrate.self, Inspect.self, Plan.self, Verify.self, Unpack.self, Chat.self, Generate.self, Tokenize.self,
       Render.self, Logits.self, Perplexity.self, Bench.self, Serve.self,
     ])
 }

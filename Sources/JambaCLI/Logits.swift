@@ -21,6 +21,7 @@ struct Logits: ParsableCommand {
 
   @OptionGroup var chunkOption: ChunkOption
   @OptionGroup var attention: AttentionOptions
+  @OptionGroup var adapters: RuntimeAdapterOptions
   @OptionGroup var loading: LoadingOptions
 
   func validate() throws {
@@ -30,8 +31,9 @@ struct Logits: ParsableCommand {
   func run() throws {
     let ids = try tokenIDs(try tokens ?? String(decoding: contents(of: tokensFile!), as: UTF8.self))
     guard !ids.isEmpty else { throw CommandFailure("there are no tokens") }
-    let options = attention.sessionOptions(chunk: chunkOption.chunk)
-    let model = try loading.open(self.model, context: ids.count, sessions: options)
+    var options = attention.sessionOptions(chunk: chunkOption.chunk)
+    let model = try loading.open(self.model, context: ids.count, sessions: options, adapters: adapters.paths)
+    options.adapters = try adapters.load(model)
     let session = try model.makeSession(options: options)
     let vocabulary = model.configuration.vocabSize
 

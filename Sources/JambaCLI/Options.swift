@@ -50,17 +50,22 @@ struct LoadingOptions: ParsableArguments {
 
   /// - Parameter sessions: how the model's sessions keep their text.
   func options(
-    context: Int?, sessions: SessionOptions = SessionOptions(), chatTemplate: String? = nil
+    context: Int?, sessions: SessionOptions = SessionOptions(), chatTemplate: String? = nil, adapters: [String] = []
   ) -> ModelOptions {
-    ModelOptions(
+    var options = ModelOptions(
       threads: threadOption.threads, memory: memory?.byteCount, context: context, sessionDefaults: sessions,
       access: access, chatTemplate: chatTemplate)
+    options.adapters = adapters
+    return options
   }
 
   func open(
-    _ path: String, context: Int?, sessions: SessionOptions = SessionOptions(), chatTemplate: String? = nil
+    _ path: String, context: Int?, sessions: SessionOptions = SessionOptions(), chatTemplate: String? = nil,
+    adapters: [String] = []
   ) throws(JambaError) -> JambaModel {
-    try JambaModel.open(path, options: options(context: context, sessions: sessions, chatTemplate: chatTemplate))
+    try JambaModel.open(
+      path,
+      options: options(context: context, sessions: sessions, chatTemplate: chatTemplate, adapters: adapters))
   }
 }
 

@@ -10,7 +10,7 @@ struct Perplexity: ParsableCommand {
       The model's first token (BOS) and the text are cut into windows of --context tokens; each begins with BOS in place of \
       its own first token, and every other token is predicted from those before it in the window, the first --skip \
       predictions left out. The reference always sees everything, with keys and values in f16; it may be the model \
-      itself, to measure what --window, --sinks and --kv cost. After "±" stands half of the 95 % confidence interval.
+      itself, to measure what --window, --sinks, --kv and --adapter change. After "±" stands half of the 95 % confidence interval.
       """)
 
   @Argument(help: "A .jamba file.")
@@ -41,6 +41,7 @@ struct Perplexity: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup var adapters: RuntimeAdapterOptions
   @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
@@ -50,6 +51,7 @@ struct Perplexity: ParsableCommand {
     guard 2...65536 ~= context else { throw ValidationError("--context takes a number from 2 to 65536.") }
     guard 0...context - 2 ~= skip else { throw ValidationError("--skip takes a number from 0 to --context less 2.") }
     guard windows ?? 1 > 0 else { throw ValidationError("--windows takes a number from 1 on.") }
+    guard !layers || adapters.adapter.isEmpty else { throw ValidationError("--layers goes without --adapter.") }
     guard !layers || reference != nil else { throw ValidationError("--layers goes with --reference.") }
   }
 
@@ -59,7 +61,10 @@ struct Perplexity: ParsableCommand {
       context: context, sessions: attention.sessionOptions(chunk: layers ? context : SessionOptions.usualChunk))
     // Two models share the memory.
     if reference != nil { options.memory = (options.memory ?? MemoryLimit.ofProcess.byteCount) / 2 }
+    options.adapters = adapters.paths
     let model = try JambaModel.open(self.model, options: options)
+    let sessionOptions = SessionOptions(adapters: try adapters.load(model))
+    options.adapters = []
     (options.window, options.sinks, options.cacheType) = (nil, 0, .f16)
     let reference = try self.reference.map { try JambaModel.open($0, options: options) }
     if let reference, reference.configuration.vocabSize != model.configuration.vocabSize {
@@ -67,7 +72,7 @@ struct Perplexity: ParsableCommand {
     }
     let windows = try EvaluationText(text, model, context: context, limit: self.windows).windows
     var measure = DivergenceMeasure(
-      try model.makeSession(), reference: try reference?.makeSession(), skipping: skip)
+      try model.makeSession(options: sessionOptions), reference: try reference?.makeSession(), skipping: skip)
     var bar = ProgressBar("measuring", unit: .tokens)
     for (index, window) in windows.enumerated() {
       if Interrupt.isPending { throw JambaError.cancelled }

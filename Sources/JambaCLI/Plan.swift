@@ -21,6 +21,9 @@ struct Plan: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @Option(help: ArgumentHelp("An adapter to keep memory for; may be given several times.", valueName: "file"))
+  var adapter: [String] = []
+
   @OptionGroup var contextOption: ContextOption
   @OptionGroup var chunkOption: ChunkOption
   @OptionGroup var attention: AttentionOptions
@@ -33,7 +36,8 @@ struct Plan: ParsableCommand {
 
   func run() throws {
     var options = loading.options(
-      context: contextOption.context, sessions: attention.sessionOptions(chunk: chunkOption.chunk))
+      context: contextOption.context, sessions: attention.sessionOptions(chunk: chunkOption.chunk),
+      adapters: adapter)
     options.sessions = sessions
     guard isCheckpoint(model) else {
       let plan = try JambaModel.plan(model, options: options)

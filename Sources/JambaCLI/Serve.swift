@@ -85,6 +85,29 @@ struct Serve: ParsableCommand {
   @Option(help: ArgumentHelp("How long running answers may go on when the server stops.", valueName: "seconds"))
   var grace = 30
 
+  @Option(
+    help: ArgumentHelp(
+      "An adapter that jamba adapter has written, for requests whose model is \"MODEL:NAME\"; may be given several times.",
+      valueName: "name=file[:scale]"))
+  var adapter: [NamedAdapter] = []
+
+  /// "NAME=FILE" or "NAME=FILE:SCALE"
+  struct NamedAdapter: ExpressibleByArgument {
+    let name: String
+    let adapter: RuntimeAdapterOptions.Adapter
+
+    init?(argument: String) {
+      let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      guard parts.count == 2, !parts[0].isEmpty, parts[0].utf8.count <= 64,
+        parts[0].utf8.allSatisfy({ NamedAdapter.marks.contains($0) || ($0 | 0x20) &- 0x61 < 26 || $0 &- 0x30 < 10 }),
+        let adapter = RuntimeAdapterOptions.Adapter(argument: parts[1])
+      else { return nil }
+      (name, self.adapter) = (parts[0], adapter)
+    }
+
+    private static let marks = Array("-_.".utf8)
+  }
+
   @Option(help: ArgumentHelp("A chat template to use instead of the model's.", valueName: "file"))
   var chatTemplate: String?
 
@@ -99,6 +122,9 @@ struct Serve: ParsableCommand {
     guard 0...10_000 ~= queue else { throw ValidationError("--queue takes a number from 0 to 10000.") }
     guard maxTokens > 0 else { throw ValidationError("-n takes a number from 1 on.") }
     guard (tlsCert == nil) == (tlsKey == nil) else { throw ValidationError("--tls-cert and --tls-key go together.") }
+    guard Set(adapter.map(\.name)).count == adapter.count else {
+      throw ValidationError("Two --adapter have the same name.")
+    }
     guard 0...3600 ~= grace else { throw ValidationError("--grace takes a number from 0 to 3600.") }
   }
 
@@ -127,10 +153,15 @@ struct Serve: ParsableCommand {
     options.apiKeys = try keys()
     var modelOptions = loading.options(
       context: contextOption.context, sessions: attention.sessionOptions(draft: speculation.draft),
-      chatTemplate: template)
+      chatTemplate: template, adapters: adapter.map(\.adapter.path))
     modelOptions.sessions = sessions
     modelOptions.snapshotByteCount = cache?.byteCount ?? Serve.usualCacheByteCount
-    let server = JambaServer(try JambaModel.open(self.model, options: modelOptions), options: options)
+    let model = try JambaModel.open(self.model, options: modelOptions)
+    for named in adapter {
+      let applied = AppliedAdapter(try model.loadAdapter(named.adapter.path), scale: named.adapter.scale)
+      options.adapters.append(ServedAdapter(name: named.name, applied))
+    }
+    let server = JambaServer(model, options: options)
     let outcome = Monitor<Result<Void, any Error>?>(nil)
     var log: (@Sendable (String) -> Void)?
     if logRequests { log = { Terminal.report($0) } }

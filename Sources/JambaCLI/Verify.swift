@@ -2,6 +2,7 @@ import ArgumentParser
 import Jamba
 import JambaConvert
 import JambaEvaluation
+import JambaFormat
 import JambaSystem
 
 struct Verify: ParsableCommand {
@@ -12,7 +13,7 @@ struct Verify: ParsableCommand {
   @Argument(help: "A .jamba file.")
   var model: String
 
-  @Option(help: "The checkpoint that the file was converted from: as jamba convert takes it.")
+  @Option(help: "The checkpoint, or of a .jadapter file the adapter, that the file was converted from.")
   var against: String?
 
   @OptionGroup var adapterOptions: AdapterOptions
@@ -33,6 +34,7 @@ struct Verify: ParsableCommand {
 
   func run() throws {
     Interrupt.catchSignals()
+    if try AdapterFile.isOne(JambaFile(path: model)) { return try runAdapter() }
     var bar = ProgressBar("checking", unit: .bytes)
     defer { bar.finish() }
     let threads = loading.threadOption.threads ?? Processors.available
@@ -43,15 +45,23 @@ struct Verify: ParsableCommand {
       return !Interrupt.isPending
     }
     bar.finish()
-    for tensor in report.tensors.prefix(5) where tensor.relativeError > 0 {
-      Output.write(
-        "\(tensor.name)  \(tensor.type.name)  relative error \(Terminal.decimal(tensor.relativeError, 5)), "
-          + "\(Terminal.decimal(tensor.signalToNoise, 1)) dB\n")
-    }
+    report.writeWorst()
     Output.write(
       "\(model) is sound: \(report.blockCount) blocks, \(report.tensorCount) tensors"
         + (against.map { ", all within the error of their types of \($0)" } ?? "") + "\n")
     if let reference { try compare(with: reference) }
+  }
+
+  /// Of an adapter's file: against what it was made from.
+  private func runAdapter() throws {
+    guard reference == nil, adapterOptions.sources.isEmpty else {
+      throw CommandFailure("\(model) is an adapter, which goes with --against alone")
+    }
+    let report = try verifyAdapter(model, against: against)
+    report.writeWorst()
+    Output.write(
+      "\(model) is sound: \(report.blockCount) blocks, changes of \(report.tensorCount) matrices"
+        + (against.map { ", all within the error of their types of \($0)" } ?? "") + "\n")
   }
 
   private func compare(with reference: String) throws {
@@ -93,6 +103,17 @@ struct Verify: ParsableCommand {
     and nobody has had the heart, or the money, to take it out again. To find it, follow the path along the left bank for about two \
     kilometres; cross at the second bridge, not the first; then listen.
     """
+}
+
+extension VerificationReport {
+  /// Writes the tensors that differ most.
+  fileprivate func writeWorst() {
+    for tensor in tensors.prefix(5) where tensor.relativeError > 0 {
+      Output.write(
+        "\(tensor.name)  \(tensor.type.name)  relative error \(Terminal.decimal(tensor.relativeError, 5)), "
+          + "\(Terminal.decimal(tensor.signalToNoise, 1)) dB\n")
+    }
+  }
 }
 
 struct Unpack: ParsableCommand {

@@ -17,6 +17,8 @@ public enum ConversionError: Error, Sendable, CustomStringConvertible {
   case noTokenizer(path: String, reason: String)
   /// What was given as an adapter is none, or cannot be merged; a sentence.
   case adapter(path: String, reason: String)
+  /// What was given as an adapter can be merged, but not run beside a model; a sentence.
+  case notRunnable(path: String, reason: String)
   /// Tensors that are missing, left over, or of the wrong shape.
   case tensors(path: String, faults: [String])
   case notFinite(tensor: String)
@@ -32,7 +34,9 @@ public enum ConversionError: Error, Sendable, CustomStringConvertible {
     case .unusable(let path, let reason): return "\(path) cannot be converted: \(reason)"
     case .notExportable(let path, let reason): return "\(path) cannot be exported: \(reason)"
     case .noTokenizer(let path, let reason): return "\(path) is no tokenizer: \(reason)"
-    case .adapter(let path, let reason): return "the adapter \(path) cannot be merged: \(reason)"
+    case .adapter(let path, let reason): return "the adapter \(path) cannot be used: \(reason)"
+    case .notRunnable(let path, let reason):
+      return "the adapter \(path) cannot be run beside a model: \(reason); merge it with jamba convert --adapter"
     case .tensors(let path, let faults):
       let shown = faults.prefix(8).joined(separator: "; ")
       let more = faults.count > 8 ? "; and \(faults.count - 8) more" : ""

@@ -27,6 +27,8 @@ package struct AnswerRequest: Sendable {
   }
 
   package var source: Source
+  /// What it is answered with beside the model's weights; nil for those alone.
+  var adapter: ServedAdapter?
   package var sampling: Sampling
   /// nil for the server's own limit, `Int.max` for none but the context.
   package var maxTokens: Int?
@@ -60,7 +62,9 @@ package struct AnswerRequest: Sendable {
     _ parameters: inout Parameters, source: Source, _ model: JambaModel, _ options: ServerOptions
   ) throws(Failure) {
     self.source = source
-    if let name = try parameters.string("model") { try AnswerRequest.checkModel(name, options) }
+    adapter = try parameters.string("model").flatMap { (name) throws(Failure) in
+      try AnswerRequest.adapter(ofModel: name, options)
+    }
     streams = try parameters.bool("stream") ?? false
     includesUsage = try AnswerRequest.includesUsage(&parameters)
     maxTokens = try AnswerRequest.maxTokens(&parameters)
@@ -73,11 +77,15 @@ package struct AnswerRequest: Sendable {
     try readForm(&parameters)
   }
 
-  /// One model is served: which one a request names counts where that is asked for alone.
-  static func checkModel(_ name: String, _ options: ServerOptions) throws(Failure) {
-    guard options.refusesOtherModelNames, name != options.modelName else { return }
+  /// One model is served, alone and with adapters: another name counts where that is asked for alone, and the model's own
+  /// with an adapter that is not there never stands for the model alone.
+  static func adapter(ofModel name: String, _ options: ServerOptions) throws(Failure) -> ServedAdapter? {
+    if let adapter = options.adapter(named: name) { return adapter }
+    let isOther = options.refusesOtherModelNames && name != options.modelName
+    guard isOther || (!options.adapters.isEmpty && name.hasPrefix(options.modelName + ":")) else { return nil }
+    let names = options.modelNames.map { "\"\($0)\"" }
     throw Failure(
-      .notFound, "there is no model \"\(name)\" here, only \"\(options.modelName)\"", code: "model_not_found",
+      .notFound, "there is no model \"\(name)\" here, only \(names.joined(separator: ", "))", code: "model_not_found",
       parameter: "model")
   }
 

@@ -19,35 +19,39 @@ extension Responder {
         status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.text(model, answers))))
       response.headers[.contentType] = "text/plain; version=0.0.4; charset=utf-8"
       return response
-    case .model where Route.modelName(in: request.uri.path) != options.modelName:
-      throw Failure(
-        .notFound, "there is no such model here, only \"\(options.modelName)\"", code: "model_not_found")
-    case .model: return Responder.response(description)
+    case .model:
+      let name = Route.modelName(in: request.uri.path)
+      guard let name = options.modelNames.first(where: { $0 == name || $0.replacing(":", with: "%3A") == name }) else {
+        throw Failure(
+          .notFound, "there is no such model here, only \"\(options.modelNames.joined(separator: "\", \""))\"",
+          code: "model_not_found")
+      }
+      return Responder.response(description(name))
     case .properties: return Responder.response(properties)
     case .slots:
       return Responder.response(
         answers.slots.json(context: model.textLimit ?? model.configuration.maxPositionEmbeddings))
     case .version, .ollamaVersion: return Responder.response(.object(["version": .string(options.version)]))
-    case .ollamaTags: return Responder.ollamaList(ollamaModel.listed)
-    case .ollamaProcesses: return Responder.ollamaList(ollamaModel.running)
+    case .ollamaTags: return Responder.ollamaList(ollamaModels.map(\.listed))
+    case .ollamaProcesses: return Responder.ollamaList(ollamaModels.map(\.running))
     case .response: return request.method == .delete ? try deleteResponse(request) : try storedResponse(request)
     case .responseInput: return try inputItems(request)
     default:
-      let name = JSON.string(options.modelName)
+      let names = options.modelNames
       return Responder.response(
         .object([
-          "object": .string("list"), "data": .array([description]), "has_more": .bool(false), "first_id": name,
-          "last_id": name,
+          "object": .string("list"), "data": .array(names.map(description)), "has_more": .bool(false),
+          "first_id": .string(names[0]), "last_id": .string(names[names.count - 1]),
         ]))
     }
   }
 
-  private var description: JSON {
+  private func description(_ name: String) -> JSON {
     .object([
-      "id": .string(options.modelName), "object": .string("model"), "created": .integer(0),
+      "id": .string(name), "object": .string("model"), "created": .integer(0),
       "owned_by": .string("jamba"),
       // Anthropic's members beside OpenAI's.
-      "type": .string("model"), "display_name": .string(options.modelName), "created_at": .string(started.text),
+      "type": .string("model"), "display_name": .string(name), "created_at": .string(started.text),
       "jamba": .object([
         "context": model.textLimit.map { .integer($0) } ?? .null,
         "parameters_bytes": .integer(model.file.byteCount), "memory_limit": .integer(model.plan.limit.byteCount),

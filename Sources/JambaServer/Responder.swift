@@ -115,12 +115,12 @@ struct Responder: HTTPResponder {
       let request = try AnswerRequest.completion(body, model, options)
       note(request.passedOver)
       return try await answer(
-        request, CompletionReply(request, modelName: options.modelName, tokenizer: model.tokenizer), connection)
+        request, CompletionReply(request, modelName: options.modelName(with: request.adapter), tokenizer: model.tokenizer), connection)
     default:
       let request = try AnswerRequest.chat(body, model, options)
       note(request.passedOver)
       return try await answer(
-        request, ChatReply(request, modelName: options.modelName, tokenizer: model.tokenizer), connection)
+        request, ChatReply(request, modelName: options.modelName(with: request.adapter), tokenizer: model.tokenizer), connection)
     }
   }
 

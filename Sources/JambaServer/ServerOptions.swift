@@ -1,3 +1,5 @@
+public import Jamba
+
 /// How a server listens, whom it answers, and what it takes on.
 public struct ServerOptions: Sendable {
   /// The address to listen on; a loopback address is reachable from this machine alone.
@@ -10,6 +12,8 @@ public struct ServerOptions: Sendable {
   public var tls: (certificate: String, key: String)?
   /// The name by which clients call the model.
   public var modelName: String
+  /// Adapters that clients may choose, by names of their own.
+  public var adapters: [ServedAdapter] = []
   /// Answers that are generated at the same time.
   public var sessions = 4
   /// Requests that may wait for one of the sessions; more are refused with status 429.
@@ -34,6 +38,25 @@ public struct ServerOptions: Sendable {
   public var graceSeconds = 30
 
   public init(modelName: String) { self.modelName = modelName }
+
+  /// Names by which clients call the model, alone and with each of its adapters.
+  var modelNames: [String] { [modelName] + adapters.map { modelName(with: $0) } }
+
+  func modelName(with adapter: ServedAdapter?) -> String { adapter.map { modelName + ":" + $0.name } ?? modelName }
+
+  /// The adapter that goes with a model's name; nil for the model alone.
+  func adapter(named name: some StringProtocol) -> ServedAdapter? { adapters.first { modelName(with: $0) == name } }
+}
+
+/// An adapter that clients choose by the model's name, a colon, and its own.
+public struct ServedAdapter: Sendable {
+  public var name: String
+  public var applied: AppliedAdapter
+
+  public init(name: String, _ applied: AppliedAdapter) {
+    self.name = name
+    self.applied = applied
+  }
 }
 
 /// Limits on what a client can make the server hold or wait for.

@@ -89,6 +89,9 @@ int main(void) {
     FIELD(jamba_session_options, cache_type);
     FIELD(jamba_session_options, snapshot_interval);
     FIELD(jamba_session_options, draft);
+    FIELD(jamba_session_options, adapters);
+    FIELD(jamba_session_options, adapter_scales);
+    FIELD(jamba_session_options, adapter_count);
     STRUCT(jamba_logit_bias);
     FIELD(jamba_logit_bias, token);
     FIELD(jamba_logit_bias, bias);

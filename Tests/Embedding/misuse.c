@@ -47,11 +47,13 @@ static void make_bad_handles(const char *path) {
         jamba_session_free(bad_handles[i]);
         jamba_sampler_free(bad_handles[i]);
         jamba_answer_free(bad_handles[i]);
+        jamba_adapter_free(bad_handles[i]);
     }
     jamba_model_free(NULL);
     jamba_session_free(NULL);
     jamba_sampler_free(NULL);
     jamba_answer_free(NULL);
+    jamba_adapter_free(NULL);
 }
 
 static void handles(void) {
@@ -69,6 +71,13 @@ static void handles(void) {
     FOR_BAD(jamba_chat_format(bad, &message, 1, NULL, text, 8, &count));
     FOR_BAD(jamba_chat_tokenize(bad, &message, 1, NULL, &token, 1, &count));
     FOR_BAD(jamba_session_create(bad, NULL, &made));
+    jamba_adapter *adapter = NULL;
+    FOR_BAD(jamba_adapter_load(bad, "x", &adapter));
+    for (size_t i = 0; i < bad_count; i++) {
+        const jamba_adapter *const adapters[] = {bad_handles[i]};
+        const jamba_session_options with = {.struct_size = sizeof with, .adapters = adapters, .adapter_count = 1};
+        CHECK_STATUS(jamba_session_create(model, &with, &made), JAMBA_ERROR_HANDLE);
+    }
     FOR_BAD(jamba_session_restore(bad, "x", NULL, &made));
     FOR_BAD(jamba_session_save(bad, "x", NULL, 0));
     FOR_BAD(jamba_session_note(bad, text, 8, &count));
@@ -126,6 +135,13 @@ static void pointers(const char *path) {
     ARGUMENT(jamba_chat_format(model, &message, 1, NULL, own_memory, 8, NULL));
     ARGUMENT(jamba_chat_tokenize(model, &message, SIZE_MAX, NULL, tokens, 4, &count));
     ARGUMENT(jamba_session_create(model, NULL, NULL));
+    jamba_adapter *adapter;
+    ARGUMENT(jamba_adapter_load(model, NULL, &adapter));
+    ARGUMENT(jamba_adapter_load(model, path, NULL));
+    const jamba_session_options without = {.struct_size = sizeof without, .adapter_count = 1};
+    ARGUMENT(jamba_session_create(model, &without, &session));
+    const jamba_session_options many = {.struct_size = sizeof many, .adapter_count = SIZE_MAX};
+    ARGUMENT(jamba_session_create(model, &many, &session));
     ARGUMENT(jamba_session_restore(model, NULL, NULL, &session));
     ARGUMENT(jamba_session_restore(model, path, NULL, NULL));
     ARGUMENT(jamba_session_save(session, NULL, NULL, 0));
@@ -289,6 +305,10 @@ static void values(const char *path, const char *folder) {
     CHECK_STATUS(jamba_model_open("/dev/null", NULL, NULL, &opened), JAMBA_ERROR_FILE);
     CHECK_STATUS(jamba_model_open(__FILE__, NULL, NULL, &opened), JAMBA_ERROR_FORMAT);
     CHECK_STATUS(jamba_session_restore(model, path, NULL, &made), JAMBA_ERROR_FORMAT);
+    jamba_adapter *adapter = NULL;
+    CHECK_STATUS(jamba_adapter_load(model, path, &adapter), JAMBA_ERROR_FORMAT);
+    CHECK_STATUS(jamba_adapter_load(model, "/nowhere/at/all.jadapter", &adapter), JAMBA_ERROR_FILE);
+    CHECK(!adapter);
     CHECK_STATUS(jamba_session_save(session, folder, NULL, 0), JAMBA_ERROR_FILE);
     CHECK(!opened && !made);
     CHECK(strcmp(jamba_status_text((jamba_status)4711), "unknown") == 0);

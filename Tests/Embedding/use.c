@@ -107,6 +107,56 @@ static void use_text(const jamba_model *model) {
     CHECK(count > 4);
 }
 
+// Beside the model that it changes, and gone on with only by a session that has it, too.
+static void use_adapters(const jamba_model *model, const char *folder, size_t vocabulary) {
+    char path[4096];
+    CHECK(snprintf(path, sizeof path, "%s/demo.jadapter", folder) < (int)sizeof path);
+    jamba_adapter *adapter = NULL;
+    OK(jamba_adapter_load(model, path, &adapter));
+    const jamba_adapter *const adapters[] = {adapter, adapter};
+    const float halves[] = {0.25f, 0.75f}, none[] = {0, 0};
+    jamba_session_options options = {.struct_size = sizeof options, .adapters = adapters, .adapter_count = 1};
+    jamba_session *plain = NULL, *whole = NULL, *parts = NULL, *nothing = NULL, *restored = NULL;
+    OK(jamba_session_create(model, NULL, &plain));
+    OK(jamba_session_create(model, &options, &whole));
+    options.adapter_count = 2;
+    options.adapter_scales = halves;
+    OK(jamba_session_create(model, &options, &parts));
+    options.adapter_scales = none;
+    OK(jamba_session_create(model, &options, &nothing));
+    int32_t tokens[64];
+    const size_t count = tokens_of(model, "The little dog ran home.", tokens, 64);
+    jamba_session *const sessions[] = {plain, whole, parts, nothing};
+    for (size_t i = 0; i < 4; i++) OK(jamba_prefill(sessions[i], tokens, count, NULL));
+    same_logits(plain, nothing, vocabulary);
+    float *a = malloc(vocabulary * sizeof *a), *b = malloc(vocabulary * sizeof *b), *c = malloc(vocabulary * sizeof *c);
+    size_t size;
+    CHECK(a && b && c);
+    OK(jamba_logits(plain, a, vocabulary, &size));
+    OK(jamba_logits(whole, b, vocabulary, &size));
+    OK(jamba_logits(parts, c, vocabulary, &size));
+    double change = 0, difference = 0;
+    for (size_t i = 0; i < vocabulary; i++) {
+        change += fabs((double)b[i] - (double)a[i]);
+        difference += fabs((double)c[i] - (double)b[i]);
+    }
+    CHECK(change > 0 && difference < change / 10);
+    free(a), free(b), free(c);
+
+    CHECK(snprintf(path, sizeof path, "%s/adapted.session", folder) < (int)sizeof path);
+    OK(jamba_session_save(whole, path, NULL, 0));
+    CHECK_STATUS(jamba_session_restore(model, path, NULL, &restored), JAMBA_ERROR_FOREIGN_SESSION);
+    options.adapter_count = 1;
+    options.adapter_scales = NULL;
+    OK(jamba_session_restore(model, path, &options, &restored));
+    jamba_adapter_free(adapter);  // the sessions keep it
+    OK(jamba_step(whole, tokens[1]));
+    OK(jamba_step(restored, tokens[1]));
+    same_logits(whole, restored, vocabulary);
+    for (size_t i = 0; i < 4; i++) jamba_session_free(sessions[i]);
+    jamba_session_free(restored);
+}
+
 static void use_sessions(const jamba_model *model, const char *folder, size_t vocabulary) {
     jamba_session *a = NULL, *b = NULL, *c = NULL;
     jamba_session_options options = {
@@ -344,6 +394,7 @@ int main(int argc, char **argv) {
     OK(jamba_model_end_tokens(model, end_tokens, 16, &end_count));
     use_text(model);
     use_sessions(model, argv[2], info.vocabulary_count);
+    use_adapters(model, argv[2], info.vocabulary_count);
     use_scores(model, info.vocabulary_count);
     use_answers(model, end_tokens, end_count);
 

@@ -29,6 +29,38 @@ import Testing
     #expect(try jamba(["convert", source, model, "--bits", "6"] + adapters).status == 0)
   }
 
+  /// Beside the model, not in it.
+  @Test func runsVerifiesAndInspects() throws {
+    let (model, adapter) = (folder.file("m.jamba"), folder.file("a.jadapter"))
+    let source = Fixtures.adapter("demo")
+    #expect(try jamba(["convert", Fixtures.checkpoint("demo"), model]).status == 0)
+    let made = try jamba(["adapter", source, adapter, "--base", model])
+    #expect(made.status == 0 && made.errors.contains("PEFT LoRA, 44 matrices, rank 2"), "\(made.errors)")
+    let inspected = try jamba(["inspect", adapter])
+    #expect(inspected.output.contains("44 matrices changed, rank 2") && inspected.output.contains("PEFT LoRA, demo"))
+    #expect(try JSON.parse(jamba(["inspect", adapter, "--json"]).output)["rank"]?.integer == 2)
+    #expect(try jamba(["verify", adapter]).output.contains("is sound"))
+    #expect(try jamba(["verify", adapter, "--against", source]).output.contains("within the error of their types"))
+    #expect(try jamba(["verify", adapter, "--against", Fixtures.adapter("lora")]).status == 1)
+
+    func generate(_ arguments: [String]) throws -> String {
+      try jamba(["generate", model, "--prompt", "Once upon a time", "-n", "24"] + arguments).output
+    }
+    let plain = try generate([])
+    #expect(try generate(["--adapter", adapter]) != plain && generate(["--adapter", adapter + ":0"]) == plain)
+    #expect(
+      try generate(["--adapter", adapter + ":0.5", "--adapter", adapter + ":0.5"]) != plain)
+    let planned = try jamba(["plan", model, "--adapter", adapter])
+    #expect(planned.output.contains("adapters "))
+    let benched = try jamba(["bench", model, "--adapter", adapter, "-p", "16", "-n", "4", "-r", "1"])
+    #expect(benched.status == 0 && benched.output.contains("with the adapter"), "\(benched.errors)")
+    for wrong in [["generate", adapter, "--prompt", "a"], ["generate", model, "--prompt", "a", "--adapter", model]] {
+      let refused = try jamba(wrong)
+      #expect(refused.status == 1 && refused.errors.split(separator: "\n").count == 1, "\(refused.errors)")
+    }
+    #expect(try jamba(["serve", model, "--adapter", adapter]).status == 2)
+  }
+
   /// An adapter's name leads to the Hugging Face cache, with the checkpoint's or in its place.
   @Test func adaptersOfTheCache() throws {
     func save(_ source: String, as name: String) throws {
@@ -63,6 +95,6 @@ import Testing
     }
     #expect(try jamba(["verify", model, "--adapter", lora]).status == 2)
     let refused = try jamba(["convert", Fixtures.checkpoint("dense"), model, "--adapter", lora])
-    #expect(refused.status == 1 && refused.errors.contains("cannot be merged") && !FileSystem.exists(model))
+    #expect(refused.status == 1 && refused.errors.contains("cannot be used") && !FileSystem.exists(model))
   }
 }

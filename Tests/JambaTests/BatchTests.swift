@@ -195,7 +195,7 @@ import Testing
 }
 
 /// Runs bodies on threads of their own, all at the same time, and gathers what they return.
-private func inThreads<Result: Sendable>(
+func inThreads<Result: Sendable>(
   _ count: Int, _ body: @escaping @Sendable (Int) throws -> Result
 ) throws -> [Result] {
   let box = Box<Result>()

@@ -85,6 +85,37 @@ import Testing
     }
   }
 
+  /// Products that are added at once are those that are made first and added then.
+  @Test(arguments: types) func addedProductsAreProducts(type: jk_type) {
+    var random = Random(7)
+    for (rows, width) in [(1, 1), (45, 33), (2050, 16), (4100, 3)] {
+      let matrix = Matrix(type, rows: rows, columns: width, weights: random.normals(rows * width))
+      let most = 35
+      let x = Activations(count: most, width: width, values: random.normals(most * width))
+      let stride = rows + 3
+      let before = random.normals(most * stride)
+      let scale: Float = 0.7
+      for set in instructionSets {
+        for (threads, count) in [(1, 1), (2, 16), (3, 17), (2, most)] {
+          let engine = Engine(set, threads: threads)
+          x.quantize(engine)
+          let product = matrix.multiply(engine, x, count: count)
+          var expected = before
+          for token in 0..<count {
+            for row in 0..<rows {
+              let place = token * stride + row
+              expected[place] = expected[place].addingProduct(scale, product[token * ((rows + 7) / 8 * 8) + row])
+            }
+          }
+          var found = before
+          var (w, values) = (matrix.value, x.rows(from: 0))
+          engine.run { jk_add_matmul($0, &w, &values, count, scale, &found, stride) }
+          #expect(firstDifference(found, expected) == nil, "\(rows) x \(width), \(count) tokens")
+        }
+      }
+    }
+  }
+
   @Test(arguments: floatTypes) func floatProductsAgreeWithDouble(type: jk_type) {
     var random = Random(3)
     let (rows, width) = (9, 131)

@@ -8,6 +8,7 @@ the program compute.
 import sys
 import unittest
 
+from adapter_tests import Adapters
 from answer_tests import Answers
 from conformance_tests import Conformance
 from connection_tests import Crowd, Disconnects, Idlers, Stopping
@@ -25,7 +26,7 @@ from tolerance_tests import Places, Strict, Tolerance
 from tool_tests import GenericTools, Thoughts, Tools
 
 __all__ = [
-    "Answers", "Conformance", "Crowd", "Disconnects", "Document", "Embeddings", "Encryption", "GenericTools", "Idlers", "Keys", "Log", "Messages",
+    "Adapters", "Answers", "Conformance", "Crowd", "Disconnects", "Document", "Embeddings", "Encryption", "GenericTools", "Idlers", "Keys", "Log", "Messages",
     "MessagesThoughts", "MessagesTools", "Ollama", "OllamaThoughts", "OllamaTools", "Pages", "Places", "Proxies", "Refusals",
     "Responses", "ResponsesThoughts", "ResponsesTools", "Scores", "Silence", "Slots", "Sockets", "Stopping", "Strict",
     "StrictOllama", "Thoughts", "Together", "Tolerance", "Tools",

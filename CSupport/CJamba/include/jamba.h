@@ -352,6 +352,20 @@ JAMBA_CHECKED jamba_status jamba_chat_tokenize(const jamba_model *model, const j
                                                size_t message_count, const jamba_chat_options *options, int32_t *tokens,
                                                size_t capacity, size_t *count);
 
+/* ---- Adapters --------------------------------------------------------------------------------------------------- */
+
+/* A LoRA adapter that `jamba adapter` has written, in memory once, for any number of the model's sessions. */
+typedef struct jamba_adapter jamba_adapter;
+
+/* Loads an adapter for sessions of `model`. Its memory counts against the model's limit. JAMBA_ERROR_FORMAT for a file that
+ * is damaged, no adapter, or of another model; JAMBA_ERROR_MEMORY when the limit leaves no room for it. The caller frees it
+ * with jamba_adapter_free(). Any thread. */
+JAMBA_CHECKED jamba_status jamba_adapter_load(const jamba_model *model, const char *path, jamba_adapter **adapter);
+
+/* Frees an adapter; NULL and one that was freed are left alone. Sessions that were made with it keep it until they are
+ * freed. Any thread. */
+void jamba_adapter_free(jamba_adapter *adapter);
+
 /* ---- Sessions --------------------------------------------------------------------------------------------------- */
 
 typedef struct jamba_session jamba_session;
@@ -373,6 +387,12 @@ typedef struct jamba_session_options {
     /* The most tokens that generating guesses ahead, up to 64: the same tokens, sooner. 0 means the model's, as a rule
      * none. */
     uint32_t draft;
+    /* Adapters of the same model, at most 64, whose changes are added in this order: for the life of the session, since a
+     * text that was read with others has to be read anew. */
+    const jamba_adapter *const *adapters;
+    /* What the changes of each are multiplied by; NULL means 1. */
+    const float *adapter_scales;
+    size_t adapter_count;
 } jamba_session_options;
 
 /* Starts a text. The caller frees the session with jamba_session_free(). The model may be freed before. Any thread. */
@@ -380,7 +400,8 @@ JAMBA_CHECKED jamba_status jamba_session_create(const jamba_model *model, const 
                                                 jamba_session **session);
 
 /* Goes on with a session that was saved with the same model file, with the same bits as if it had never stopped.
- * Window, sinks and cache type are those it was saved with. Any thread. */
+ * Window, sinks and cache type are those it was saved with. Adapters have to be, or it is JAMBA_ERROR_FOREIGN_SESSION. Any
+ * thread. */
 JAMBA_CHECKED jamba_status jamba_session_restore(const jamba_model *model, const char *path,
                                                  const jamba_session_options *options, jamba_session **session);
 

@@ -108,6 +108,11 @@ void jk_quantize(const jk_engine *engine, const jk_rows *x, size_t count);
 void jk_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, const uint32_t *index, size_t count,
                float *y, size_t y_stride);
 
+// y[i] = fma(scale, W x[i], y[i]): jk_matmul's products, added by jk_add_scaled before they leave the processor's cache. Only
+// W.rows floats a row of y are touched.
+void jk_add_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, size_t count, float scale, float *y,
+                   size_t y_stride);
+
 // ---------------------------------------------------------------------------------------------- vectors
 
 // y[i] = x[i] * (1 / sqrt(mean(x^2) + eps)) * weight, for `count` rows of `width`. Sum of squares: 8 strided lanes

@@ -41,6 +41,8 @@ public enum JambaError: Error, Sendable, CustomStringConvertible {
   case foreignSession(path: String)
   /// The model came to infinities, and what is not a number.
   case notANumber(NumberFault)
+  /// A saved session that was read with other adapters.
+  case foreignAdapters(path: String, saved: Int, given: Int)
   /// A callback or the cancelled task stopped it.
   case cancelled
 
@@ -66,6 +68,8 @@ public enum JambaError: Error, Sendable, CustomStringConvertible {
     case .missing(let what): "the model file has no \(what)"
     case .notANumber(let fault): fault.description
     case .foreignSession(let path): "\(path) was saved with another model file and goes with that one only"
+    case .foreignAdapters(let path, let saved, let given):
+      "\(path) was saved with \(saved == 0 ? "no adapter" : saved == given ? "other adapters or scales" : saved == 1 ? "one adapter" : "\(saved) adapters") and goes on with the same ones only; to change them, read its text anew"
     case .cancelled: "cancelled"
     }
   }

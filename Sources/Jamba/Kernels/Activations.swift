@@ -17,7 +17,10 @@ final class Activations {
   private let hasCodes: Bool
   private var areCodesCurrent = false
 
-  private static func stride(_ width: Int) -> Int { (width + 31) / 32 * 32 }
+  /// Columns whose codes share a scale.
+  static let group = Int(JK_GROUP)
+
+  private static func stride(_ width: Int) -> Int { (width + group - 1) / group * group }
 
   /// Bytes for `capacity` rows; without `codes` for values alone.
   static func byteCount(width: Int, capacity: Int, codes: Bool) -> Int {

@@ -62,6 +62,51 @@ final class Engine: @unchecked Sendable {
     }
   }
 
+  /// y = W x for consecutive rows of x.
+  func multiply(_ matrix: MatrixView, _ x: Activations, rows: Range<Int>, into y: MutableRows) {
+    precondition(x.width == matrix.columns && y.count == rows.count, "a product of other extents")
+    y.require(matrix.rows, roundedUpTo: 8)
+    unsafe withPart(of: x, rows, firstColumn: 0, for: matrix) { engine, matrix, part in
+      unsafe jk_matmul(engine, matrix, part, nil, y.count, y.base, y.stride)
+    }
+  }
+
+  /// y += scale (W x) for the first rows of x, as many as y has, and some of its columns, from a multiple of 32 on: what
+  /// products with all of them would add, were the weights of the others zero.
+  func add(_ matrix: MatrixView, _ x: Activations, firstColumn: Int, scale: Float, to y: MutableRows) {
+    precondition(
+      firstColumn % Activations.group == 0 && firstColumn >= 0 && firstColumn + matrix.columns <= x.width
+        && y.width == matrix.rows, "a product of other extents")
+    unsafe withPart(of: x, 0..<y.count, firstColumn: firstColumn, for: matrix) { engine, matrix, part in
+      unsafe jk_add_matmul(engine, matrix, part, y.count, scale, y.base, y.stride)
+    }
+  }
+
+  /// Calls a kernel with some rows and columns of x, whose int8 copy is made if the matrix's type reads it.
+  private func withPart(
+    of x: Activations, _ rows: Range<Int>, firstColumn: Int, for matrix: MatrixView,
+    _ body: (UnsafePointer<jk_engine>, UnsafePointer<jk_matrix>, UnsafePointer<jk_rows>) -> Void
+  ) {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= x.count, "rows \(rows) of \(x.count)")
+    unsafe call { engine in
+      unsafe x.withKernelRows(
+        codes: matrix.readsCodes, makeCodes: { unsafe jk_quantize(engine, $0, x.count) }
+      ) { x in
+        var part = unsafe x.pointee
+        let first = unsafe rows.lowerBound * part.stride + firstColumn
+        unsafe part.values += first
+        if matrix.readsCodes {
+          unsafe part.codes += first
+          unsafe part.scales += first / Activations.group
+          unsafe part.offsets += first / Activations.group
+        }
+        unsafe withUnsafePointer(to: matrix.raw) { matrix in
+          unsafe withUnsafePointer(to: part) { unsafe body(engine, matrix, $0) }
+        }
+      }
+    }
+  }
+
   /// Row `row` of a matrix as float32, `[1, columns]`.
   func decode(row: Int, of matrix: MatrixView, into y: MutableRows) {
     precondition(0..<matrix.rows ~= row && y.count == 1 && y.width == matrix.columns, "a row of other extents")

@@ -95,6 +95,16 @@ struct IndexList {
   let base: UnsafePointer<UInt32>
   let count: Int
   let end: Int
+
+  subscript(index: Int) -> Int {
+    precondition(0..<count ~= index, "entry \(index) of \(count)")
+    return unsafe Int(base[index])
+  }
+
+  func part(_ range: Range<Int>) -> IndexList {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count, "entries \(range) of \(count)")
+    return unsafe IndexList(base: base + range.lowerBound, count: range.count, end: end)
+  }
 }
 
 /// A weight per entry of an `IndexList`.

@@ -16,9 +16,7 @@ struct AttentionMixer {
   /// keys and values of its own.
   func forward(_ pass: Pass, layer: Int) {
     let (engine, c, w) = (pass.engine, pass.configuration, pass.workspace)
-    pass.multiply(queryProjection, w.normed, into: w.queries)
-    pass.multiply(keyProjection, w.normed, into: w.keys)
-    pass.multiply(valueProjection, w.normed, into: w.values)
+    pass.multiply([(queryProjection, w.queries), (keyProjection, w.keys), (valueProjection, w.values)], w.normed)
 
     let scale = 1 / Float(c.headDim).squareRoot()
     let attended = w.attended.mutableValues

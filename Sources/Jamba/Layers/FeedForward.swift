@@ -28,9 +28,8 @@ struct GatedMLP {
   func forward(_ pass: Pass, rows: IndexList? = nil, into output: Activations) {
     let w = pass.workspace
     for activations in [w.gate, w.up, output] { activations.resize(to: rows?.count ?? pass.count) }
-    pass.multiply(gateProjection, w.normed, rows: rows, into: w.gate)
-    pass.multiply(upProjection, w.normed, rows: rows, into: w.up)
+    pass.multiply([(gateProjection, w.gate), (upProjection, w.up)], w.normed, rows: rows)
     pass.engine.gate(w.gate.mutableValues, with: w.up.values)
-    pass.multiply(downProjection, w.gate, into: output)
+    (rows.map(pass.of) ?? pass).multiply(downProjection, w.gate, into: output)
   }
 }

@@ -55,13 +55,16 @@ struct Network: Sendable {
     _ sequences: [SequenceRows], _ engine: Engine, _ w: Workspace, observer: (any PassObserver)? = nil,
     isCancelled: () -> Bool
   ) throws(JambaError) -> Bool {
-    let pass = Pass(sequences, engine, configuration, w, weights.residentView, observer: observer)
+    let adapters = AdapterPass(sequences, engine, w)
+    let pass = Pass(
+      sequences, engine, configuration, w, weights.residentView, adapters: adapters, observer: observer)
     w.resize(to: pass.count)
     try weights.check()
     for sequence in sequences {
       for (row, token) in zip(sequence.rows, sequence.tokens) {
         pass.decode(row: Int(token), of: embedding, into: w.residual.mutableValues.rows(row..<row + 1))
       }
+      adapters?.addEmbeddings(of: sequence, to: w.residual.mutableValues)
     }
     pass.checkNumbers(.embedding)
     predictor?.prefetch(pass, weights)
@@ -103,10 +106,14 @@ struct Network: Sendable {
     state.advance(by: count)
   }
 
-  /// Logits of some rows of the last pass, `[rows, vocab]`.
-  func logits(rows: some Collection<Int>, _ engine: Engine, _ w: Workspace, into logits: MutableRows) {
+  /// Logits of some rows, ascending, of the last pass, which was one of `sequences`: `[rows, vocab]`.
+  func logits(
+    rows: some Collection<Int>, of sequences: [SequenceRows], _ engine: Engine, _ w: Workspace, into logits: MutableRows
+  ) {
     normalize(rows: rows, engine, w)
-    Pass([], engine, configuration, w, weights.residentView).multiply(head, w.normed, into: logits)
+    let adapters = AdapterPass(rows: rows, of: sequences, engine, w)
+    Pass([], engine, configuration, w, weights.residentView, adapters: adapters)
+      .multiply(head: head, w.normed, into: logits)
   }
 
   /// Puts some rows of the last pass through the final norm, into the workspace's `normed`, from its first row on.

@@ -8,13 +8,18 @@ struct Pass {
   let workspace: Workspace
   let sequences: [SequenceRows]
   let observer: (any PassObserver)?
+  /// nil where no sequence has one.
+  let adapters: AdapterPass?
   /// Where the weights are that the verbs name.
   private var weights: WeightView
+  /// The rows that activations of some tokens alone are of; nil where they are of all.
+  private var tokens: IndexList?
 
   init(
     _ sequences: [SequenceRows], _ engine: Engine, _ configuration: ModelConfiguration, _ workspace: Workspace,
-    _ weights: WeightView, observer: (any PassObserver)? = nil
+    _ weights: WeightView, adapters: AdapterPass? = nil, observer: (any PassObserver)? = nil
   ) {
+    self.adapters = adapters
     self.engine = engine
     self.configuration = configuration
     self.workspace = workspace
@@ -33,14 +38,33 @@ struct Pass {
     return pass
   }
 
-  subscript(vector: Vector) -> Rows { weights[vector] }
-
-  /// y = W x; with `rows`, only for those rows of x, one after the other.
-  func multiply(_ matrix: Matrix, _ x: Activations, rows: IndexList? = nil, into y: Activations) {
-    multiply(matrix, x, rows: rows, into: y.mutableValues)
+  /// The same pass for some of its tokens, whose rows follow each other.
+  func of(_ tokens: IndexList) -> Pass {
+    var pass = self
+    pass.tokens = tokens
+    return pass
   }
 
-  func multiply(_ matrix: Matrix, _ x: Activations, rows: IndexList? = nil, into y: MutableRows) {
+  subscript(vector: Vector) -> Rows { weights[vector] }
+
+  /// y = W x, with what adapters change of it; with `rows`, only for those rows of x, one after the other.
+  func multiply(_ matrix: Matrix, _ x: Activations, rows: IndexList? = nil, into y: Activations) {
+    multiply([(matrix, y)], x, rows: rows)
+  }
+
+  /// As `multiply`, for matrices that read the same input.
+  func multiply(_ products: [(matrix: Matrix, y: Activations)], _ x: Activations, rows: IndexList? = nil) {
+    for (matrix, y) in products { multiply(matrix, x, rows: rows, into: y.mutableValues) }
+    adapters?.add(products.map { ($0.matrix.tensor, $0.y.mutableValues) }, of: x, rows: rows, tokens: rows ?? tokens)
+  }
+
+  /// The head's product. It may be the embedding as a matrix, and has adapters of its own even so.
+  func multiply(head: Matrix, _ x: Activations, into y: MutableRows) {
+    multiply(head, x, rows: nil, into: y)
+    adapters?.add([(TensorID(.head), y)], of: x, rows: nil, tokens: nil)
+  }
+
+  private func multiply(_ matrix: Matrix, _ x: Activations, rows: IndexList?, into y: MutableRows) {
     engine.multiply(weights[matrix], x, rows: rows, into: y)
     observer?.didMultiply(MatrixInput(matrix, x, rows: rows, engine))
   }

@@ -53,6 +53,8 @@ final class Workspace {
   private static let predictedTokens = 32
   /// The tokens of one expert.
   let expertTokens: ExpertTokens
+  /// Of adapters; nil before a session has one.
+  var adapters: AdapterScratch?
   /// Those that have a row a token of the pass.
   private let batch: [Activations]
 

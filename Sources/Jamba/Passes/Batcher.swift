@@ -17,6 +17,7 @@ final class Batcher: @unchecked Sendable {
   /// `[headRows, vocab]`, for passes that several sequences share.
   private let headLogits: Activations
   private let reservation: MemoryBudget.Reservation
+  private let adapterReservation: MemoryBudget.Reservation
   private let queue: Monitor<BatchQueue<BatchPart>>
 
   /// How long a waiting thread sleeps before it asks whether it has been cancelled.
@@ -38,6 +39,7 @@ final class Batcher: @unchecked Sendable {
     workspace = try Workspace(c, capacity: capacity)
     headLogits = try Activations(width: c.vocabSize, capacity: Batcher.headRows(sessions: sessions), codes: false)
     reservation = MemoryBudget.Reservation(memory.budget)
+    adapterReservation = MemoryBudget.Reservation(memory.budget)
     queue = Monitor(BatchQueue<BatchPart>(capacity: capacity, isShared: sessions > 1))
     try memory.grow(reservation, to: try Batcher.byteCount(c, capacity: capacity, sessions: sessions))
   }
@@ -144,7 +146,7 @@ final class Batcher: @unchecked Sendable {
       for start in stride(from: sequence.rows.lowerBound, to: sequence.rows.upperBound, by: headLogits.capacity) {
         let rows = start..<min(start + headLogits.capacity, sequence.rows.upperBound)
         headLogits.resize(to: rows.count)
-        network.logits(rows: rows, engine, workspace, into: headLogits.mutableValues)
+        network.logits(rows: rows, of: [sequence], engine, workspace, into: headLogits.mutableValues)
         for row in rows {
           let index = sequence.tokens.startIndex + row - sequence.rows.lowerBound
           headLogits.values.withRow(row - start) { look(index, $0) }
@@ -160,19 +162,37 @@ final class Batcher: @unchecked Sendable {
 
   /// One product with the head for as many rows as its buffer holds; a sequence alone needs no buffer.
   private func computeLogits(_ parts: [(part: BatchPart, sequence: SequenceRows)]) {
+    let sequences = parts.map(\.sequence)
     var wanted: [(row: Int, target: MutableRows)] = []
     for (part, sequence) in parts {
       guard let logits = part.logits, sequence.rows.count == part.tokens.count else { continue }
       let rows = part.trace == nil ? sequence.rows.suffix(1) : sequence.rows
-      if parts.count == 1 { return network.logits(rows: rows, engine, workspace, into: logits.rows(0..<rows.count)) }
+      if parts.count == 1 {
+        return network.logits(rows: rows, of: sequences, engine, workspace, into: logits.rows(0..<rows.count))
+      }
       for (index, row) in rows.enumerated() { wanted.append((row, logits.rows(index..<index + 1))) }
     }
     let size = headLogits.capacity
     for start in stride(from: 0, to: wanted.count, by: size) {
       let group = wanted[start..<min(start + size, wanted.count)]
       headLogits.resize(to: group.count)
-      network.logits(rows: group.map(\.row), engine, workspace, into: headLogits.mutableValues)
+      network.logits(rows: group.map(\.row), of: sequences, engine, workspace, into: headLogits.mutableValues)
       for (index, entry) in group.enumerated() { entry.target.copy(headLogits.values.rows(index..<index + 1)) }
+    }
+  }
+
+  /// Makes room for products with adapters, once for all sessions.
+  ///
+  /// - Throws: `memoryLimitReached`, `outOfMemory`.
+  func makeRoom(for stack: AdapterStack, _ memory: SessionMemory) throws(JambaError) {
+    guard !stack.isEmpty else { return }
+    let widths = stack.adapters.reduce(into: Set<Int>()) { $0.formUnion($1.adapter.widths) }
+    try withWorkspace { (w) throws(JambaError) in
+      let all = widths.union(w.adapters?.widths ?? [])
+      guard w.adapters?.widths != all else { return }
+      try memory.grow(adapterReservation, to: AdapterScratch.byteCount(widths: all))
+      if w.adapters == nil { w.adapters = AdapterScratch() }
+      try w.adapters!.makeRoom(for: all)
     }
   }
 

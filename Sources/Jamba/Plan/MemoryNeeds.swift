@@ -21,14 +21,16 @@ struct MemoryNeeds {
   private let expertSlot: Int
   private let expertCount: Int
   private let chunkByteCount: Int
+  private let adapterByteCount: Int
   /// Bytes of the states of all sessions.
   private let session: (_ context: Int) -> Int
   private let maximumContext: Int
 
   init(
     _ directory: Directory, _ c: ModelConfiguration, _ catalog: WeightCatalog, _ layout: KeyValueLayout, draft: Int,
-    sessions: Int
+    sessions: Int, adapters: Int = 0
   ) throws(JambaError) {
+    adapterByteCount = adapters
     func documentByteCount(_ name: String) -> Int { directory.entries.first { $0.name == name }?.byteCount ?? 0 }
     base = [
       .init(name: "program", byteCount: MemoryNeeds.program),
@@ -87,7 +89,7 @@ struct MemoryNeeds {
       .init(name: "state", byteCount: session(0)),
       .init(name: "keys and values", byteCount: session(context) - session(0)),
       .init(name: "activations", byteCount: chunkByteCount),
-    ]
+    ] + (adapterByteCount == 0 ? [] : [.init(name: "adapters", byteCount: adapterByteCount)])
   }
 
   private func total(_ residency: MemoryPlan.Residency, _ context: Int) -> Int {

@@ -32,7 +32,12 @@ final class LoadedModel: Sendable {
       try options.validate()
       // A machine may have more processors than that.
       threads = options.threads ?? min(Processors.available, ModelOptions.threadRange.upperBound)
-      do throws(FormatError) { file = try JambaFile(path: path) } catch { throw .format(error) }
+      do throws(FormatError) {
+        file = try JambaFile(path: path)
+        guard !AdapterFile.isOne(file) else {
+          throw .invalidModel(path: path, reason: "it is an adapter; open its base, and load this one for a session")
+        }
+      } catch { throw .format(error) }
       configuration = try file.modelConfiguration()
       catalog = try WeightCatalog(file.directory, configuration, path: path)
       layout = Outline.layout(file.directory, configuration, options)
@@ -53,9 +58,23 @@ final class LoadedModel: Sendable {
       return try MemoryPlan(
         MemoryNeeds(
           directory, configuration, catalog, layout(directory, configuration, options), draft: options.draft,
-          sessions: options.sessions),
+          sessions: options.sessions, adapters: try adapterByteCount(options.adapters)),
         limit: options.memory.map { MemoryLimit(byteCount: $0) } ?? .ofProcess, context: context, chunk: options.chunk,
         snapshots: options.snapshotByteCount, access: options.access, fileByteCount: fileByteCount)
+    }
+
+    /// Bytes of the files' factors, and of what products with them need.
+    private static func adapterByteCount(_ paths: [String]) throws(JambaError) -> Int {
+      guard !paths.isEmpty else { return 0 }
+      var (byteCount, widths): (Int, Set<Int>) = (0, [])
+      do throws(FormatError) {
+        for path in paths {
+          let file = try AdapterFile(path: path)
+          byteCount += SystemMemory.wholePages(file.byteCount)
+          widths.formUnion(file.widths)
+        }
+      } catch { throw .format(error) }
+      return byteCount + AdapterScratch.byteCount(widths: widths)
     }
 
     /// Keys and values keep the precision of the weights that make them: f32 beside f32; else a byte does

@@ -21,6 +21,8 @@ public struct ModelOptions: Sendable {
   public var snapshotByteCount: Int?
   /// How weights that do not all fit are read; nil decides by the limit and the file's size.
   public var access: FileAccess?
+  /// Files of adapters that memory is kept for; `JambaModel.loadAdapter` loads them.
+  public var adapters: [String] = []
   /// A chat template to use instead of the model's own.
   public var chatTemplate: String?
 

@@ -72,12 +72,19 @@ struct SavedSession {
     writer.write(continuation?.token ?? 0)
     writer.write(continuation?.sampler.generator.state ?? 0)
     writer.write((continuation?.sampler.mirostatMu ?? .nan).bitPattern)
+    // Sessions without adapters end here.
+    for applied in snapshot.adapters {
+      writer.write(UInt64(applied.adapter.byteCount))
+      writer.write(applied.adapter.checksum)
+      writer.write(applied.scale)
+    }
     return writer.bytes
   }
 
   // MARK: Reading
 
-  init(_ path: String, _ model: LoadedModel, chunk: Int) throws(JambaError) {
+  /// - Parameter adapters: those that it shall go on with.
+  init(_ path: String, _ model: LoadedModel, chunk: Int, adapters: AdapterStack) throws(JambaError) {
     func damaged(_ reason: String) -> JambaError { .format(.damagedSession(path: path, reason: reason)) }
     let engine = model.engine
     let file: SessionFileReader
@@ -98,9 +105,16 @@ struct SavedSession {
     else { throw damaged("its description makes no sense") }
     // Version 1 knew no mirostat.
     let mirostatMu = file.version == 1 ? .nan : reader.read(UInt64.self).map { Double(bitPattern: $0) }
+    var saved: [AdapterStack.Identity] = []
+    while reader.remaining > 0, let byteCount = reader.readSize(), let checksum = reader.read(UInt32.self),
+      let scale = reader.read(UInt32.self)
+    {
+      saved.append(.init(adapter: .init(byteCount: byteCount, checksum: checksum), scale: scale))
+    }
     guard let mirostatMu, !mirostatMu.isInfinite, reader.remaining == 0 else {
       throw damaged("its description makes no sense")
     }
+    guard saved == adapters.identity else { throw .foreignAdapters(path: path, saved: saved.count, given: adapters.identity.count) }
     guard let cached = CachedPages(number: typeNumber), sinks == 0 || window > 0 else {
       throw damaged("its keys and values are of no known type")
     }
@@ -145,7 +159,7 @@ struct SavedSession {
       layerPages.append(row)
     }
     snapshot = try Snapshot(
-      text: TokenText().extended(to: tokens, memory), layout: layout, recurrent: state, pages: layerPages,
+      text: TokenText().extended(to: tokens, memory), layout: layout, adapters: saved, recurrent: state, pages: layerPages,
       logits: logits.isEmpty ? nil : logits, memory
     )
     let sampler = SamplerState(

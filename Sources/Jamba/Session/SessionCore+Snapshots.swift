@@ -24,7 +24,7 @@ extension SessionCore {
   ) throws(JambaError) -> Int {
     guard !new.isEmpty else { return 0 }
     let (before, text) = (tokens.count, tokens + new)
-    if let snapshot = model.memory.prefixCache.longestPrefix(of: text[...], state.layout),
+    if let snapshot = model.memory.prefixCache.longestPrefix(of: text[...], state.layout, state.adapters),
       snapshot.tokenCount > before
     {
       restore(snapshot)
@@ -47,7 +47,7 @@ extension SessionCore {
     guard count < tokens.count else { return }
     let text = Array(tokens[..<count])
     reset()
-    if let snapshot = model.memory.prefixCache.longestPrefix(of: text[...], state.layout) { restore(snapshot) }
+    if let snapshot = model.memory.prefixCache.longestPrefix(of: text[...], state.layout, state.adapters) { restore(snapshot) }
     try append(Array(text[tokens.count...]), progress: progress, isCancelled: { false })
   }
 

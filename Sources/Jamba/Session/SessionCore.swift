@@ -46,7 +46,12 @@ struct SessionCore {
     logits = try Activations(width: c.vocabSize, capacity: draft + 1, codes: false)
     logits.resize(to: draft + 1)
     try memory.grow(reservation, to: SystemMemory.wholePages(Lookahead.logitsByteCount(c, draft: draft)))
-    state = try SequenceState(c, layout, memory)
+    let adapters = AdapterStack(options.adapters)
+    if let other = options.adapters.first(where: { !$0.adapter.belongs(to: memory) }) {
+      throw .invalidOption("\(other.adapter.file.file.path) was loaded for another model")
+    }
+    try model.batcher.makeRoom(for: adapters, memory)
+    state = try SequenceState(c, layout, memory, adapters: adapters)
     drafts = DraftSource(isEager: options.draftsEagerly || defaults.draftsEagerly)
     lookahead = draft > 0 ? try Lookahead(c, draft: draft, memory) : nil
   }

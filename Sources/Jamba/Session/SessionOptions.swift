@@ -20,13 +20,17 @@ public struct SessionOptions: Sendable {
   /// same tokens, sooner. It guesses as many as pays on this machine, often none. nil takes what the model was opened
   /// with.
   public var draft: Int?
+  /// What the session computes with beside the model's weights: adapters that its model has loaded, whose changes are added
+  /// in this order. They are the session's for good: a text that was read with others has to be read anew.
+  public var adapters: [AppliedAdapter]
   /// Guesses whether it pays or not.
   package var draftsEagerly = false
 
   public init(
     chunk: Int = SessionOptions.usualChunk, window: Int? = nil, sinks: Int = 0, cacheType: CacheType? = nil,
-    snapshotInterval: Int? = nil, draft: Int? = nil
+    snapshotInterval: Int? = nil, draft: Int? = nil, adapters: [AppliedAdapter] = []
   ) {
+    self.adapters = adapters
     self.chunk = chunk
     self.window = window
     self.sinks = sinks
@@ -61,6 +65,9 @@ public struct SessionOptions: Sendable {
     }
     if let snapshotInterval, snapshotInterval <= 0 {
       throw .invalidOption("the interval of snapshots is \(snapshotInterval) tokens, which is not positive")
+    }
+    if let applied = adapters.first(where: { !$0.scale.isFinite }) {
+      throw .invalidOption("the scale of \(applied.adapter.file.file.path) is not a finite number")
     }
     if let draft, !(SessionOptions.draftRange ~= draft) {
       throw .invalidOption("the draft is \(draft) tokens, which is not within \(SessionOptions.draftRange)")

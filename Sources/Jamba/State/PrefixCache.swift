@@ -44,12 +44,14 @@ final class PrefixCache: Sendable {
     return line[line.indices.min { gap($0) < gap($1) } ?? 0]
   }
 
-  /// The snapshot with the most tokens that a text of `tokens` can begin with.
-  func longestPrefix(of tokens: ArraySlice<Int32>, _ layout: KeyValueLayout) -> Snapshot? {
+  /// The snapshot with the most tokens that a text of `tokens`, read with these adapters, can begin with.
+  func longestPrefix(
+    of tokens: ArraySlice<Int32>, _ layout: KeyValueLayout, _ adapters: AdapterStack
+  ) -> Snapshot? {
     entries.withLock { entries in
       // The longest first: of those that fit, one is compared as a whole.
       let order = entries.list.indices.sorted { entries.list[$0].tokenCount > entries.list[$1].tokenCount }
-      guard let best = order.first(where: { entries.list[$0].isUsable(for: tokens, layout) }) else { return nil }
+      guard let best = order.first(where: { entries.list[$0].isUsable(for: tokens, layout, adapters) }) else { return nil }
       entries.list.append(entries.list.remove(at: best))
       return entries.list.last
     }

@@ -9,6 +9,8 @@ final class SequenceState {
   /// Where a pass came to what is not a number. The state is good for nothing but `reset` then.
   var fault: NumberFault?
   let layout: KeyValueLayout
+  /// What it computes with beside the model's weights.
+  let adapters: AdapterStack
   private let configuration: ModelConfiguration
   private let memory: SessionMemory
   /// The states of all Mamba layers, one after the other: copied and saved as a whole.
@@ -17,8 +19,9 @@ final class SequenceState {
   private let attention: [Int: KeyValueCache]
   private let attentionLayers: [Int]
 
-  init(_ c: ModelConfiguration, _ layout: KeyValueLayout, _ memory: SessionMemory) throws(JambaError) {
+  init(_ c: ModelConfiguration, _ layout: KeyValueLayout, _ memory: SessionMemory, adapters: AdapterStack = .none) throws(JambaError) {
     configuration = c
+    self.adapters = adapters
     self.layout = layout
     self.memory = memory
     recurrent = try memory.makeBuffer(byteCount: SequenceState.recurrentByteCount(c), context: 0)
@@ -64,7 +67,7 @@ final class SequenceState {
     let copy = try memory.makeBuffer(byteCount: recurrent.byteCount, context: position)
     copy.copy(recurrent)
     return try Snapshot(
-      text: text, layout: layout, recurrent: copy,
+      text: text, layout: layout, adapters: adapters.identity, recurrent: copy,
       pages: attentionLayers.map { attention[$0]!.visiblePages(after: position) }, logits: logits, memory)
   }
 

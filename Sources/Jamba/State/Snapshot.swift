@@ -1,6 +1,8 @@
 /// A text's state at one moment, from which any session of the model can go on.
 final class Snapshot: Sendable {
   let layout: KeyValueLayout
+  /// Those of the sequence; no other can go on from it.
+  let adapters: [AdapterStack.Identity]
   /// The Mamba layers' states, a copy.
   let recurrent: StateBuffer
   /// By attention layer: the pages that the next token sees, shared with whoever wrote them.
@@ -12,10 +14,11 @@ final class Snapshot: Sendable {
 
   /// - Parameter logits: `[vocab]` after the last token, where they were computed.
   init(
-    text: TokenText, layout: KeyValueLayout, recurrent: StateBuffer, pages: [[StateBuffer]], logits: [Float]?,
-    _ memory: SessionMemory
+    text: TokenText, layout: KeyValueLayout, adapters: [AdapterStack.Identity], recurrent: StateBuffer,
+    pages: [[StateBuffer]], logits: [Float]?, _ memory: SessionMemory
   ) throws(JambaError) {
     self.layout = layout
+    self.adapters = adapters
     self.recurrent = recurrent
     self.pages = pages
     self.text = text
@@ -42,16 +45,16 @@ final class Snapshot: Sendable {
   }
 
   /// Whether a text of `tokens` can begin with the snapshot; one that ends with it needs its logits.
-  func isUsable(for tokens: ArraySlice<Int32>, _ layout: KeyValueLayout) -> Bool {
-    guard tokenCount <= tokens.count, tokenCount < tokens.count || savedLogits != nil,
-      self.layout.keepsTheSame(as: layout)
+  func isUsable(for tokens: ArraySlice<Int32>, _ layout: KeyValueLayout, _ adapters: AdapterStack) -> Bool {
+    guard tokenCount <= tokens.count, tokenCount < tokens.count || savedLogits != nil, self.layout.keepsTheSame(as: layout),
+      self.adapters == adapters.identity
     else { return false }
     return text.sharesBeginning(with: tokens)
   }
 
-  /// Whether another snapshot's text begins with this one's, with keys and values kept the same way.
+  /// Whether another snapshot's text begins with this one's, with the same adapters and keys and values kept the same way.
   func isBefore(_ other: Snapshot) -> Bool {
-    layout.keepsTheSame(as: other.layout) && text.isPrefix(of: other.text)
+    layout.keepsTheSame(as: other.layout) && adapters == other.adapters && text.isPrefix(of: other.text)
   }
 
   /// Whether one of two texts begins with the other.

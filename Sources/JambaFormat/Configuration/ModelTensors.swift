@@ -99,4 +99,6 @@ public enum DocumentName {
   public static let chatTemplate = "chat_template.jinja"
   /// What the file was made from, by which recipe and program.
   public static let provenance = "provenance.json"
+  /// What an adapter's file holds, which has no weights of a model.
+  public static let adapter = "adapter.json"
 }

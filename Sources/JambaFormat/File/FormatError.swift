@@ -20,6 +20,13 @@ public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A saved session whose bytes contradict themselves or their checksums.
   case damagedSession(path: String, reason: String)
 
+  /// The file is no adapter that can be run.
+  case notAdapter(path: String)
+  /// An adapter's file is sound, but its content makes no adapter.
+  case damagedAdapter(path: String, reason: String)
+  /// An adapter of another model.
+  case foreignAdapter(path: String, reason: String)
+
   public var description: String {
     switch self {
     case .system(let action, let path, let error): "cannot \(action) \(path): \(error)"
@@ -33,6 +40,10 @@ public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
       "cannot continue \(path): \(reason); remove it, or convert without --resume"
     case .notSession(let path): "\(path) is not a saved session"
     case .damagedSession(let path, let reason): "\(path) is a damaged session (\(reason)); it cannot be restored"
+    case .notAdapter(let path):
+      "\(path) is not a .jadapter file; make one of a PEFT, MLX or GGUF adapter with: jamba adapter ADAPTER OUT.jadapter --base MODEL.jamba"
+    case .damagedAdapter(let path, let reason): "\(path) is no usable adapter: \(reason)"
+    case .foreignAdapter(let path, let reason): "\(path) does not go with this model: \(reason)"
     }
   }
 }

@@ -78,7 +78,8 @@ final class AnswerGenerator: Sendable {
   ) throws(JambaError) -> (Session, Generation) {
     let start = monotonicSeconds()
     let session = try answers.model.makeSession(
-      options: SessionOptions(snapshotInterval: AnswerGenerator.snapshotInterval))
+      options: SessionOptions(
+        snapshotInterval: AnswerGenerator.snapshotInterval, adapters: request.adapter.map { [$0.applied] } ?? []))
     var cached: Int?
     func tellProgress(_ processed: Int) {
       guard request.reportsProgress, firstChoice != nil else { return }
@@ -138,7 +139,7 @@ final class AnswerGenerator: Sendable {
     // The next turn of a conversation begins here; many prompts are no conversation.
     if answer.prompts.count == 1, !request.scoresPrompts {
       try session.checkpoint()
-      if choice == 0 { answers.slots.keep(session.tokens, in: slot) }
+      if choice == 0 { answers.slots.keep(session.tokens, request.adapter, in: slot) }
     }
     usage.withLock { usage in
       usage.decodeSeconds += own.decodeSeconds

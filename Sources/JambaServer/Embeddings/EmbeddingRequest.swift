@@ -12,6 +12,8 @@ struct EmbeddingRequest: Work {
   /// The member that holds the texts.
   var inputParameter = "input"
   var passedOver: [String] = []
+  /// What they are computed with beside the model's weights.
+  var adapter: ServedAdapter?
 
   /// Reads the body of /v1/embeddings.
   static func openAI(
@@ -57,14 +59,16 @@ struct EmbeddingRequest: Work {
     guard let value = parameters.value(name) else {
       throw Failure(.badRequest, "\"\(name)\" is missing", code: "missing_required_parameter", parameter: name)
     }
-    if let name = try parameters.string("model") { try AnswerRequest.checkModel(name, options) }
+    let adapter = try parameters.string("model").flatMap { (name) throws(Failure) in
+      try AnswerRequest.adapter(ofModel: Parameters.ollamaName(name, options), options)
+    }
     let inputs = try AnswerRequest.CompletionPrompt.list(value, name)
     let size = model.configuration.hiddenSize
     if let dimensions = try parameters.integer("dimensions", in: 1...Int.max), dimensions != size {
       throw .unsupported("dimensions", "\"dimensions\" is \(dimensions), while the model's vectors have \(size)")
     }
     parameters.ignore(["user", "input_type", "task_type", "priority", "request_id"])
-    return (parameters, EmbeddingRequest(inputs: inputs, inputParameter: name))
+    return (parameters, EmbeddingRequest(inputs: inputs, inputParameter: name, adapter: adapter))
   }
 
   func prepare(_ answers: Answers) throws(Failure) -> any PreparedWork {
@@ -81,7 +85,9 @@ struct EmbeddingRequest: Work {
       }
       prompts.append(tokens)
     }
-    return PreparedEmbeddings(prompts: prompts, normalizes: normalizes, inputParameter: inputParameter)
+    return PreparedEmbeddings(
+      prompts: prompts, normalizes: normalizes, inputParameter: inputParameter,
+      adapters: adapter.map { [$0.applied] } ?? [])
   }
 }
 
@@ -90,6 +96,7 @@ private struct PreparedEmbeddings: PreparedWork {
   let prompts: [[Int32]]
   let normalizes: Bool
   let inputParameter: String
+  let adapters: [AppliedAdapter]
 
   var promptTokenCount: Int { prompts.reduce(0) { $0 + $1.count } }
 
@@ -97,7 +104,8 @@ private struct PreparedEmbeddings: PreparedWork {
     let start = monotonicSeconds()
     for (place, tokens) in prompts.enumerated() {
       do throws(JambaError) {
-        let vector = try answers.model.embedding(of: tokens, isCancelled: { answers.isOver(job) })
+        let vector = try answers.model.embedding(
+          of: tokens, adapters: adapters, isCancelled: { answers.isOver(job) })
         job.tell(.embedded(normalizes ? PreparedEmbeddings.scaled(vector) : vector, place: place))
       } catch { throw Failure(error, promptParameter: inputParameter) }
     }

@@ -23,11 +23,11 @@ extension Responder {
       ])
       return Responder.response(
         text: "{\"object\":\"list\",\"data\":[\(data.joined(separator: ","))],\"model\":"
-          + "\(JSON.string(options.modelName).text()),\"usage\":\(usage.text())}")
+          + "\(JSON.string(options.modelName(with: request.adapter)).text()),\"usage\":\(usage.text())}")
     case .ollamaEmbed:
       let nanoseconds = Int((monotonicSeconds() - start) * 1e9)
       return Responder.response(
-        text: "{\"model\":\(JSON.string(options.modelName).text()),\"embeddings\":"
+        text: "{\"model\":\(JSON.string(options.modelName(with: request.adapter)).text()),\"embeddings\":"
           + "[\(vectors.map(Responder.list).joined(separator: ","))],\"total_duration\":\(nanoseconds),"
           + "\"load_duration\":0,\"prompt_eval_count\":\(usage.promptTokens)}")
     default: return Responder.response(text: "{\"embedding\":\(vectors.first.map(Responder.list) ?? "[]")}")

@@ -7,7 +7,7 @@ extension Responder {
   func messages(_ body: JSONObject, _ connection: Connection) async throws -> Response {
     let request = try AnswerRequest.messages(body, model, options)
     note(request.passedOver)
-    return try await answer(request, MessagesReply(modelName: options.modelName), connection)
+    return try await answer(request, MessagesReply(modelName: options.modelName(with: request.adapter)), connection)
   }
 
   func countMessagesTokens(_ body: JSONObject) throws(Failure) -> Response {

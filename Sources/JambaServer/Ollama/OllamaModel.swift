@@ -1,17 +1,19 @@
 import Jamba
 import JambaSystem
 
-/// The one model in Ollama's words.
+/// The model, alone or with an adapter, in Ollama's words.
 struct OllamaModel {
   private let model: JambaModel
   private let name: String
+  private let adapter: ServedAdapter?
   private let loaded: WallClock
   private let defaultMaxTokens: Int
 
   /// - Parameter loaded: when the model has been.
-  init(_ model: JambaModel, _ options: ServerOptions, loaded: WallClock) {
+  init(_ model: JambaModel, _ options: ServerOptions, _ adapter: ServedAdapter?, loaded: WallClock) {
     self.model = model
-    name = options.modelName
+    self.adapter = adapter
+    name = options.modelName(with: adapter)
     defaultMaxTokens = options.defaultMaxTokens
     self.loaded = loaded
   }
@@ -76,7 +78,10 @@ struct OllamaModel {
 
   /// 64 digits, as clients expect them, that another file has others of; no sum of the whole file is taken.
   private var digest: String {
-    var numbers = SplitMix64(seed: UInt64(model.file.directoryChecksum) << 32 ^ UInt64(model.file.byteCount))
+    let own = adapter.map {
+      UInt64($0.applied.adapter.file.file.directoryChecksum) << 16 ^ UInt64($0.applied.scale.bitPattern) << 8
+    } ?? 0
+    var numbers = SplitMix64(seed: UInt64(model.file.directoryChecksum) << 32 ^ UInt64(model.file.byteCount) ^ own)
     return (0..<4).map { _ in
       let text = String(numbers.next(), radix: 16)
       return String(repeating: "0", count: 16 - text.count) + text

@@ -75,7 +75,7 @@ extension Parameters {
   /// - Returns: whether the model is not needed any more, as far as the client is concerned.
   fileprivate mutating func renameOllamaMembers(_ options: ServerOptions) throws(Failure) -> Bool {
     // There, models that are asked for without a tag have this one.
-    if try string("model") == options.modelName + ":latest" { set("model", .string(options.modelName)) }
+    if let name = try string("model") { set("model", .string(Parameters.ollamaName(name, options))) }
     set("stream", .bool(try bool("stream") ?? true))
     switch value("format") {
     case nil, .string(""): break
@@ -104,6 +104,14 @@ extension Parameters {
     try fixed("n", [.integer(1)])
     let keepsFor = value("keep_alive")
     return keepsFor?.double == 0 || keepsFor?.string == "0"
+  }
+
+  /// A model's name without the tag that Ollama's clients put behind names without one.
+  static func ollamaName(_ name: String, _ options: ServerOptions) -> String {
+    let tag = ":latest"
+    guard name.hasSuffix(tag), options.adapter(named: name) == nil else { return name }
+    let rest = String(name.dropLast(tag.count))
+    return options.modelNames.contains(rest) ? rest : name
   }
 
   /// Options that choose tokens and end answers: their names are llama-server's.

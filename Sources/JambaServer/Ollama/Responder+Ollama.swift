@@ -7,7 +7,7 @@ extension Responder {
   func ollama(_ body: JSONObject, isChat: Bool, _ connection: Connection) async throws -> Response {
     let request =
       try isChat ? OllamaRequest.chat(body, model, options) : OllamaRequest.generate(body, model, options)
-    let reply = OllamaReply(isChat: isChat, modelName: options.modelName, tokenizer: model.tokenizer)
+    let reply = OllamaReply(isChat: isChat, modelName: options.modelName(with: request.answer?.adapter), tokenizer: model.tokenizer)
     guard let answer = request.answer else {
       return Responder.response(reply.idle(isForgetting: request.isForgetting))
     }
@@ -23,14 +23,18 @@ extension Responder {
     parameters.ignore(["verbose", "system", "template", "options"])
     try parameters.finish()
     note(parameters.unknown.names)
-    try AnswerRequest.checkModel(name.hasSuffix(":latest") ? String(name.dropLast(7)) : name, options)
-    return Responder.response(.object(ollamaModel.shown))
+    let adapter = try AnswerRequest.adapter(ofModel: Parameters.ollamaName(name, options), options)
+    return Responder.response(.object(ollamaModel(with: adapter).shown))
   }
 
-  var ollamaModel: OllamaModel { OllamaModel(model, options, loaded: started) }
+  /// The model, alone and with each adapter.
+  var ollamaModels: [OllamaModel] { [ollamaModel(with: nil)] + options.adapters.map(ollamaModel) }
 
-  /// A list of the one model.
-  static func ollamaList(_ entry: JSONObject) -> Response {
-    response(.object(["models": .array([.object(entry)])]))
+  private func ollamaModel(with adapter: ServedAdapter?) -> OllamaModel {
+    OllamaModel(model, options, adapter, loaded: started)
+  }
+
+  static func ollamaList(_ entries: [JSONObject]) -> Response {
+    response(.object(["models": .array(entries.map { .object($0) })]))
   }
 }

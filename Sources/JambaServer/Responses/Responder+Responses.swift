@@ -9,7 +9,7 @@ extension Responder {
     note(request.answer.passedOver)
     return try await answer(
       request.answer,
-      ResponsesReply(request, responseStore, modelName: options.modelName, tokenizer: model.tokenizer), connection)
+      ResponsesReply(request, responseStore, modelName: options.modelName(with: request.answer.adapter), tokenizer: model.tokenizer), connection)
   }
 
   func countResponsesTokens(_ body: JSONObject) throws(Failure) -> Response {

@@ -68,6 +68,21 @@ struct SlotRequest: Work, PreparedWork {
     return AnswerUsage()
   }
 
+  private static func sessionOptions(_ adapter: ServedAdapter?) -> SessionOptions {
+    SessionOptions(adapters: adapter.map { [$0.applied] } ?? [])
+  }
+
+  /// A session from a file, with the adapter that it was saved with.
+  private func restored(_ path: String, _ answers: Answers) throws(JambaError) -> (Session, ServedAdapter?) {
+    for adapter in answers.options.adapters {
+      do throws(JambaError) {
+        let options = SlotRequest.sessionOptions(adapter)
+        return (try answers.model.makeSession(restoring: path, options: options).session, adapter)
+      } catch .foreignAdapters {} catch { throw error }
+    }
+    return (try answers.model.makeSession(restoring: path).session, nil)
+  }
+
   private func run(_ job: Job, _ answers: Answers, _ start: Double) throws(JambaError) -> JSON {
     func answer(_ name: String, _ count: String, _ tokens: Int, _ bytes: String, _ time: String) -> JSON {
       let size = FileSystem.byteCount(of: folder + "/" + name) ?? 0
@@ -78,8 +93,8 @@ struct SlotRequest: Work, PreparedWork {
     }
     switch action {
     case .erase:
-      let tokens = answers.slots.text(of: slot)
-      answers.slots.keep([], in: slot)
+      let (tokens, _) = answers.slots.text(of: slot)
+      answers.slots.keep([], nil, in: slot)
       if !tokens.isEmpty { answers.model.forgetSnapshots(of: tokens) }
       return .object(["id_slot": .integer(slot), "n_erased": .integer(tokens.count)])
     case .save(let name):
@@ -87,17 +102,17 @@ struct SlotRequest: Work, PreparedWork {
       guard FileSystem.exists(path) || FileSystem.names(in: folder).count < Limits.slotFiles else {
         throw .invalidOption("the folder holds \(Limits.slotFiles) files, which is as many as it may")
       }
-      let tokens = answers.slots.text(of: slot)
+      let (tokens, adapter) = answers.slots.text(of: slot)
       guard !tokens.isEmpty else { throw .invalidOption("slot \(slot) holds no text") }
-      let session = try answers.model.makeSession()
+      let session = try answers.model.makeSession(options: SlotRequest.sessionOptions(adapter))
       _ = try session.generate(
         TokenizedPrompt(tokens: tokens), options: GenerationOptions(maxTokens: 0),
         progress: { _ in !answers.isOver(job) }, isCancelled: { answers.isOver(job) })
       try session.save(to: path)
       return answer(name, "n_saved", tokens.count, "n_written", "save_ms")
     case .restore(let name):
-      let session = try answers.model.makeSession(restoring: folder + "/" + name).session
-      answers.slots.keep(session.tokens, in: slot)
+      let (session, adapter) = try restored(folder + "/" + name, answers)
+      answers.slots.keep(session.tokens, adapter, in: slot)
       return answer(name, "n_restored", session.tokenCount, "n_read", "restore_ms")
     }
   }

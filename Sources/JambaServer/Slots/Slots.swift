@@ -5,6 +5,7 @@ import Synchronization
 final class Slots: Sendable {
   private struct Slot {
     var text: [Int32] = []
+    var adapter: ServedAdapter?
     var isBusy = false
     var usage = AnswerUsage()
   }
@@ -13,9 +14,14 @@ final class Slots: Sendable {
 
   init(_ count: Int) { slots = Mutex(Array(repeating: Slot(), count: count)) }
 
-  func text(of slot: Int) -> [Int32] { slots.withLock { $0[slot].text } }
+  /// A text, and what it was read with beside the model's weights.
+  func text(of slot: Int) -> (tokens: [Int32], adapter: ServedAdapter?) {
+    slots.withLock { ($0[slot].text, $0[slot].adapter) }
+  }
 
-  func keep(_ text: [Int32], in slot: Int) { slots.withLock { $0[slot].text = text } }
+  func keep(_ text: [Int32], _ adapter: ServedAdapter?, in slot: Int) {
+    slots.withLock { ($0[slot].text, $0[slot].adapter) = (text, adapter) }
+  }
 
   func begin(_ slot: Int) { slots.withLock { $0[slot].isBusy = true } }
 

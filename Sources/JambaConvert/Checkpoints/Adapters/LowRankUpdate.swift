@@ -38,7 +38,7 @@ final class LowRankUpdate: Sendable {
 
   private let left: Slice
   private let right: Slice
-  private let scale: Double
+  let scale: Double
   private let magnitude: Adapter.Magnitude?
   private let state = Mutex<Factors?>(nil)
 
@@ -48,6 +48,8 @@ final class LowRankUpdate: Sendable {
     self.scale = scale
     self.magnitude = magnitude
   }
+
+  var rank: Int { left.isTransposed ? left.rows.count : left.columnCount }
 
   /// Reads the factors, unless they are there.
   ///
@@ -62,7 +64,7 @@ final class LowRankUpdate: Sendable {
       if let state { return state }
       var factors = Factors(
         left: try left.values(), right: try right.values(),
-        rank: left.isTransposed ? left.rows.count : left.columnCount,
+        rank: rank,
         columns: right.isTransposed ? right.rows.count : right.columnCount)
       switch magnitude?.axis {
       case nil: break
