@@ -35,6 +35,11 @@ JK_INLINE float kv_encode(const float *x, size_t head_size, int8_t *codes, size_
     return usable ? maximum / 127.0f : finite ? 0.0f : NAN;
 }
 
+// What is beyond a half's range becomes its largest number, so that one key cannot end a text; what is no number stays none.
+JK_INLINE v8 within_f16(v8 x) {
+    return v8_max(v8_set(-65504.0f), v8_min(v8_set(65504.0f), x));
+}
+
 static void kv_store(const jk_kv *kv, const float *k, const float *v, size_t position) {
     void *page = jk_page(kv, position);
     for (size_t head = 0; head < kv->kv_heads; head++, k += kv->head_size, v += kv->head_size) {
@@ -54,9 +59,9 @@ static void kv_store(const jk_kv *kv, const float *k, const float *v, size_t pos
         uint16_t *elements = page, halves[8];
         for (size_t i = 0; i < kv->head_size; i += 8) {
             size_t n = jk_least(8, kv->head_size - i);
-            v8_store_f16(halves, v8_load_first(k + i, n, 0.0f));
+            v8_store_f16(halves, within_f16(v8_load_first(k + i, n, 0.0f)));
             for (size_t j = 0; j < n; j++) elements[key + 8 * (i + j)] = halves[j];
-            v8_store_f16(halves, v8_load_first(v + i, n, 0.0f));
+            v8_store_f16(halves, within_f16(v8_load_first(v + i, n, 0.0f)));
             memcpy(elements + value + i, halves, n * sizeof *halves);
         }
     }
