@@ -114,13 +114,13 @@ static void use_adapters(const jamba_model *model, const char *folder, size_t vo
     jamba_adapter *adapter = NULL;
     OK(jamba_adapter_load(model, path, &adapter));
     const jamba_adapter *const adapters[] = {adapter, adapter};
-    const float halves[] = {0.25f, 0.75f}, none[] = {0, 0};
-    jamba_session_options options = {.struct_size = sizeof options, .adapters = adapters, .adapter_count = 1};
+    const float four[] = {4}, parts_of_it[] = {1, 3}, none[] = {0, 0};
+    jamba_session_options options = {.struct_size = sizeof options, .adapters = adapters, .adapter_scales = four, .adapter_count = 1};
     jamba_session *plain = NULL, *whole = NULL, *parts = NULL, *nothing = NULL, *restored = NULL;
     OK(jamba_session_create(model, NULL, &plain));
     OK(jamba_session_create(model, &options, &whole));
     options.adapter_count = 2;
-    options.adapter_scales = halves;
+    options.adapter_scales = parts_of_it;
     OK(jamba_session_create(model, &options, &parts));
     options.adapter_scales = none;
     OK(jamba_session_create(model, &options, &nothing));
@@ -140,14 +140,17 @@ static void use_adapters(const jamba_model *model, const char *folder, size_t vo
         change += fabs((double)b[i] - (double)a[i]);
         difference += fabs((double)c[i] - (double)b[i]);
     }
-    CHECK(change > 0 && difference < change / 10);
+    // Rounded otherwise on the way, which int8 activations magnify.
+    CHECK(change > 0 && difference < change / 2);
     free(a), free(b), free(c);
 
     CHECK(snprintf(path, sizeof path, "%s/adapted.session", folder) < (int)sizeof path);
     OK(jamba_session_save(whole, path, NULL, 0));
     CHECK_STATUS(jamba_session_restore(model, path, NULL, &restored), JAMBA_ERROR_FOREIGN_SESSION);
     options.adapter_count = 1;
-    options.adapter_scales = NULL;
+    options.adapter_scales = NULL;  // is 1
+    CHECK_STATUS(jamba_session_restore(model, path, &options, &restored), JAMBA_ERROR_FOREIGN_SESSION);
+    options.adapter_scales = four;
     OK(jamba_session_restore(model, path, &options, &restored));
     jamba_adapter_free(adapter);  // the sessions keep it
     OK(jamba_step(whole, tokens[1]));

@@ -47,9 +47,8 @@ import Testing
       try jamba(["generate", model, "--prompt", "Once upon a time", "-n", "24"] + arguments).output
     }
     let plain = try generate([])
-    #expect(try generate(["--adapter", adapter]) != plain && generate(["--adapter", adapter + ":0"]) == plain)
-    #expect(
-      try generate(["--adapter", adapter + ":0.5", "--adapter", adapter + ":0.5"]) != plain)
+    #expect(try generate(["--adapter", adapter + ":-6"]) != plain && generate(["--adapter", adapter + ":0"]) == plain)
+    #expect(try generate(["--adapter", adapter + ":3", "--adapter", adapter + ":3"]) != plain)
     let planned = try jamba(["plan", model, "--adapter", adapter])
     #expect(planned.output.contains("adapters "))
     let benched = try jamba(["bench", model, "--adapter", adapter, "-p", "16", "-n", "4", "-r", "1"])
