@@ -29,7 +29,7 @@ package struct SchemaCompiler {
     usualObjects = objects
     self.objects = try JSONObjects("x-objects", of: schema) ?? objects
     normalizer = try SchemaNormalizer(schema, table)
-    rules = try SchemaCompiler.prelude.get()
+    rules = try GrammarParser.read(SchemaCompiler.prelude, into: GrammarRules())
     try take(JSONWhitespace("x-whitespace", of: schema) ?? whitespace)
   }
 
@@ -76,9 +76,7 @@ package struct SchemaCompiler {
 
   /// JSON's own grammar. Escapes of half a surrogate pair are left out, as no string has them; white space is bounded, for
   /// a model may repeat it without end.
-  private static let prelude = Result { () throws(GrammarError) in try GrammarParser.read(jsonGrammar, into: GrammarRules()) }
-
-  private static let jsonGrammar = #"""
+  private static let prelude = #"""
     value ::= object | array | string | number | "true" | "false" | "null"
     object ::= "{" ws (member ("," ws member)*)? "}"
     member ::= string colon ws value ws
