@@ -44,31 +44,38 @@ extension FuzzTarget {
       }
     })
 
-  private struct Taken: Equatable {
+  private struct Taken: Equatable, CustomStringConvertible {
     var text: [UInt8] = []
     var reasoning: [UInt8] = []
     var calls: [ToolCall] = []
-    /// By call: the names, and the arguments' text of those that were completed.
-    var deltas: [Int: [UInt8]] = [:]
+    /// Of each call that was completed, name and arguments as they were told.
+    var told: [[UInt8]] = []
+
+    var description: String {
+      "(text: \(String(decoding: text, as: UTF8.self).debugDescription), "
+        + "reasoning: \(String(decoding: reasoning, as: UTF8.self).debugDescription), calls: \(calls), "
+        + "told: \(told.map { String(decoding: $0, as: UTF8.self) }))"
+    }
   }
 
   private static func taken(_ pieces: [String], _ style: AnswerParser.Style, _ isCut: Bool) -> Taken {
     var parser = AnswerParser(style)
     var all = Taken()
+    var deltas: [Int: [UInt8]] = [:]
     var complete: Set<Int> = []
     func add(_ parts: AnswerParser.Parts) {
       all.text += parts.text.utf8
       all.reasoning += parts.reasoning.utf8
       all.calls += parts.toolCalls
       for delta in parts.toolCallDeltas {
-        all.deltas[delta.index, default: []] += Array((delta.name ?? "").utf8) + Array(delta.arguments.utf8)
+        deltas[delta.index, default: []] += Array((delta.name ?? "").utf8) + Array(delta.arguments.utf8)
         if delta.isComplete { complete.insert(delta.index) }
       }
     }
     for piece in pieces { add(parser.push(piece)) }
     add(parser.finish(isCut: isCut))
-    // A call that never was complete was none, and how much of it was told depends on the pieces.
-    all.deltas = all.deltas.filter { complete.contains($0.key) }
+    // A call that never was complete was none. How much of it was told, and whether it has a number, depends on the pieces.
+    all.told = complete.sorted().map { deltas[$0]! }
     require(complete.count == all.calls.count, "\(complete.count) calls were told and \(all.calls.count) are there")
     return all
   }
