@@ -18,7 +18,7 @@ extension FuzzTarget {
       "{% set x %}", "{% endset %}", "{% macro m(a, b=1) %}", "{% endmacro %}", "{{ m() }}", "{% call m() %}", "{% endcall %}",
       "{% raw %}", "{% endraw %}", "{% for x in messages recursive %}", "{{ loop(messages) }}", "{% filter upper %}", "{% endfilter %}",
       "{% generation %}", "{% endgeneration %}", "{% with a = 1 %}", "{% endwith %}", "raise_exception('a')", "strftime_now('%d')",
-    ], shortCount: 2000,
+    ], shortCount: 1000,
     fixtures: {
       let folder = Fixtures.repository + "/Tests/JambaTemplateTests/Fixtures/"
       let files = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()

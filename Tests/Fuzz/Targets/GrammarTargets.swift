@@ -32,7 +32,7 @@ extension FuzzTarget {
     "pattern",
     dictionary: ["(?:", "(?=", "(?!", "(?i)", "\\d", "\\w", "\\b", "[^", "\\p{L}", "{2,}", "{1000}", "{9,99999}", "^", "$", ".*", "|", "\\u00e9",
       "(?<a>", "\\1", "*?", "++"],
-    shortCount: 1500,
+    shortCount: 400,
     run: { bytes in
       let parts = parts(bytes, 2)
       if let grammar = try? Grammar(pattern: text(parts[0])) { follow(grammar, parts[1]) }
@@ -47,7 +47,7 @@ extension FuzzTarget {
       "\"minItems\":", "\"maxItems\":", "\"uniqueItems\":true", "\"contains\":{", "\"prefixItems\":[", "\"additionalProperties\":false",
       "\"patternProperties\":{", "\"propertyNames\":{", "\"minProperties\":", "\"maxProperties\":", "\"dependentRequired\":{",
       "\"unevaluatedProperties\":false", "\"x-objects\":\"open\"", "\"x-whitespace\":", "true", "false", "null", "{}", "[]", "1e30"],
-    shortCount: 1000,
+    shortCount: 400,
     fixtures: {
       let lines = try bytes(of: Fixtures.repository + "/Tests/ChatTests/Fixtures/schemas.jsonl").split(separator: 10)
       return try lines.map { line in

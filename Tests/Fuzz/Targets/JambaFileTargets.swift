@@ -7,7 +7,7 @@ extension FuzzTarget {
   /// A .jamba file: header, directory, blocks, documents, and the model it makes. Each input is read as it is, and with the
   /// checksums put right that it has broken: else nothing behind them would ever be reached.
   static let jambaFile = FuzzTarget(
-    "jamba", dictionary: ["config.json", "tokenizer.json", "model.embed_tokens.weight", "{}", "null"], shortCount: 400,
+    "jamba", dictionary: ["config.json", "tokenizer.json", "model.embed_tokens.weight", "{}", "null"], shortCount: 200,
     fixtures: {
       let small = Scratch.path("small.jamba")
       let writer = try JambaFileWriter(path: small, parallel: serially)

@@ -59,7 +59,7 @@ extension FuzzTarget {
 
   /// Any ids, in pairs of bytes, with several tokenizers: what comes token by token is what comes at once, in whole characters.
   static let detokenizer = FuzzTarget(
-    "detokenizer",
+    "detokenizer", shortCount: 400,
     fixtures: {
       tokenizers.indices.map { index in
         [UInt8(index)]
