@@ -8,8 +8,12 @@ extension FuzzTarget {
   /// answers, the second where the text is cut.
   static let answer = FuzzTarget(
     "answer",
-    dictionary: ["<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_calls>", "</tool_calls>", "{\"tool_calls\": [", "{\"response\": \"",
-      "{\"name\": \"f\", \"arguments\": {\"a\": 1}}", "\"arguments\": \"", "\\u00e9", "\\\"", "```json\n", "\n", "[", "]", "}", "é", "👩"],
+    dictionary: [
+      "<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_calls>", "</tool_calls>", "{\"tool_calls\": [",
+      "{\"response\": \"",
+      "{\"name\": \"f\", \"arguments\": {\"a\": 1}}", "\"arguments\": \"", "\\u00e9", "\\\"", "```json\n", "\n", "[",
+      "]", "}", "é", "👩",
+    ],
     shortCount: 4000,
     fixtures: {
       let lines = try bytes(of: Fixtures.repository + "/Tests/ChatTests/Fixtures/answers.jsonl").split(separator: 10)

@@ -40,8 +40,10 @@ extension FuzzTarget {
 
   static let gguf = FuzzTarget(
     "gguf",
-    dictionary: ["GGUF", "general.architecture", "general.alignment", "general.type", "jamba", "jamba.block_count",
-      "tokenizer.ggml.tokens", "tokenizer.ggml.model", "token_embd.weight", "split.count", "split.no", "adapter"],
+    dictionary: [
+      "GGUF", "general.architecture", "general.alignment", "general.type", "jamba", "jamba.block_count",
+      "tokenizer.ggml.tokens", "tokenizer.ggml.model", "token_embd.weight", "split.count", "split.no", "adapter",
+    ],
     shortCount: 600,
     fixtures: {
       [try bytes(of: Fixtures.gguf("types.gguf")), Array(try bytes(of: Fixtures.gguf("odd-F16.gguf")))]
@@ -56,13 +58,17 @@ extension FuzzTarget {
   static let peftAdapter = FuzzTarget(
     "adapter",
     dictionary: tensorWords + [
-      "\"peft_type\"", "\"LORA\"", "\"r\"", "\"lora_alpha\"", "\"use_dora\": true", "\"use_rslora\": true", "\"rank_pattern\"",
-      "\"alpha_pattern\"", "\"target_modules\"", "\"modules_to_save\"", "\"layers_to_transform\"", "\"fan_in_fan_out\": true",
-      "\"fine_tune_type\"", "\"lora_parameters\"", ".lora_A.weight", ".lora_B.weight", "base_model.model.", ".*", "(a|b)+",
+      "\"peft_type\"", "\"LORA\"", "\"r\"", "\"lora_alpha\"", "\"use_dora\": true", "\"use_rslora\": true",
+      "\"rank_pattern\"",
+      "\"alpha_pattern\"", "\"target_modules\"", "\"modules_to_save\"", "\"layers_to_transform\"",
+      "\"fan_in_fan_out\": true",
+      "\"fine_tune_type\"", "\"lora_parameters\"", ".lora_A.weight", ".lora_B.weight", "base_model.model.", ".*",
+      "(a|b)+",
     ], shortCount: 200,
     fixtures: {
-      try [("lora-layers", "adapter_model"), ("saved-biases", "adapter_model"), ("tokens-tied", "adapter_model"),
-        ("tokens", "adapter_model"), ("dora-odd", "adapter_model"), ("mlx-lora", "adapters")
+      try [
+        ("lora-layers", "adapter_model"), ("saved-biases", "adapter_model"), ("tokens-tied", "adapter_model"),
+        ("tokens", "adapter_model"), ("dora-odd", "adapter_model"), ("mlx-lora", "adapters"),
       ].map { folder, file in
         let folder = Fixtures.adapter(folder)
         return try bytes(of: folder + "/adapter_config.json") + [0] + cut(bytes(of: folder + "/\(file).safetensors"))
@@ -72,7 +78,9 @@ extension FuzzTarget {
       let parts = parts(bytes, 3)
       let folder = Scratch.folder("adapter")
       Scratch.write(parts[0], "adapter/adapter_config.json")
-      for name in ["adapter_model", "adapters"] { Scratch.write(joined(parts[1], parts[2]), "adapter/\(name).safetensors") }
+      for name in ["adapter_model", "adapters"] {
+        Scratch.write(joined(parts[1], parts[2]), "adapter/\(name).safetensors")
+      }
       merge(folder, into: ["odd", "dense"])
     })
 
@@ -87,8 +95,10 @@ extension FuzzTarget {
   /// config.json, and generation_config.json behind a zero byte.
   static let configuration = FuzzTarget(
     "config",
-    dictionary: ["\"num_hidden_layers\": ", "\"hidden_size\": ", "\"num_experts\": ", "\"eos_token_id\": [1, 2]", "null", "NaN",
-      "\"attn_layer_period\": ", "\"mamba_dt_rank\": \"auto\"", "1e999", "-Infinity"],
+    dictionary: [
+      "\"num_hidden_layers\": ", "\"hidden_size\": ", "\"num_experts\": ", "\"eos_token_id\": [1, 2]", "null", "NaN",
+      "\"attn_layer_period\": ", "\"mamba_dt_rank\": \"auto\"", "1e999", "-Infinity",
+    ],
     fixtures: {
       let folder = Fixtures.checkpoint("moe")
       return [try bytes(of: folder + "/config.json") + [0] + bytes(of: folder + "/generation_config.json")]
@@ -106,12 +116,16 @@ extension FuzzTarget {
     })
 
   private static let tensorWords = [
-    "\"dtype\":\"F32\"", "\"shape\":[]", "\"data_offsets\":[0,0]", "\"__metadata__\":{}", "BF16", "F16", "F64", "I32", "U8",
-    "F8_E4M3", "model.embed_tokens.weight", "model.layers.0.mamba.in_proj.weight", "lm_head.weight", "[0]", "[1,1,1,1,1]",
+    "\"dtype\":\"F32\"", "\"shape\":[]", "\"data_offsets\":[0,0]", "\"__metadata__\":{}", "BF16", "F16", "F64", "I32",
+    "U8",
+    "F8_E4M3", "model.embed_tokens.weight", "model.layers.0.mamba.in_proj.weight", "lm_head.weight", "[0]",
+    "[1,1,1,1,1]",
   ]
   private static let quantizationWords = [
-    "\"quantization_config\"", "\"quant_method\"", "\"bits\"", "\"group_size\"", "\"desc_act\": true", "gptq", "awq", "mlx",
-    "bitsandbytes", "compressed-tensors", "\"num_bits\"", "\"strategy\"", "\"symmetric\"", "fp8", ".qweight", ".qzeros", ".scales",
+    "\"quantization_config\"", "\"quant_method\"", "\"bits\"", "\"group_size\"", "\"desc_act\": true", "gptq", "awq",
+    "mlx",
+    "bitsandbytes", "compressed-tensors", "\"num_bits\"", "\"strategy\"", "\"symmetric\"", "fp8", ".qweight", ".qzeros",
+    ".scales",
     ".g_idx", ".weight_scale", ".weight_packed", ".absmax", ".quant_map", ".weight_zero_point",
   ]
 
@@ -130,7 +144,9 @@ extension FuzzTarget {
     let source = AdapterSource(path: adapter, scale: 0.5)
     for base in bases {
       // Of so many tensors some are changed by any adapter.
-      if let checkpoint = try? openCheckpoint(Fixtures.checkpoint(base), adapters: [source]) { readRows(checkpoint, 40) }
+      if let checkpoint = try? openCheckpoint(Fixtures.checkpoint(base), adapters: [source]) {
+        readRows(checkpoint, 40)
+      }
     }
   }
 

@@ -12,7 +12,10 @@ extension FuzzTarget {
       let small = Scratch.path("small.jamba")
       let writer = try JambaFileWriter(path: small, parallel: serially)
       try writer.addDocuments(
-        [("config.json", Array(SyntheticModels.configuration(hidden: 32, intermediate: 32, experts: 1).utf8)), ("a", [1, 2, 3])],
+        [
+          ("config.json", Array(SyntheticModels.configuration(hidden: 32, intermediate: 32, experts: 1).utf8)),
+          ("a", [1, 2, 3]),
+        ],
         packing: .zstd)
       try writer.finish()
       var seeds = [try bytes(of: small)]
@@ -56,7 +59,9 @@ extension FuzzTarget {
         let path = Scratch.path("resumed.jamba")
         Scratch.write([UInt8](repeating: 0, count: 4096), "resumed.jamba.partial")
         Scratch.write(input, "resumed.jamba.partial.journal")
-        guard let writer = try? JambaFileWriter(path: path, identity: journalIdentity, parallel: serially) else { continue }
+        guard let writer = try? JambaFileWriter(path: path, identity: journalIdentity, parallel: serially) else {
+          continue
+        }
         _ = writer.contains("config.json")
         if (try? writer.addDocuments([("another", [1])], packing: .raw)) != nil, (try? writer.finish()) != nil {
           readJambaFile(path)
@@ -68,7 +73,9 @@ extension FuzzTarget {
 
   private static func readJambaFile(_ path: String) {
     guard let file = try? JambaFile(path: path) else { return }
-    for entry in file.directory.entries.prefix(64) where entry.byteCount <= 1 << 20 { _ = try? file.contents(of: entry) }
+    for entry in file.directory.entries.prefix(64) where entry.byteCount <= 1 << 20 {
+      _ = try? file.contents(of: entry)
+    }
     _ = try? file.configuration()
     _ = try? JambaModel.open(path, options: ModelOptions(threads: 1))
   }
@@ -87,7 +94,9 @@ extension FuzzTarget {
         let place = bytes.count - (count - index) * blockByteCount
         if let offset = fields.number(at: place, 8), let size = fields.number(at: place + 8, 4),
           let sum = fields.checksum(offset, size)
-        { fields.set(sum, at: place + 16, 4) }
+        {
+          fields.set(sum, at: place + 16, 4)
+        }
       }
     }
     fields.set(bytes.count, at: 16, 8)

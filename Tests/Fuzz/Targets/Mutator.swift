@@ -11,7 +11,8 @@ package struct Mutator {
   /// Headers and directories stand at the ends of files: half of all changes are made there.
   private static let endLength = 2048
   private static let interesting: [UInt64] = [
-    0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x1_0000, 1 << 24, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF,
+    0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x1_0000, 1 << 24, 0x7FFF_FFFF, 0x8000_0000,
+    0xFFFF_FFFF,
     1 << 32, 1 << 40, 1 << 62, 1 << 63 - 1, 1 << 63, .max,
   ]
   private static let brackets = Array("[{(<\"'\\]})>,:0123456789-e|.*+?".utf8)
@@ -70,7 +71,8 @@ package struct Mutator {
     case 8: bytes.insert(Mutator.brackets[below(Mutator.brackets.count)], at: range.lowerBound)
     case 9: changeDigits(&bytes, at: range.lowerBound)
     case 10 where !dictionary.isEmpty: bytes.replaceSubrange(range, with: dictionary[below(dictionary.count)])
-    case _ where !dictionary.isEmpty: bytes.insert(contentsOf: dictionary[below(dictionary.count)], at: range.lowerBound)
+    case _ where !dictionary.isEmpty:
+      bytes.insert(contentsOf: dictionary[below(dictionary.count)], at: range.lowerBound)
     default: writeNumber(&bytes, at: range.lowerBound)
     }
   }

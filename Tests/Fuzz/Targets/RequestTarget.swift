@@ -8,10 +8,16 @@ extension FuzzTarget {
   /// Bodies of requests to the server. The first byte chooses the API, the rest is the body.
   static let request = FuzzTarget(
     "request",
-    dictionary: ["\"messages\":[", "\"role\":\"user\"", "\"content\":", "\"tools\":[", "\"tool_choice\":", "\"function\":{", "\"parameters\":{", "\"response_format\":",
-      "\"json_schema\"", "\"temperature\":", "\"logit_bias\":{", "\"stop\":[", "\"n\":", "\"max_tokens\":", "\"stream\":true", "\"input\":[", "\"instructions\":",
-      "\"previous_response_id\":", "\"prompt\":", "\"system\":", "\"tool_use\"", "\"tool_result\"", "\"thinking\":{", "\"options\":{", "\"format\":",
-      "\"keep_alive\":", "\"grammar\":", "\"chat_template_kwargs\":{", "\"dry_sequence_breakers\":[", "null", "true", "1e999", "-1", "{}", "[]", "\"\""],
+    dictionary: [
+      "\"messages\":[", "\"role\":\"user\"", "\"content\":", "\"tools\":[", "\"tool_choice\":", "\"function\":{",
+      "\"parameters\":{", "\"response_format\":",
+      "\"json_schema\"", "\"temperature\":", "\"logit_bias\":{", "\"stop\":[", "\"n\":", "\"max_tokens\":",
+      "\"stream\":true", "\"input\":[", "\"instructions\":",
+      "\"previous_response_id\":", "\"prompt\":", "\"system\":", "\"tool_use\"", "\"tool_result\"", "\"thinking\":{",
+      "\"options\":{", "\"format\":",
+      "\"keep_alive\":", "\"grammar\":", "\"chat_template_kwargs\":{", "\"dry_sequence_breakers\":[", "null", "true",
+      "1e999", "-1", "{}", "[]", "\"\"",
+    ],
     shortCount: 3000,
     run: { bytes in
       guard let first = bytes.first, let body = (try? JSON.parse(bytes.dropFirst()))?.object else { return }

@@ -8,9 +8,12 @@ extension FuzzTarget {
   static let tokenizerJSON = FuzzTarget(
     "tokenizer-json",
     dictionary: [
-      "\"added_tokens\"", "\"normalizer\"", "\"pre_tokenizer\"", "\"post_processor\"", "\"decoder\"", "\"model\"", "\"BPE\"",
-      "\"vocab\"", "\"merges\"", "\"byte_fallback\": true", "\"Prepend\"", "\"Replace\"", "\"Sequence\"", "\"Metaspace\"",
-      "\"ByteFallback\"", "\"Fuse\"", "\"Strip\"", "\"TemplateProcessing\"", "\"lstrip\": true", "\"single_word\": true",
+      "\"added_tokens\"", "\"normalizer\"", "\"pre_tokenizer\"", "\"post_processor\"", "\"decoder\"", "\"model\"",
+      "\"BPE\"",
+      "\"vocab\"", "\"merges\"", "\"byte_fallback\": true", "\"Prepend\"", "\"Replace\"", "\"Sequence\"",
+      "\"Metaspace\"",
+      "\"ByteFallback\"", "\"Fuse\"", "\"Strip\"", "\"TemplateProcessing\"", "\"lstrip\": true",
+      "\"single_word\": true",
       "\"normalized\": true", "\"special\": true", "\"unk_token\"", "\"<0x0A>\"", "▁", "\"id\": ", "null", "\"\"",
     ], shortCount: 1500,
     run: { bytes in
@@ -31,9 +34,13 @@ extension FuzzTarget {
     run: { bytes in
       guard let model = try? SentencePieceModel(bytes) else { return }
       if model.pieces.allSatisfy({ !$0.score.isNaN }) {
-        guard let again = try? SentencePieceModel(model.serialized) else { fatalError("fuzzing: what is written is not read") }
+        guard let again = try? SentencePieceModel(model.serialized) else {
+          fatalError("fuzzing: what is written is not read")
+        }
         // Marks that are no pieces are lost.
-        require(again.pieces == model.pieces && again.unknownSurface == model.unknownSurface, "what is written is another model")
+        require(
+          again.pieces == model.pieces && again.unknownSurface == model.unknownSurface,
+          "what is written is another model")
         require((try? SentencePieceModel(again.serialized)) == again, "what is written twice is another model")
       }
       guard let tokenizer = try? Tokenizer(sentencePiece: model) else { return }
@@ -43,7 +50,9 @@ extension FuzzTarget {
   /// Texts in tokens and back, with several tokenizers: the first byte chooses.
   static let roundTrip = FuzzTarget(
     "round-trip",
-    dictionary: ["<|startoftext|>", "<|im_end|>", "▁", "  ", "\n\n", "é", "e\u{301}", "👩‍👩‍👧", "\u{FEFF}", "\u{FFFD}", "<0x0A>", "中文"],
+    dictionary: [
+      "<|startoftext|>", "<|im_end|>", "▁", "  ", "\n\n", "é", "e\u{301}", "👩‍👩‍👧", "\u{FEFF}", "\u{FFFD}", "<0x0A>", "中文",
+    ],
     fixtures: { texts.enumerated().map { [UInt8($0.offset)] + Array($0.element.utf8) } },
     run: { bytes in
       let (name, tokenizer) = tokenizers[Int(bytes.first ?? 0) % tokenizers.count]
@@ -80,7 +89,8 @@ extension FuzzTarget {
     })
 
   private static let texts = [
-    "Hello, world!", " two  spaces\n\nand lines\t", "été e\u{301} 中文 👩‍👩‍👧 \u{0}\u{7F}", "<s><unk><|im_end|></s>", "aaaaaaaaaaaaaaaaaaaaaaaa",
+    "Hello, world!", " two  spaces\n\nand lines\t", "été e\u{301} 中文 👩‍👩‍👧 \u{0}\u{7F}", "<s><unk><|im_end|></s>",
+    "aaaaaaaaaaaaaaaaaaaaaaaa",
     "",
   ]
 
@@ -88,14 +98,19 @@ extension FuzzTarget {
     do {
       let fixtures = Fixtures.repository + "/Tests/TokenizerTests/Fixtures/"
       var all: [(String, Tokenizer)] = [
-        ("demo", try Tokenizer(json: JSON.parse(bytes(of: Fixtures.checkpoint("demo") + "/tokenizer.json")), configuration: nil))
+        (
+          "demo",
+          try Tokenizer(
+            json: JSON.parse(bytes(of: Fixtures.checkpoint("demo") + "/tokenizer.json")), configuration: nil)
+        )
       ]
       for name in ["metaspace", "prepend"] {
         all.append(
           (name, try Tokenizer(json: JSON.parse(bytes(of: fixtures + name + ".tokenizer.json")), configuration: nil)))
       }
       for name in ["bare", "jamba", "llama", "ties"] {
-        all.append((name, try Tokenizer(sentencePiece: SentencePieceModel(bytes(of: fixtures + name + ".tokenizer.model")))))
+        all.append(
+          (name, try Tokenizer(sentencePiece: SentencePieceModel(bytes(of: fixtures + name + ".tokenizer.model")))))
       }
       return all
     } catch { fatalError("no tokenizers: \(error)") }

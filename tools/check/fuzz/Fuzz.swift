@@ -65,7 +65,9 @@ struct Fuzz: ParsableCommand {
     let amount = Amount(
       seconds: minutes.map { $0 * 60 } ?? seconds,
       executions: executions ?? (minutes == nil && seconds == nil ? nil : Int.max))
-    if let state { return try Worker(targets[0], seed: seed, state: SharedState(path: state), output: output).run(amount) }
+    if let state {
+      return try Worker(targets[0], seed: seed, state: SharedState(path: state), output: output).run(amount)
+    }
     try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
     var findings = 0
     for target in targets { findings += try Watch(target, output: output).run(amount, seed: seed) }

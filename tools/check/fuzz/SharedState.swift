@@ -13,7 +13,8 @@ final class SharedState {
     let descriptor = open(path, O_RDWR | O_CREAT, 0o600)
     defer { close(descriptor) }
     guard descriptor >= 0, ftruncate(descriptor, off_t(SharedState.byteCount)) == 0,
-      let address = mmap(nil, SharedState.byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), address != MAP_FAILED
+      let address = mmap(nil, SharedState.byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0),
+      address != MAP_FAILED
     else { throw CocoaError(.fileWriteUnknown) }
     numbers = address.bindMemory(to: Int.self, capacity: SharedState.numberCount)
   }
