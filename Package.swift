@@ -103,6 +103,16 @@ let package = Package(
       ],
       path: "tools/check/walk-grammar"),
     .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "Jamba", "JambaConvert", "JambaFormat", "JambaGrammar", "JambaServer", "JambaSystem", "JambaTemplate", "JambaText",
+        "TestSupport",
+      ], path: "Tests/Fuzz/Targets"),
+    .executableTarget(
+      name: "fuzz", dependencies: ["FuzzTargets", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "tools/check/fuzz"),
+    .testTarget(name: "FuzzTests", dependencies: ["fuzz", "FuzzTargets"]),
+    .target(
       name: "TestSupport", dependencies: ["JambaConvert", "JambaFormat", "JambaSystem"], path: "Tests/TestSupport"),
     .testTarget(name: "KernelTests", dependencies: ["CKernels", "CQuantizers", "CStorage", "JambaSystem"]),
     .testTarget(name: "JambaSystemTests", dependencies: ["JambaSystem"]),

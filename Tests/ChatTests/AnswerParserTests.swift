@@ -63,6 +63,9 @@ import Testing
       tools: .single, answer: "a <tool_call>{\"nome\": 1}</tool_call> b",
       text: "a <tool_call>{\"nome\": 1}</tool_call> b"),
     Case(tools: .single, answer: "<tool_call>{\"name\": \"f\", \"argu", text: "<tool_call>{\"name\": \"f\", \"argu"),
+    Case(
+      tools: .single, answer: "a <tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 1}y",
+      text: "a <tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 1}y"),
     Case(tools: .list, answer: "<tool_calls>[}", text: "<tool_calls>[}"),
     Case(tools: .list, answer: "a < b <tool", text: "a < b <tool"),
   ]

@@ -136,7 +136,8 @@ package struct AnswerParser {
       let found = scanner.takeCalls()
       parts.toolCalls += found.calls
       parts.toolCallDeltas += found.deltas
-      if !found.deltas.isEmpty { space = [] }
+      // Not before a call is whole: what begins as one may be text, with the space before it.
+      if !found.calls.isEmpty { space = [] }
       held.removeFirst(end)
       switch scanner.outcome {
       case .open:

@@ -1,0 +1,56 @@
+import Foundation
+import JambaFormat
+import TestSupport
+
+/// A folder for the files that inputs become. It goes when the process ends as it should.
+enum Scratch {
+  /// In memory where the system has a folder for that: some files are synced.
+  private static let root: String = {
+    let parent = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm/" : NSTemporaryDirectory()
+    let path = parent + "jamba-fuzz-" + UUID().uuidString
+    do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
+      fatalError("no folder for temporary files: \(error)")
+    }
+    atexit { try? FileManager.default.removeItem(atPath: Scratch.root) }
+    return path
+  }()
+
+  static func path(_ name: String) -> String { root + "/" + name }
+
+  /// A new folder, or the one of that name.
+  static func folder(_ name: String) -> String {
+    let path = path(name)
+    try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    return path
+  }
+
+  /// Writes a file in place of an earlier one. - Returns: its path.
+  @discardableResult
+  static func write(_ bytes: [UInt8], _ name: String) -> String {
+    let path = path(name)
+    do { try TestSupport.write(bytes, to: path) } catch { fatalError("\(path) cannot be written: \(error)") }
+    return path
+  }
+}
+
+/// Numbers of a file under construction, little-endian.
+struct Fields {
+  var bytes: [UInt8]
+
+  /// nil where the file ends before.
+  func number(at offset: Int, _ width: Int) -> Int? {
+    guard offset >= 0, offset + width <= bytes.count else { return nil }
+    return Int(exactly: (0..<width).reduce(UInt64(0)) { $0 | UInt64(bytes[offset + $1]) << (8 * UInt64($1)) })
+  }
+
+  mutating func set(_ value: Int, at offset: Int, _ width: Int) {
+    guard offset >= 0, offset + width <= bytes.count else { return }
+    for index in 0..<width { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index)) }
+  }
+
+  /// nil where the file has no such bytes.
+  func checksum(_ start: Int, _ count: Int) -> Int? {
+    guard start >= 0, count >= 0, start <= bytes.count, count <= bytes.count - start else { return nil }
+    return Int(JambaFormat.checksum(of: Array(bytes[start..<start + count])))
+  }
+}
