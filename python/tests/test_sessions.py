@@ -67,6 +67,31 @@ def test_saved_forked_and_rewound_sessions_go_on(model, session, tmp_path):
     assert session.tokens == []
 
 
+def test_adapters_are_a_sessions_own(repository, model, demo, tmp_path):
+    path = tmp_path / "demo.jadapter"
+    jamba_edge.run("adapter", repository / "Tests/Fixtures/adapters/demo", path, "--base", demo)
+
+    def logits(session):
+        session.prefill([1, 2, 3])
+        return session.logits().tobytes()
+
+    with model.adapter(path) as adapter:
+        assert logits(model.session(adapters=[adapter])) != logits(model.session())
+        assert logits(model.session(adapters=[(adapter, 0.0)])) == logits(model.session())
+        session = model.session(adapters=[(adapter, 0.5), adapter])
+        # A session keeps what it was made with, and a saved one goes on with the same alone.
+        assert logits(session) != logits(model.session(adapters=[adapter]))
+        session.save(tmp_path / "kept.session")
+        with pytest.raises(jamba_edge.JambaError, match="adapters"):
+            model.restore(tmp_path / "kept.session")
+        with model.restore(tmp_path / "kept.session", adapters=[(adapter, 0.5), adapter]) as restored:
+            assert restored.logits().tobytes() == session.logits().tobytes()
+    with pytest.raises(jamba_edge.FormatError, match="adapter"):
+        model.adapter(demo)
+    with pytest.raises(jamba_edge.HandleError):
+        model.session(adapters=[adapter])
+
+
 def test_texts_come_back(model):
     for text in ("", TEXT, "naïve 漢字 \0 🙂", "<|eom|>"):
         tokens = model.tokenize(text, add_special=False)

@@ -25,14 +25,14 @@ from .errors import (
     TemplateError,
     TokenError,
 )
-from .model import Info, Model, Plan, Sampler
+from .model import Adapter, Info, Model, Plan, Sampler
 from .options import Message, Sampling
 from .program import convert, program, run
 from .schema import Schema
 from .session import Answer, AsyncAnswer, Piece, Result, Session
 
 __all__ = [
-    "Answer", "ArgumentError", "AsyncAnswer", "BusyError", "CancelledError", "ContextFullError", "FileError", "FormatError",
+    "Adapter", "Answer", "ArgumentError", "AsyncAnswer", "BusyError", "CancelledError", "ContextFullError", "FileError", "FormatError",
     "GrammarError", "HandleError", "Info", "JambaError", "Message", "Model", "OutOfMemoryError", "Piece", "Plan",
     "ProgramError", "Result", "Sampler", "Sampling", "Schema", "Session", "Status", "TemplateError", "TokenError", "convert",
     "program", "run",

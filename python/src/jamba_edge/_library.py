@@ -87,7 +87,8 @@ class ChatOptions(Struct):
 class SessionOptions(Struct):
     _fields_ = [
         ("struct_size", c_size_t), ("chunk", c_uint32), ("window", c_uint32), ("sinks", c_uint32), ("cache_type", c_int),
-        ("snapshot_interval", c_uint32), ("draft", c_uint32),
+        ("snapshot_interval", c_uint32), ("draft", c_uint32), ("adapters", POINTER(c_void_p)), ("adapter_scales", POINTER(c_float)),
+        ("adapter_count", c_size_t),
     ]
 
 
@@ -135,6 +136,7 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "detokenize": [_Handle, c_void_p, c_size_t, c_uint32, c_void_p, c_size_t, _Count],
     "chat_format": [_Handle, POINTER(Message), c_size_t, POINTER(ChatOptions), c_void_p, c_size_t, _Count],
     "chat_tokenize": [_Handle, POINTER(Message), c_size_t, POINTER(ChatOptions), c_void_p, c_size_t, _Count],
+    "adapter_load": [_Handle, c_char_p, POINTER(_Handle)],
     "session_create": [_Handle, POINTER(SessionOptions), POINTER(_Handle)],
     "session_restore": [_Handle, c_char_p, POINTER(SessionOptions), POINTER(_Handle)],
     "session_save": [_Handle, c_char_p, c_char_p, c_size_t],
@@ -167,7 +169,7 @@ def _load() -> ctypes.CDLL:
     library = ctypes.CDLL(name)
     for function, arguments in _ARGUMENTS.items():
         getattr(library, "jamba_" + function).argtypes = arguments
-    for kind in ("model", "session", "sampler", "answer"):
+    for kind in ("model", "adapter", "session", "sampler", "answer"):
         free = getattr(library, f"jamba_{kind}_free")
         free.restype, free.argtypes = None, [_Handle]
     library.jamba_last_error.restype = c_char_p

@@ -71,6 +71,33 @@ class Plan:
     items: Mapping[str, int]
 
 
+class Adapter:
+    """A LoRA adapter that `jamba adapter` has written, in memory once, for any number of its model's sessions, which keep it.
+
+    A context manager that closes itself.
+    """
+
+    path: str
+
+    def __init__(self, path: str, handle: c.Handle) -> None:
+        self._handle = handle
+        self.path = path
+
+    def close(self) -> None:
+        """Frees it when no session has it any more. Closing again does nothing."""
+        self._handle.free()
+
+    def __enter__(self) -> Adapter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+# Adapters of a session, each by itself or with what its changes are multiplied by.
+Adapters = Sequence[Union[Adapter, "tuple[Adapter, float]"]]
+
+
 class Model:
     """A model: immutable, and shared by any number of threads and sessions. A context manager that closes itself.
 
@@ -143,9 +170,19 @@ class Model:
             plan.layer_slots, plan.expert_slots, plan.context,
             {item.name.decode(): item.bytes for item in plan.items[:plan.item_count]})
 
+    def adapter(self, path: Path) -> Adapter:
+        """Loads an adapter for sessions of this model; its memory counts against the model's limit.
+
+        Raises:
+            FileError; FormatError for what is damaged, no adapter, or of another model; OutOfMemoryError.
+        """
+        handle = c.Handle("adapter")
+        c.call(c.library.jamba_adapter_load, self._handle.pointer, os.fsencode(path), handle.place())
+        return Adapter(os.fspath(path), handle)
+
     def session(
         self, *, window: int = 0, sinks: int = 0, cache_type: CacheType | None = None, chunk: int = 0,
-        snapshot_interval: int = 0, draft: int = 0,
+        snapshot_interval: int = 0, draft: int = 0, adapters: Adapters = (),
     ) -> Session:
         """Starts a text.
 
@@ -156,26 +193,30 @@ class Model:
             chunk: tokens of a prompt computed together. Does not change results.
             snapshot_interval: tokens between snapshots of the text.
             draft: the most tokens that generating guesses ahead. Does not change results.
+            adapters: what the session computes with beside the model's weights, added in this order, each with a scale or with 1.
         Raises:
             ArgumentError, OutOfMemoryError.
         """
         from .session import Session
 
         handle = c.Handle("session")
-        options = _session_options(window, sinks, cache_type, chunk, snapshot_interval, draft)
+        options = _session_options(window, sinks, cache_type, chunk, snapshot_interval, draft, adapters)
         c.call(c.library.jamba_session_create, self._handle.pointer, ctypes.byref(options), handle.place())
         return Session(self, handle)
 
-    def restore(self, path: Path, *, chunk: int = 0, snapshot_interval: int = 0, draft: int = 0) -> Session:
+    def restore(
+        self, path: Path, *, chunk: int = 0, snapshot_interval: int = 0, draft: int = 0, adapters: Adapters = (),
+    ) -> Session:
         """Goes on with a session that `Session.save` kept, with the same bits as if it had never stopped.
 
         Raises:
-            FileError, FormatError, OutOfMemoryError; JambaError of status FOREIGN_SESSION for one of another model file.
+            FileError, FormatError, OutOfMemoryError; JambaError of status FOREIGN_SESSION for one of another model file, or
+            of other adapters.
         """
         from .session import Session
 
         handle = c.Handle("session")
-        options = _session_options(0, 0, None, chunk, snapshot_interval, draft)
+        options = _session_options(0, 0, None, chunk, snapshot_interval, draft, adapters)
         c.call(
             c.library.jamba_session_restore, self._handle.pointer, os.fsencode(path), ctypes.byref(options), handle.place())
         return Session(self, handle)
@@ -271,9 +312,14 @@ def _model_options(
 
 
 def _session_options(
-    window: int, sinks: int, cache_type: CacheType | None, chunk: int, snapshot_interval: int, draft: int,
+    window: int, sinks: int, cache_type: CacheType | None, chunk: int, snapshot_interval: int, draft: int, adapters: Adapters,
 ) -> c.SessionOptions:
+    applied = [(one, 1.0) if isinstance(one, Adapter) else one for one in adapters]
+    pointers = (ctypes.c_void_p * len(applied))(*(adapter._handle.pointer.value for adapter, _ in applied))
+    scales = (ctypes.c_float * len(applied))(*(scale for _, scale in applied))
     return c.SessionOptions(
+        adapters=ctypes.cast(pointers, ctypes.POINTER(ctypes.c_void_p)),
+        adapter_scales=ctypes.cast(scales, ctypes.POINTER(ctypes.c_float)), adapter_count=len(applied),
         chunk=c.number(chunk, 32, "chunk"), window=c.number(window, 32, "window"), sinks=c.number(sinks, 32, "sinks"),
         cache_type=given.choice(cache_type, given.CACHE_TYPES, "cache_type"),
         snapshot_interval=c.number(snapshot_interval, 32, "snapshot_interval"), draft=c.number(draft, 32, "draft"))
