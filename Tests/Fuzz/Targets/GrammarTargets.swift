@@ -27,7 +27,7 @@ extension FuzzTarget {
       "%declare",
       "!", "_x: ", "\n", "..", "%json {\"type\": \"object\"}", "%regex",
     ],
-    shortCount: 9000,
+    shortCount: 3000,
     run: { bytes in
       let parts = parts(bytes, 2)
       if let grammar = try? Grammar(lark: text(parts[0])) { follow(grammar, parts[1]) }
