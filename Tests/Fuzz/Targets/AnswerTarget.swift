@@ -14,7 +14,7 @@ extension FuzzTarget {
       "{\"name\": \"f\", \"arguments\": {\"a\": 1}}", "\"arguments\": \"", "\\u00e9", "\\\"", "```json\n", "\n", "[",
       "]", "}", "é", "👩",
     ],
-    shortCount: 4000,
+    shortCount: 24000,
     fixtures: {
       let lines = try bytes(of: Fixtures.repository + "/Tests/ChatTests/Fixtures/answers.jsonl").split(separator: 10)
       let answers = try lines.compactMap { try JSON.parse($0)["answer"]?.string }

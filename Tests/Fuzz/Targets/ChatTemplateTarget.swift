@@ -28,7 +28,7 @@ extension FuzzTarget {
       "{% endfilter %}",
       "{% generation %}", "{% endgeneration %}", "{% with a = 1 %}", "{% endwith %}", "raise_exception('a')",
       "strftime_now('%d')",
-    ], shortCount: 1000,
+    ], shortCount: 3000,
     fixtures: {
       let folder = Fixtures.repository + "/Tests/JambaTemplateTests/Fixtures/"
       let files = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()

@@ -7,7 +7,7 @@ import TestSupport
 extension FuzzTarget {
   /// A .safetensors file beside a sound config.json.
   static let safetensors = FuzzTarget(
-    "safetensors", dictionary: tensorWords, shortCount: 1500,
+    "safetensors", dictionary: tensorWords, shortCount: 9000,
     fixtures: {
       let embedding = TensorFile.Tensor(type: "BF16", shape: [4, 8], bytes: Array(0..<64))
       var file = TensorFile()
@@ -26,7 +26,7 @@ extension FuzzTarget {
   /// Quantized weights: config.json, the header's JSON, and the tensors' bytes, with a zero byte between them. The length
   /// before the header is always right.
   static let packedCheckpoint = FuzzTarget(
-    "packed", dictionary: tensorWords + quantizationWords, shortCount: 600,
+    "packed", dictionary: tensorWords + quantizationWords, shortCount: 3600,
     fixtures: {
       try ["awq", "gptq", "bnb", "nf4", "fp4", "fp8", "int", "mlx", "mlx-float"].map { name in
         let folder = Fixtures.packed(name)
@@ -44,7 +44,7 @@ extension FuzzTarget {
       "GGUF", "general.architecture", "general.alignment", "general.type", "jamba", "jamba.block_count",
       "tokenizer.ggml.tokens", "tokenizer.ggml.model", "token_embd.weight", "split.count", "split.no", "adapter",
     ],
-    shortCount: 600,
+    shortCount: 3600,
     fixtures: {
       [try bytes(of: Fixtures.gguf("types.gguf")), Array(try bytes(of: Fixtures.gguf("odd-F16.gguf")))]
     },
@@ -64,7 +64,7 @@ extension FuzzTarget {
       "\"fan_in_fan_out\": true",
       "\"fine_tune_type\"", "\"lora_parameters\"", ".lora_A.weight", ".lora_B.weight", "base_model.model.", ".*",
       "(a|b)+",
-    ], shortCount: 200,
+    ], shortCount: 1200,
     fixtures: {
       try [
         ("lora-layers", "adapter_model"), ("saved-biases", "adapter_model"), ("tokens-tied", "adapter_model"),
@@ -86,7 +86,7 @@ extension FuzzTarget {
 
   static let ggufAdapter = FuzzTarget(
     "gguf-adapter", dictionary: ["adapter", "lora", "adapter.lora.alpha", ".lora_a", ".lora_b", "token_embd.weight"],
-    shortCount: 200,
+    shortCount: 1200,
     fixtures: { [try bytes(of: Fixtures.adapter("lora-embedding.gguf"))] },
     run: { bytes in
       merge(Scratch.write(bytes, "adapter.gguf"), into: ["long"])

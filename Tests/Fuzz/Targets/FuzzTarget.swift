@@ -14,7 +14,7 @@ package struct FuzzTarget: Sendable {
   package let run: @Sendable (_ bytes: [UInt8]) -> Void
 
   init(
-    _ name: String, dictionary: [String] = [], shortCount: Int = 3000,
+    _ name: String, dictionary: [String] = [], shortCount: Int = 9000,
     fixtures: @escaping @Sendable () throws -> [[UInt8]] = { [] }, run: @escaping @Sendable (_ bytes: [UInt8]) -> Void
   ) {
     self.name = name

@@ -13,7 +13,7 @@ extension FuzzTarget {
       "(", ")",
       "\"a\"", ".", "# c\n", "\\u00e9", "\n",
     ],
-    shortCount: 1500,
+    shortCount: 9000,
     run: { bytes in
       let parts = parts(bytes, 2)
       if let grammar = try? Grammar(gbnf: text(parts[0])) { follow(grammar, parts[1]) }
@@ -27,7 +27,7 @@ extension FuzzTarget {
       "%declare",
       "!", "_x: ", "\n", "..", "%json {\"type\": \"object\"}", "%regex",
     ],
-    shortCount: 1500,
+    shortCount: 3000,
     run: { bytes in
       let parts = parts(bytes, 2)
       if let grammar = try? Grammar(lark: text(parts[0])) { follow(grammar, parts[1]) }
@@ -41,7 +41,7 @@ extension FuzzTarget {
       "|", "\\u00e9",
       "(?<a>", "\\1", "*?", "++",
     ],
-    shortCount: 400,
+    shortCount: 2400,
     run: { bytes in
       let parts = parts(bytes, 2)
       if let grammar = try? Grammar(pattern: text(parts[0])) { follow(grammar, parts[1]) }
@@ -64,7 +64,7 @@ extension FuzzTarget {
       "\"unevaluatedProperties\":false", "\"x-objects\":\"open\"", "\"x-whitespace\":", "true", "false", "null", "{}",
       "[]", "1e30",
     ],
-    shortCount: 400,
+    shortCount: 2400,
     fixtures: {
       let lines = try bytes(of: Fixtures.repository + "/Tests/ChatTests/Fixtures/schemas.jsonl").split(separator: 10)
       return try lines.map { line in

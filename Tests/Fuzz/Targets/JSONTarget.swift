@@ -11,7 +11,7 @@ extension FuzzTarget {
       "{\"a\":", "\u{FEFF}",
       "\u{2028}", "é", "e\u{301}", "9223372036854775808", "NaN", "-Infinity",
     ],
-    shortCount: 4000,
+    shortCount: 24000,
     fixtures: { [try bytes(of: Fixtures.checkpoint("dense") + "/config.json")] },
     run: { bytes in
       _ = try? JSON.parse(python: bytes)

@@ -7,7 +7,7 @@ extension FuzzTarget {
   /// A .jamba file: header, directory, blocks, documents, and the model it makes. Each input is read as it is, and with the
   /// checksums put right that it has broken: else nothing behind them would ever be reached.
   static let jambaFile = FuzzTarget(
-    "jamba", dictionary: ["config.json", "tokenizer.json", "model.embed_tokens.weight", "{}", "null"], shortCount: 200,
+    "jamba", dictionary: ["config.json", "tokenizer.json", "model.embed_tokens.weight", "{}", "null"], shortCount: 1200,
     fixtures: {
       let small = Scratch.path("small.jamba")
       let writer = try JambaFileWriter(path: small, parallel: serially)
@@ -38,7 +38,7 @@ extension FuzzTarget {
   /// The journal of a conversion that was interrupted, and going on with it. As `jambaFile`, with and without a right
   /// checksum.
   static let journal = FuzzTarget(
-    "journal", dictionary: ["config.json", "fuzz"], shortCount: 1000,
+    "journal", dictionary: ["config.json", "fuzz"], shortCount: 6000,
     fixtures: {
       let path = Scratch.path("seed.jamba")
       func write() throws {

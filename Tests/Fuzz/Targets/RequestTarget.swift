@@ -18,7 +18,7 @@ extension FuzzTarget {
       "\"keep_alive\":", "\"grammar\":", "\"chat_template_kwargs\":{", "\"dry_sequence_breakers\":[", "null", "true",
       "1e999", "-1", "{}", "[]", "\"\"",
     ],
-    shortCount: 3000,
+    shortCount: 18000,
     run: { bytes in
       guard let first = bytes.first, let body = (try? JSON.parse(bytes.dropFirst()))?.object else { return }
       let (model, options) = (requestModel, first & 8 == 0 ? ServerOptions(modelName: "model") : strictOptions)

@@ -2,18 +2,25 @@ import Foundation
 import JambaFormat
 import TestSupport
 
-/// A folder for the files that inputs become. It goes when the process ends as it should.
-enum Scratch {
+/// A folder for the files that inputs become. It goes when the process ends as it should; else whoever has started it removes it.
+package enum Scratch {
   /// In memory where the system has a folder for that: some files are synced.
-  private static let root: String = {
+  private static func root(ofProcess id: Int32) -> String {
     let parent = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm/" : NSTemporaryDirectory()
-    let path = parent + "jamba-fuzz-" + UUID().uuidString
+    return parent + "jamba-fuzz-\(id)"
+  }
+
+  private static let root: String = {
+    let path = root(ofProcess: getpid())
     do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
       fatalError("no folder for temporary files: \(error)")
     }
-    atexit { try? FileManager.default.removeItem(atPath: Scratch.root) }
+    atexit { Scratch.remove(ofProcess: getpid()) }
     return path
   }()
+
+  /// Removes what a process has left, if there is something.
+  package static func remove(ofProcess id: Int32) { try? FileManager.default.removeItem(atPath: root(ofProcess: id)) }
 
   static func path(_ name: String) -> String { root + "/" + name }
 

@@ -6,7 +6,7 @@ import TestSupport
 extension FuzzTarget {
   /// A saved session: its container, and restoring it. Each input is read as it is, and with right checksums.
   static let sessionFile = FuzzTarget(
-    "session", shortCount: 400,
+    "session", shortCount: 2400,
     fixtures: {
       var seeds: [[UInt8]] = []
       for options in [SessionOptions(), SessionOptions(chunk: 16, window: 40, sinks: 2)] {

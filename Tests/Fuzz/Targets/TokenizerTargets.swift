@@ -15,7 +15,7 @@ extension FuzzTarget {
       "\"ByteFallback\"", "\"Fuse\"", "\"Strip\"", "\"TemplateProcessing\"", "\"lstrip\": true",
       "\"single_word\": true",
       "\"normalized\": true", "\"special\": true", "\"unk_token\"", "\"<0x0A>\"", "▁", "\"id\": ", "null", "\"\"",
-    ], shortCount: 1500,
+    ], shortCount: 9000,
     run: { bytes in
       let parts = parts(bytes, 2)
       guard let json = try? JSON.parse(parts[0]) else { return }
@@ -25,7 +25,7 @@ extension FuzzTarget {
 
   /// A SentencePiece model.
   static let sentencePiece = FuzzTarget(
-    "tokenizer-model", dictionary: ["<unk>", "<s>", "</s>", "<0x0A>", "▁", "▁a"], shortCount: 800,
+    "tokenizer-model", dictionary: ["<unk>", "<s>", "</s>", "<0x0A>", "▁", "▁a"], shortCount: 4800,
     fixtures: {
       try ["bare", "jamba", "llama", "ties"].map {
         try bytes(of: Fixtures.repository + "/Tests/TokenizerTests/Fixtures/\($0).tokenizer.model")
@@ -68,7 +68,7 @@ extension FuzzTarget {
 
   /// Any ids, in pairs of bytes, with several tokenizers: what comes token by token is what comes at once, in whole characters.
   static let detokenizer = FuzzTarget(
-    "detokenizer", shortCount: 400,
+    "detokenizer", shortCount: 2400,
     fixtures: {
       tokenizers.indices.map { index in
         [UInt8(index)]

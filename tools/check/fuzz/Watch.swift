@@ -61,6 +61,7 @@ struct Watch {
     FileManager.default.createFile(atPath: log, contents: nil)
     process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
     try process.run()
+    defer { Scratch.remove(ofProcess: process.processIdentifier) }
     var (executions, progress) = (state.executions, Date())
     while process.isRunning {
       usleep(20_000)
