@@ -9,8 +9,8 @@ extension LanguageTable {
       if case .union(let inner) = kind(part) { list += self.list(inner) } else { list.append(part) }
     }
     if list.count < 2 { return list.first ?? nothing }
-    // Long lists are more work than short ones.
-    count(list.count / 64)
+    // Long lists are more work than short ones, and so is what begins alike for long.
+    count(list.count / 64 + (depth > 0 ? 1 : 0))
     if list.count == 2, list[0] == list[1] { return list[0] }
     var members = SortedList(list)
     if members.contains(anything) { return anything }
