@@ -87,9 +87,12 @@ class Messages(MessagesMixin, WithServer):
             {"metadata": {"user_id": "u"}, "service_tier": "auto"}, {"extra_headers": {"anthropic-beta": "x", "anthropic-version": "2099-01-01"}},
             {"thinking": {"type": "enabled", "budget_tokens": 1024}}, {"thinking": {"type": "disabled"}},
             {"extra_body": {"context_management": {"edits": []}, "output_config": {"effort": "high"}}},
-            {"tools": [TOOL]}, {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, {"extra_query": {"beta": "true"}},
+            {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, {"extra_query": {"beta": "true"}},
         ]:
             self.assertEqual(self.create(**options).content[0].text, text, options)
+        # Tools are part of the prompt, which a model may answer as it likes.
+        self.assertGreater(self.prompt(QUESTION, tools=[TOOL]), self.prompt(QUESTION))
+        self.assertEqual(self.create(tools=[TOOL]).content[0].type, "text")
 
     def test_forms(self):
         schema = {"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"], "additionalProperties": False}
