@@ -7,6 +7,7 @@ import ctypes
 import dataclasses
 import json
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -62,8 +63,9 @@ class Result:
 class Answer(Iterator[Piece]):
     """An answer in the making: an iterator of pieces, each computed when it is asked for.
 
-    Until it has ended or is closed its session is in use, and other calls with that are a BusyError. An answer that is
-    dropped, or stopped by Ctrl-C, is closed; `with` closes it where it stays in a variable.
+    Until it has ended or is closed its session is in use, and other calls with that are a BusyError; so is asking for a piece
+    while another thread waits for one. An answer that is dropped, or stopped by Ctrl-C, is closed; `with` closes it where it
+    stays in a variable.
 
     Attributes:
         result: how it ended; None before.
@@ -77,9 +79,19 @@ class Answer(Iterator[Piece]):
         self._raw, self._end = c.Piece(), c.Result()
         # Made once: they are what a token costs.
         self._places = ctypes.byref(self._raw), ctypes.byref(self._end)
+        # A piece's texts live until the next call, so nobody else calls until they are copied.
+        self._turn = threading.RLock()
         self.result = None
 
     def __next__(self) -> Piece:
+        if not self._turn.acquire(blocking=False):
+            raise error(Status.BUSY, "another thread waits for the next piece of this answer")
+        try:
+            return self._next()
+        finally:
+            self._turn.release()
+
+    def _next(self) -> Piece:
         if self.result is not None:
             raise StopIteration
         try:
@@ -94,7 +106,7 @@ class Answer(Iterator[Piece]):
                 self.close()
             return piece
         except BaseException as failure:
-            # Another thread is asking: the answer is its.
+            # Another call is in the session for a moment: the answer goes on.
             if not isinstance(failure, BusyError):
                 self.close()
             raise
@@ -114,7 +126,8 @@ class Answer(Iterator[Piece]):
 
     def close(self) -> None:
         """Ends the answer; its session holds the tokens before the last one that was handed out."""
-        self._handle.free()
+        with self._turn:
+            self._handle.free()
 
     def __enter__(self) -> Answer:
         return self
