@@ -10,6 +10,7 @@ JK_BEGIN_TARGET("avx2,fma,f16c,avx512f,avx512vl,avx512bw,avx512dq,avx512vnni")
 #include "v8-avx2-inl.h"
 
 #define VR_STRIPS 2
+#define MOST_TOGETHER 8
 typedef __m512 vr;
 
 JK_INLINE __mmask16 first_lanes(size_t n) { return (__mmask16)((1u << n) - 1); }
@@ -47,6 +48,7 @@ JK_INLINE vb vb_and(vb a, vb b) { return _mm512_and_si512(a, b); }
 JK_INLINE vb vb_or(vb a, vb b) { return _mm512_or_si512(a, b); }
 JK_INLINE vb vb_shift_right(vb a, int count) { return _mm512_srl_epi16(a, _mm_cvtsi32_si128(count)); }
 JK_INLINE vb vb_shift_left(vb a, int count) { return _mm512_sll_epi16(a, _mm_cvtsi32_si128(count)); }
+JK_INLINE vb vb_add_bytes(vb a, vb b) { return _mm512_add_epi8(a, b); }
 JK_INLINE vb vb_rotate(vb a) { return _mm512_ror_epi32(a, 8); }
 JK_INLINE vb vb_shuffle(vb table, vb index) { return _mm512_shuffle_epi8(table, index); }
 JK_INLINE vb vb_grid(const uint8_t grid[16]) { return _mm512_broadcast_i32x4(load_grid(grid)); }

@@ -16,6 +16,7 @@ JK_INLINE vb vb_and(vb a, vb b) { return _mm256_and_si256(a, b); }
 JK_INLINE vb vb_or(vb a, vb b) { return _mm256_or_si256(a, b); }
 JK_INLINE vb vb_shift_right(vb a, int count) { return _mm256_srli_epi16(a, count); }
 JK_INLINE vb vb_shift_left(vb a, int count) { return _mm256_slli_epi16(a, count); }
+JK_INLINE vb vb_add_bytes(vb a, vb b) { return _mm256_add_epi8(a, b); }
 JK_INLINE vb vb_shuffle(vb table, vb index) { return _mm256_shuffle_epi8(table, index); }
 JK_INLINE vb vb_rotate(vb a) {
     return vb_shuffle(a, _mm256_broadcastsi128_si256(_mm_setr_epi8(1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12)));

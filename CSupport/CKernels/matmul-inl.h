@@ -9,48 +9,17 @@
 #error "tiles-inl.h first, and a set's add_tile and expand_tile"
 #endif
 
-// What a product makes of a type's tiles before add_tile takes them.
-typedef enum {
-    PASS_STORED,  // nothing
-    PASS_EXPAND,  // nothing for up to 4 tokens; for more, tiles of bytes, by expand_tile
-    PASS_WIDEN    // int8 tiles, by widen_tile
-} tile_passage;
-
-JK_INLINE tile_passage passage_of(jk_type type) {
-    switch (type) {
-        case JK_I8: return PASS_STORED;
-        case JK_NL4:
-        case JK_R3:
-        case JK_R2: return PASS_EXPAND;
-        case JK_I6: return PASS_WIDEN;
-        JK_FLOAT_TYPES(JK_CASE) break;
-    }
-    __builtin_trap();
-}
-
-// The form in which add_tile takes a type's tiles where they are not expanded.
+// The form of a type's tiles as they are stored.
 JK_INLINE tile_form form_of(jk_type type) {
     switch (type) {
-        case JK_I8:
-        case JK_I6: return FORM_I8;
+        case JK_I8: return FORM_I8;
+        case JK_I6: return FORM_I6;
         case JK_NL4: return FORM_NL4;
         case JK_R3: return FORM_R3;
         case JK_R2: return FORM_R2;
         JK_FLOAT_TYPES(JK_CASE) break;
     }
     __builtin_trap();
-}
-
-// int6 tiles are made int8 tiles on the way, those of a vector's strips one behind the other. Compilers turn these loops into
-// the instructions that one would choose.
-JK_INLINE void widen_tile(const uint8_t *tile, size_t beside, uint8_t wide[EXPANDED_TILE]) {
-    JK_UNROLL for (size_t k = 0; k < VR_STRIPS; k++, tile += beside, wide += BYTE_TILE)
-        JK_UNROLL for (size_t j = 0; j < 8; j++) {
-            const uint8_t *low = tile + j % 4 * 32, *high = tile + 4 * 32 + j / 4 * 32;
-            for (size_t i = 0; i < 32; i++)
-                wide[32 * j + i] =
-                    (uint8_t)(((low[i] >> (j < 4 ? 0 : 4) & 15) | (high[i] >> j % 4 * 2 & 3) << 4) - 32);
-        }
 }
 
 // ---------------------------------------------------------------------------------------------- strips of tiles
@@ -103,13 +72,7 @@ JK_INLINE void multiply_alone(jk_type type, const jk_matrix *w, const jk_rows *x
     for (size_t g = 0; g < tiles; g++, tile += view.tile_size) {
         prefetch_tile(type, tile + PREFETCH_BYTES);
         if (VR_STRIPS == 2) prefetch_tile(type, tile + PREFETCH_BYTES + view.beside);
-        if (passage_of(type) == PASS_WIDEN) {
-            uint8_t wide[EXPANDED_TILE];
-            widen_tile(tile, view.beside, wide);
-            add_tile(FORM_I8, 1, ALONE, wide, BYTE_TILE, group_scales(&view, g), &now, &sum);
-        } else {
-            add_tile(form_of(type), 1, ALONE, tile, view.beside, group_scales(&view, g), &now, &sum);
-        }
+        add_tile(form_of(type), 1, ALONE, tile, view.beside, group_scales(&view, g), &now, &sum);
         now.codes[0] += JK_GROUP;
         now.scales[0]++;
         now.offsets[0]++;
@@ -167,7 +130,19 @@ JK_INLINE void prefetch_ahead(jk_type type, const strip_block *block, const uint
     if (VR_STRIPS == 2) prefetch_tile(type, far + block->strip.beside);
 }
 
-// Adds the products of a block of columns to the sums of up to 4 tokens, which wait in y between the blocks.
+// A tile's activations of the first packed tokens.
+JK_INLINE tile_tokens packed_tile(const packed_tokens *x, size_t tile, const int tokens) {
+    tile_tokens now;
+    JK_UNROLL for (int t = 0; t < tokens; t++) {
+        const packed_tokens *four = x + t / 4;
+        now.codes[t] = (const int8_t *)&four->codes[tile][0][t % 4];
+        now.scales[t] = &four->scales[tile][t % 4];
+        now.offsets[t] = &four->offsets[tile][0][t % 4];
+    }
+    return now;
+}
+
+// Adds the products of a block of columns to the sums of some tokens, which wait in y between the blocks.
 //
 // - next: where the block of the next strips begins, to prefetch on from there; NULL when this one is in a cache.
 JK_INLINE void multiply_packed(jk_type type, tile_form form, const int tokens, const strip_block *block,
@@ -175,20 +150,14 @@ JK_INLINE void multiply_packed(jk_type type, tile_form form, const int tokens, c
                                size_t y_stride) {
     const strip_view *strip = &block->strip;
     const uint8_t *tile = tiles;
-    const bool copied = form == FORM_EXPANDED || passage_of(type) == PASS_WIDEN;
-    const size_t tile_size = copied ? EXPANDED_TILE : strip->tile_size, beside = copied ? BYTE_TILE : strip->beside;
-    vr s[4];
+    const size_t tile_size = form == FORM_EXPANDED ? EXPANDED_TILE : strip->tile_size;
+    vr s[MOST_TOGETHER];
     JK_UNROLL for (int t = 0; t < tokens; t++)
         s[t] = block->begins ? vr_zero() : vr_load_first(y + (size_t)t * y_stride, strip->lanes);
     for (size_t g = 0; g < block->count; g++, tile += tile_size) {
-        tile_tokens now;
-        JK_UNROLL for (int t = 0; t < tokens; t++) {
-            now.codes[t] = (const int8_t *)&x->codes[g][0][t];
-            now.scales[t] = &x->scales[g][t];
-            now.offsets[t] = &x->offsets[g][0][t];
-        }
+        const tile_tokens now = packed_tile(x, g, tokens);
         if (next) prefetch_ahead(type, block, tiles, g, next);
-        add_tile(form, tokens, PACKED, tile, beside, group_scales(strip, block->first_tile + g), &now, s);
+        add_tile(form, tokens, PACKED, tile, strip->beside, group_scales(strip, block->first_tile + g), &now, s);
     }
     const vr scales = row_scales(strip);
     JK_UNROLL for (int t = 0; t < tokens; t++) {
@@ -197,14 +166,21 @@ JK_INLINE void multiply_packed(jk_type type, tile_form form, const int tokens, c
     }
 }
 
-JK_INLINE void multiply_up_to_four(jk_type type, tile_form form, size_t tokens, const strip_block *block,
-                                   const uint8_t *tiles, const uint8_t *next, const packed_tokens *x, float *y,
-                                   size_t y_stride) {
+JK_INLINE void multiply_some(jk_type type, tile_form form, size_t tokens, const strip_block *block, const uint8_t *tiles,
+                             const uint8_t *next, const packed_tokens *x, float *y, size_t y_stride) {
     switch (tokens) {
-        case 1: multiply_packed(type, form, 1, block, tiles, next, x, y, y_stride); break;
-        case 2: multiply_packed(type, form, 2, block, tiles, next, x, y, y_stride); break;
-        case 3: multiply_packed(type, form, 3, block, tiles, next, x, y, y_stride); break;
-        default: multiply_packed(type, form, 4, block, tiles, next, x, y, y_stride);
+#define MULTIPLY(n) multiply_packed(type, form, n, block, tiles, next, x, y, y_stride); break
+        case 1: MULTIPLY(1);
+        case 2: MULTIPLY(2);
+        case 3: MULTIPLY(3);
+#if MOST_TOGETHER == 8
+        case 4: MULTIPLY(4);
+        case 5: MULTIPLY(5);
+        case 6: MULTIPLY(6);
+        case 7: MULTIPLY(7);
+#endif
+        default: MULTIPLY(MOST_TOGETHER);
+#undef MULTIPLY
     }
 }
 
@@ -212,29 +188,23 @@ JK_INLINE void multiply_up_to_four(jk_type type, tile_form form, size_t tokens, 
 JK_INLINE void multiply_block(jk_type type, const strip_block *block, const uint8_t *next, const packed_tokens *packed,
                               size_t tokens, float *y, size_t y_stride) {
     const uint8_t *tiles = block->strip.tiles + block->first_tile * block->strip.tile_size;
-    const tile_passage passage = passage_of(type);
-    if (passage == PASS_EXPAND && tokens > 4) {
+#if MOST_TOGETHER == 4
+    // int8 tiles are bytes already.
+    if (type != JK_I8 && tokens > 4) {
         uint8_t expanded[PACKED_TILES][EXPANDED_TILE];
         for (size_t g = 0; g < block->count; g++) {
             prefetch_ahead(type, block, tiles, g, next);
             expand_tile(form_of(type), tiles + g * jk_tile_size(type), block->strip.beside, expanded[g]);
         }
         for (size_t t = 0; t < tokens; t += 4)
-            multiply_up_to_four(type, FORM_EXPANDED, tokens - t, block, expanded[0], NULL, packed + t / 4,
-                                y + t * y_stride, y_stride);
-    } else if (passage == PASS_WIDEN) {
-        uint8_t wide[PACKED_TILES][EXPANDED_TILE];
-        for (size_t g = 0; g < block->count; g++) {
-            prefetch_ahead(type, block, tiles, g, next);
-            widen_tile(tiles + g * jk_tile_size(type), block->strip.beside, wide[g]);
-        }
-        for (size_t t = 0; t < tokens; t += 4)
-            multiply_up_to_four(type, FORM_I8, tokens - t, block, wide[0], NULL, packed + t / 4, y + t * y_stride, y_stride);
-    } else {
-        for (size_t t = 0; t < tokens; t += 4)
-            multiply_up_to_four(type, form_of(type), tokens - t, block, tiles, t == 0 ? next : NULL, packed + t / 4,
-                                y + t * y_stride, y_stride);
+            multiply_some(type, FORM_EXPANDED, tokens - t, block, expanded[0], NULL, packed + t / 4, y + t * y_stride,
+                          y_stride);
+        return;
     }
+#endif
+    for (size_t t = 0; t < tokens; t += MOST_TOGETHER)
+        multiply_some(type, form_of(type), tokens - t, block, tiles, t == 0 ? next : NULL, packed + t / 4, y + t * y_stride,
+                      y_stride);
 }
 
 // Blocks of columns outermost, so that the range's weights stay in the second cache while the tokens pass by.

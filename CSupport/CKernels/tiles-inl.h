@@ -8,14 +8,13 @@
 //   JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, const uint8_t *tile, size_t beside,
 //                           vr scales, const tile_tokens *x, vr *s);
 //     s[t] = fma((float)dot, scales * x_scale, s[t]) for each token; the codes of its columns 4k ... 4k + 3 are at
-//     x->codes[t] + k * step. `form`, `tokens` and `step` are constants to the compiler. Four tokens are as many as leave
-//     their sums in registers, which counts for more than reading the weights less often.
+//     x->codes[t] + k * step. `form`, `tokens` and `step` are constants to the compiler.
 //   JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]);
-//     Makes a tile of indices of each strip a tile of FORM_EXPANDED.
+//     Only where MOST_TOGETHER is 4: makes a tile of indices of each strip a tile of FORM_EXPANDED.
 //   JK_INLINE void pack_offsets(const float codes[8][4], int32_t offsets[PACKED_OFFSETS][4]);
 //     Only where PACKED_OFFSETS > 1: the offsets of a tile, made from four tokens' codes.
 //
-// Defined before: the vectors (v8-*-inl.h), kernels.h; where a set has its own, VR_STRIPS with vr and vr_*, and
+// Defined before: the vectors (v8-*-inl.h), kernels.h; where a set has its own, VR_STRIPS with vr and vr_*, MOST_TOGETHER and
 // PACKED_OFFSETS.
 #ifndef JK_TILES_INL_H
 #define JK_TILES_INL_H
@@ -40,10 +39,10 @@ JK_INLINE vr vr_load_i8(const int8_t *p, size_t beside) { return (void)beside, v
 #endif
 
 // The forms of a tile that add_tile takes: as stored, or a tile of indices that have been looked up for many tokens to come.
-typedef enum { FORM_I8, FORM_NL4, FORM_R3, FORM_R2, FORM_EXPANDED } tile_form;
+typedef enum { FORM_I8, FORM_I6, FORM_NL4, FORM_R3, FORM_R2, FORM_EXPANDED } tile_form;
 
-// Bytes of a tile whose weights are a byte each, and of those of a vector's strips.
-enum { BYTE_TILE = 256, EXPANDED_TILE = BYTE_TILE * VR_STRIPS };
+// Bytes of a vector's strips' tiles whose weights are a byte each.
+enum { EXPANDED_TILE = 256 * VR_STRIPS };
 
 // From one dword of a token's codes to its next: those of a token alone, and of four that are packed side by side.
 enum { ALONE = 4, PACKED = 16 };
@@ -53,11 +52,17 @@ enum { ALONE = 4, PACKED = 16 };
 #define PACKED_OFFSETS 1
 #endif
 
-// Where the quantized activations of up to 4 tokens begin that meet one tile.
+// Tokens that meet a tile together, 4 or 8: as many as leave their sums in registers, which counts for more than reading the
+// weights less often. Where they are 8, looking up the weights costs so little of the work that tiles are not expanded.
+#ifndef MOST_TOGETHER
+#define MOST_TOGETHER 4
+#endif
+
+// Where the quantized activations of some tokens begin that meet one tile.
 typedef struct {
-    const int8_t *codes[4];
-    const float *scales[4];
-    const int32_t *offsets[4];
+    const int8_t *codes[MOST_TOGETHER];
+    const float *scales[MOST_TOGETHER];
+    const int32_t *offsets[MOST_TOGETHER];
 } tile_tokens;
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "look-up-inl.h"
 
+#if MOST_TOGETHER == 4
 JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]) {
     JK_UNROLL for (size_t j = 0; j < 4; j++) {
         vb low, high;
@@ -22,12 +23,13 @@ JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, u
         vb_store_whole(expanded + sizeof(vb) * (j + 4), high);
     }
 }
+#endif
 
 // Weights go in as unsigned bytes: the grid's entries, which exceed the codes by 64, or int8 weights with the sign bit
 // turned, which exceed them by 128. The sums begin with once or twice the offset to make up for it.
 JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, const uint8_t *tile, size_t beside,
                         vr scales, const tile_tokens *x, vr *s) {
-    vb dot[4];
+    vb dot[MOST_TOGETHER];
     JK_UNROLL for (int t = 0; t < tokens; t++) dot[t] = vb_set(form == FORM_I8 ? 2 * *x->offsets[t] : *x->offsets[t]);
     if (form != FORM_I8 && form != FORM_EXPANDED) {
         JK_UNROLL for (size_t j = 0; j < 4; j++) {
@@ -35,7 +37,11 @@ JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, con
             look_up(form, tile, beside, j, &low, &high);
             JK_UNROLL for (int t = 0; t < tokens; t++) {
                 dot[t] = vb_add_products(dot[t], low, vb_broadcast(x->codes[t] + j * step));
+                JK_KEEP_ORDER(dot[t]);
+            }
+            JK_UNROLL for (int t = 0; t < tokens; t++) {
                 dot[t] = vb_add_products(dot[t], high, vb_broadcast(x->codes[t] + (j + 4) * step));
+                JK_KEEP_ORDER(dot[t]);
             }
         }
     } else {
