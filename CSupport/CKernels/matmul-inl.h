@@ -87,8 +87,12 @@ JK_INLINE void multiply_alone(jk_type type, const jk_matrix *w, const jk_rows *x
 enum { PACKED_TOKENS = 32, PACKED_TILES = 32 };
 typedef struct {
     float codes[PACKED_TILES][8][4];  // [tile][4 columns][token]: 4 codes each, moved as if they were floats
-    float scales[PACKED_TILES][4];
+    float scales[4][PACKED_TILES];
+#if PACKED_OFFSETS == 1
+    int32_t offsets[4][PACKED_TILES];
+#else
     int32_t offsets[PACKED_TILES][PACKED_OFFSETS][4];
+#endif
 } packed_tokens;
 
 // - count: tokens, 1 to 4. The last one stands in for those that are missing.
@@ -99,10 +103,10 @@ static void pack(const jk_rows *x, const uint32_t *index, size_t token, size_t c
         const size_t row = jk_source(index, token + jk_least(t, count - 1));
         const size_t group = row * (x->stride / JK_GROUP) + first_tile;
         codes[t] = x->codes + row * x->stride + first_tile * JK_GROUP;
-        for (size_t g = 0; g < tiles; g++) {
-            packed->scales[g][t] = x->scales[group + g];
-            if (PACKED_OFFSETS == 1) packed->offsets[g][0][t] = x->offsets[group + g];
-        }
+        memcpy(packed->scales[t], x->scales + group, tiles * sizeof(float));
+#if PACKED_OFFSETS == 1
+        memcpy(packed->offsets[t], x->offsets + group, tiles * sizeof(int32_t));
+#endif
     }
     for (size_t g = 0; g < tiles; g++) {
         v8 dwords[4];
@@ -136,8 +140,12 @@ JK_INLINE tile_tokens packed_tile(const packed_tokens *x, size_t tile, const int
     JK_UNROLL for (int t = 0; t < tokens; t++) {
         const packed_tokens *four = x + t / 4;
         now.codes[t] = (const int8_t *)&four->codes[tile][0][t % 4];
-        now.scales[t] = &four->scales[tile][t % 4];
+        now.scales[t] = &four->scales[t % 4][tile];
+#if PACKED_OFFSETS == 1
+        now.offsets[t] = &four->offsets[t % 4][tile];
+#else
         now.offsets[t] = &four->offsets[tile][0][t % 4];
+#endif
     }
     return now;
 }
