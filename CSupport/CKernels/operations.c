@@ -14,8 +14,20 @@ static size_t grain_of(const jk_engine *engine, size_t items, size_t cost) {
 
 // ---------------------------------------------------------------------------------------------- matrix products
 
+typedef void(*matmul_kernel) JK_MATMUL_ARGUMENTS;
+
+static matmul_kernel matmul_of(const struct jk_kernels *kernels, jk_type type) {
+    switch (type) {
+#define CHOOSE(type, number, name, kernels_, ...) \
+    case type: return kernels->matmul_##kernels_;
+        JK_TYPES(CHOOSE)
+#undef CHOOSE
+    }
+    __builtin_trap();
+}
+
 typedef struct {
-    void(*kernel) JK_MATMUL_ARGUMENTS;
+    matmul_kernel kernel;
     const jk_matrix *w;
     const jk_rows *x;
     const uint32_t *index;
@@ -38,16 +50,9 @@ static void run_matmul(void *context, size_t first, size_t last) {
 
 void jk_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, const uint32_t *index, size_t count,
                float *y, size_t y_stride) {
-    const struct jk_kernels *kernels = engine->kernels;
     const size_t threads = jk_pool_threads(engine->pool), bytes = jk_strip_size(w->type, w->columns);
-    matmul_run run = {NULL, w, x, index, y, y_stride, count, jk_parts(w->rows, JK_LANES), count};
+    matmul_run run = {matmul_of(engine->kernels, w->type), w, x, index, y, y_stride, count, jk_parts(w->rows, JK_LANES), count};
     if (run.strips == 0 || count == 0) return;
-    switch (w->type) {
-#define CHOOSE(type, number, name, kernels_, ...) \
-    case type: run.kernel = kernels->matmul_##kernels_; break;
-        JK_TYPES(CHOOSE)
-#undef CHOOSE
-    }
     // A matrix with few strips occupies all threads only if the tokens are divided, too.
     while (run.strips * jk_parts(count, run.tokens) < 4 * threads && run.tokens >= 32)
         run.tokens = jk_parts(jk_parts(run.tokens, 2), 16) * 16;
@@ -62,7 +67,7 @@ enum { PART_FLOATS = 4096, PART_TOKENS = 16 };
 
 typedef struct {
     const jk_engine *engine;
-    void(*kernel) JK_MATMUL_ARGUMENTS;
+    matmul_kernel kernel;
     const jk_matrix *w;
     const jk_rows *x;
     float scale, *y;
@@ -97,15 +102,8 @@ static void run_add_matmul(void *context, size_t first, size_t last) {
 
 void jk_add_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, size_t count, float scale, float *y,
                    size_t y_stride) {
-    const struct jk_kernels *kernels = engine->kernels;
-    add_matmul_run run = {engine, NULL, w, x, scale, y, y_stride, count, jk_parts(w->rows, JK_LANES), 0, 0, 0};
+    add_matmul_run run = {engine, matmul_of(engine->kernels, w->type), w, x, scale, y, y_stride, count, jk_parts(w->rows, JK_LANES), 0, 0, 0};
     if (run.strips == 0 || count == 0) return;
-    switch (w->type) {
-#define CHOOSE(type, number, name, kernels_, ...) \
-    case type: run.kernel = kernels->matmul_##kernels_; break;
-        JK_TYPES(CHOOSE)
-#undef CHOOSE
-    }
     run.part_tokens = jk_least(PART_TOKENS, count);
     run.part_strips = PART_FLOATS / JK_LANES / run.part_tokens;
     run.columns = jk_parts(run.strips, run.part_strips);
