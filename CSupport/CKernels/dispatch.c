@@ -39,6 +39,7 @@ static bool machine_has(jk_instruction_set set) {
         case JK_AVX2: return has_avx2();
         case JK_AVX_VNNI: return has_avx2() && __builtin_cpu_supports("avxvnni");
         case JK_AVX512: return has_avx2() && has_avx512();
+        case JK_AVX512_VBMI: return has_avx2() && has_avx512() && __builtin_cpu_supports("avx512vbmi");
 #elif defined(__aarch64__)
         case JK_NEON: return true;
         case JK_NEON_DOT: return has_dot_products();

@@ -50,9 +50,9 @@ JK_INLINE plane look_up_indices(int8x16_t codes, vb indices) {
     return (plane){vqtbl1q_s8(codes, indices.low), vqtbl1q_s8(codes, indices.high)};
 }
 
-// int6 codes of their lower four bits and their upper two.
-JK_INLINE plane codes_i6(vb lower, vb upper) {
-    const vb stored = vb_or(lower, vb_shift_left(upper, 4));
+// int6 codes of their lower four bits, and of the plane whose bits 2j and 2j + 1 are their upper ones.
+JK_INLINE plane codes_i6(vb lower, vb upper, size_t j) {
+    const vb stored = vb_join(lower, vb_shift_left(upper, 4 - 2 * (int)j), 4, 6);
     const int8x16_t excess = vdupq_n_s8(32);
     return (plane){vsubq_s8(vreinterpretq_s8_u8(stored.low), excess), vsubq_s8(vreinterpretq_s8_u8(stored.high), excess)};
 }
@@ -62,14 +62,12 @@ JK_INLINE void look_up(tile_form form, const uint8_t *tile, size_t j, plane *low
     if (form == FORM_NL4) {
         const int8x16_t codes = load_codes(jk_nl4_grid);
         const vb indices = vb_load(tile + 32 * j, 0);
-        *low = look_up_indices(codes, vb_and(indices, vb_bytes(15)));
+        *low = look_up_indices(codes, vb_low(indices));
         *high = look_up_indices(codes, vb_shift_right(indices, 4));
     } else if (form == FORM_I6) {
-        const vb indices = vb_load(tile + 32 * j, 0), four = vb_bytes(15), two = vb_bytes(3);
-        const vb upper[2] = {vb_load(tile + 4 * 32, 0), vb_load(tile + 5 * 32, 0)};
-        const int at = 2 * (int)j;
-        *low = codes_i6(vb_and(indices, four), vb_and(vb_shift_right(upper[0], at), two));
-        *high = codes_i6(vb_shift_right(indices, 4), vb_and(vb_shift_right(upper[1], at), two));
+        const vb lower = vb_load(tile + 32 * j, 0);
+        *low = codes_i6(lower, vb_load(tile + 4 * 32, 0), j);
+        *high = codes_i6(vb_shift_right(lower, 4), vb_load(tile + 5 * 32, 0), j);
     } else {
         const int bits = form == FORM_R3 ? 3 : 2;
         const int8x16_t codes = load_codes(form == FORM_R3 ? jk_r3_grid : jk_r2_grid);

@@ -102,7 +102,8 @@ static void run_add_matmul(void *context, size_t first, size_t last) {
 
 void jk_add_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, size_t count, float scale, float *y,
                    size_t y_stride) {
-    add_matmul_run run = {engine, matmul_of(engine->kernels, w->type), w, x, scale, y, y_stride, count, jk_parts(w->rows, JK_LANES), 0, 0, 0};
+    add_matmul_run run = {.engine = engine, .kernel = matmul_of(engine->kernels, w->type), .w = w, .x = x, .scale = scale,
+                          .y = y, .y_stride = y_stride, .count = count, .strips = jk_parts(w->rows, JK_LANES)};
     if (run.strips == 0 || count == 0) return;
     run.part_tokens = jk_least(PART_TOKENS, count);
     run.part_strips = PART_FLOATS / JK_LANES / run.part_tokens;

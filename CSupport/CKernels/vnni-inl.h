@@ -1,5 +1,5 @@
 // Products of tiles by the VNNI instructions, which add four products of unsigned and signed bytes to an int32 without
-// a limit between: expand_tile, add_tile and multiply_peak of avx_vnni.c and avx512.c.
+// a limit between: expand_tile, add_tile and multiply_peak of avx_vnni.c and avx512-inl.h.
 //
 // Defined before: tiles-inl.h; `vb`, a register with a plane of the tile of each strip in a `vr`, or with int32 sums; vb_load
 // (the strips' planes, `beside` bytes apart), vb_load_whole and vb_store_whole (a plane of an expanded tile), vb_broadcast (4

@@ -20,6 +20,7 @@ def tasks(tmp_path_factory):
     draw = random.Random(1)
     rows = [{"start": start, "ends": draw.sample(ENDS, 4), "right": index} for index, start in enumerate(STARTS)]
     texts = [{"text": f"{start}{end} " * count} for start, end, count in zip(STARTS, ENDS, (1, 4, 9, 2), strict=True)]
+    texts.append({"text": "Lily went to the park with"})  # goes on with a word of its own
     for name, lines in (("choices", rows), ("texts", texts)):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     common = "dataset_path: json\ntest_split: test\ndataset_kwargs:\n  data_files:\n    test: {}\n"

@@ -62,9 +62,10 @@ typedef enum {
     JK_AVX2 = 1,      // with FMA and F16C
     JK_AVX_VNNI = 2,  // and AVX2
     JK_AVX512 = 3,    // with VL, BW, DQ and VNNI
-    JK_NEON = 4,      // every 64-bit ARM processor
-    JK_NEON_DOT = 5,  // with dot products
-    JK_INSTRUCTION_SETS = 6
+    JK_AVX512_VBMI = 4,
+    JK_NEON = 5,      // every 64-bit ARM processor
+    JK_NEON_DOT = 6,  // with dot products
+    JK_INSTRUCTION_SETS = 7
 } jk_instruction_set;
 
 // The kernels of one instruction set, or NULL where this machine or build lacks it.

@@ -143,7 +143,7 @@ class JambaEdgeLM(TemplateLM):
     def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
         results = [""] * len(requests)
 
-        def answer(session: Session, index: int) -> None:
+        def respond(session: Session, index: int) -> None:
             context, wanted = requests[index].args
             until = wanted.get("until") or []
             limit = int(wanted.get("max_gen_toks", wanted.get("max_tokens", self.max_gen_toks)))
@@ -151,12 +151,18 @@ class JambaEdgeLM(TemplateLM):
             session.reset()
             with session.generate(
                 tokens, sampling=_sampling(wanted), max_tokens=limit, stop=[until] if isinstance(until, str) else until,
-            ) as pieces:
-                results[index] = pieces.text()
+            ) as answer:
+                pieces = list(answer)
+            text, first = "".join(piece.text for piece in pieces), next((piece.token for piece in pieces), None)
+            # The harness's `hf` decodes an answer as a text of its own, where a tokenizer may drop the space before the first
+            # word; tasks that compare whole texts expect the same here.
+            if text.startswith(" ") and first is not None and not self.model.detokenize([first]).startswith(" "):
+                text = text[1:]
+            results[index] = text
             self.cache_hook.add_partial("generate_until", requests[index].args, results[index])
 
         order = sorted(range(len(requests)), key=lambda index: -len(requests[index].args[0]))
-        self._compute(answer, order, "Answers", disable_tqdm)
+        self._compute(respond, order, "Answers", disable_tqdm)
         return results
 
     def _compute(
