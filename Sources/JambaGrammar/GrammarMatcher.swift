@@ -11,6 +11,8 @@ struct GrammarMatcher {
   private var here: Int32
   /// Masks of places that were there before: inside a string, a place comes back with every token.
   private var masks = MaskCache()
+  /// Masks of what stands on top of stacks.
+  private var tops = TopMasks()
   private var path: [Int32] = []
 
   init(_ automaton: Automaton) throws(GrammarError) {
@@ -23,7 +25,7 @@ struct GrammarMatcher {
   }
 
   /// About how much memory it takes.
-  var byteCount: Int { sets.byteCount + masks.byteCount }
+  var byteCount: Int { sets.byteCount + masks.byteCount + tops.byteCount }
 
   /// Goes back to where a text begins.
   mutating func restart() {
@@ -87,6 +89,7 @@ struct GrammarMatcher {
 
   private mutating func forgetAll(but kept: inout [Int32]) throws(GrammarError) {
     masks = MaskCache()
+    tops = TopMasks()
     kept.append(start)
     try sets.forgetAll(but: &kept)
     start = kept.removeLast()
@@ -111,71 +114,125 @@ struct GrammarMatcher {
     sets.work = 0
     if sets.byteCount > GrammarLimits.stackBytes { try forget() }
     let place = isKept ? try sets.equivalent(of: here, within: trie.tree.maximumDepth) : here
-    if isKept, let mask = masks[place] { return mask }
-    var runs = self.runs ?? StringRuns(automaton, trie)
-    self.runs = nil
-    // A run has all of one of these, so what cannot come is soon known.
-    let mayRun = [UInt8(ascii: "g"), UInt8(ascii: "G")].contains { sets.mayStep(place, byteClass: byteClass[Int($0)]) }
-    let run = mayRun ? runs.run(at: place, sets) : nil
-    self.runs = runs
-    var mask = run.map { trie.mask(of: $0.alphabet, characters: $0.characters) } ?? TokenMask(vocabularyCount: trie.vocabularyCount)
-    let isAll = run?.alphabet == .all
-    let hasMoved = try walk(isAll ? trie.markedTree : trie.tree, leavingOut: isAll ? [] : run?.alphabet ?? [], from: place, into: &mask)
-    if accepts { for token in endTokens { mask.insert(token) } }
-    if isKept, !hasMoved { masks.keep(mask, at: place) }
+    if isKept, let known = masks[place] { return MaskBuilder(known, vocabularyCount: trie.vocabularyCount).mask }
+    if runs == nil { runs = StringRuns(automaton, trie) }
+    var builder = MaskBuilder(vocabularyCount: trie.vocabularyCount)
+    var hasMoved = false
+    let isDone = isKept ? try addTops(of: place, trie, to: &builder) : false
+    if !isDone {
+      builder = MaskBuilder(vocabularyCount: trie.vocabularyCount)
+      var open: [Int32]?
+      hasMoved = try explore(place, TopMasks.all, trie, to: &builder, open: &open, mayForget: true).hasMoved
+    }
+    if accepts { for token in endTokens { builder.insert(token) } }
+    if isKept, !hasMoved { masks.keep(builder.kept, at: place) }
+    return builder.mask
+  }
+
+  // MARK: Tops of stacks
+
+  /// Tops that are looked at for one mask; where more of them are new, all are looked at together.
+  private static let newTops = 24
+  /// Places below tops that are looked at for one mask.
+  private static let lookLimit = 200
+
+  /// Adds the tokens that may come at a place, top by top. False, and some of them added, where that does not pay or might not
+  /// be exact: they are to be looked for all together.
+  private mutating func addTops(of place: Int32, _ trie: TokenTrie, to builder: inout MaskBuilder) throws(GrammarError) -> Bool {
+    if tops.byteCount > GrammarLimits.topBytes { tops = TopMasks() }
+    var looks = [(place, TopMasks.all)]
+    var next = 0
+    while next < looks.count {
+      let (set, texts) = looks[next]
+      next += 1
+      let all = try sets.tops(of: set)
+      var new = 0
+      for top in all {
+        guard let mask = try mask(of: top.set, texts, trie, &new) else {
+          var open: [Int32]?
+          guard next > 1, new > GrammarMatcher.newTops,
+            try explore(set, texts, trie, to: &builder, open: &open, mayForget: false).isMarked != nil
+          else { return false }
+          break
+        }
+        builder.insert(mask.tokens)
+        guard let rest = mask.rest, top.below != StackSets.bottom else { continue }
+        let behind = try sets.behind(top.below)
+        guard behind > StackSets.bottom, !looks.contains(where: { $0 == (behind, rest) }) else { continue }
+        guard looks.count < GrammarMatcher.lookLimit else { return false }
+        looks.append((behind, rest))
+      }
+    }
+    // Where rules wait for so many others that their number may come to its limit, what is below counts.
+    return 2 * Int(sets.maximumDepth) < GrammarLimits.depth
+  }
+
+  /// What is known of a top, or found out; nil where it is not worth the while.
+  private mutating func mask(
+    of top: Int32, _ texts: Int32, _ trie: TokenTrie, _ new: inout Int
+  ) throws(GrammarError) -> TopMasks.Top? {
+    if let known = tops[top, texts] { return known }
+    new += 1
+    guard new <= GrammarMatcher.newTops else { return nil }
+    var builder = MaskBuilder(vocabularyCount: trie.vocabularyCount)
+    var open: [Int32]? = []
+    guard let isMarked = try explore(top, texts, trie, to: &builder, open: &open, mayForget: false).isMarked, let open else { return nil }
+    let rest = open.isEmpty ? nil : tops.remainder(open, isMarked: isMarked)
+    let mask = TopMasks.Top(tokens: builder.kept, rest: rest)
+    tops.keep(mask, of: top, texts)
     return mask
   }
 
-  /// Adds the tokens of a tree that may come at a place, but for those of an alphabet. True if the place has another number
-  /// now, because memory ran short.
-  private mutating func walk(
-    _ tree: TokenTree, leavingOut alphabet: Alphabet, from place: Int32, into mask: inout TokenMask
-  ) throws(GrammarError) -> Bool {
-    if path.count <= tree.maximumDepth { path = Array(repeating: 0, count: tree.maximumDepth + 1) }
-    path[0] = place
-    var hasMoved = false
-    for byte in 0..<256 where tree.roots[byte] >= 0 {
-      if try walk(tree, root: Int(tree.roots[byte]), leavingOut: alphabet, into: &mask) { hasMoved = true }
-    }
-    return hasMoved
-  }
+  /// Nodes at which a top may end; where they are more, it is no good to be looked at alone.
+  private static let openLimit = 2048
 
-  /// The same for the tokens that begin with a byte. `path` holds where they begin.
-  @inline(__always)
-  private mutating func walk(
-    _ tree: TokenTree, root: Int, leavingOut alphabet: Alphabet, into mask: inout TokenMask
-  ) throws(GrammarError) -> Bool {
-    let nodes = tree.nodes
-    guard sets.mayStep(path[0], byteClass: byteClass[Int(nodes[root].byte)]) else { return false }
-    var hasMoved = false
-    var index = root
-    let end = Int(nodes[root].end)
-    let others = ~alphabet.rawValue
-    while index < end {
-      let node = nodes[index]
-      let depth = Int(node.depth)
-      let byteClass = byteClass[Int(node.byte)]
-      if node.kinds.rawValue & others == 0 || !sets.mayStep(path[depth], byteClass: byteClass) {
-        index = Int(node.end)
-        continue
+  /// Goes through the texts of a remainder from a set.
+  ///
+  /// - Parameter open: gets the nodes at which the set's text may end with more behind it; nil where that is not asked.
+  /// - Returns: the tree that was gone through; nil where it was given up.
+  private mutating func explore(
+    _ set: Int32, _ texts: Int32, _ trie: TokenTrie, to builder: inout MaskBuilder, open: inout [Int32]?, mayForget: Bool
+  ) throws(GrammarError) -> (isMarked: Bool?, hasMoved: Bool) {
+    var leavesOut: Alphabet = []
+    var (isMarked, roots) = tops.nodes(of: texts)
+    if texts == TopMasks.all {
+      // A run has all of one of these, so what cannot come is soon known.
+      let mayRun = [UInt8(ascii: "g"), UInt8(ascii: "G")].contains { sets.mayStep(set, byteClass: byteClass[Int($0)]) }
+      if mayRun, let run = runs!.run(at: set, sets) {
+        builder.insert(.many(trie.mask(of: run.alphabet, characters: run.characters)))
+        if run.alphabet == .all { isMarked = true } else { leavesOut = run.alphabet }
       }
-      if sets.byteCount > GrammarLimits.stackBytes {
-        hasMoved = true
-        var kept = Array(path[...depth]) + [here]
-        try forgetAll(but: &kept)
-        path.replaceSubrange(...depth, with: kept.dropLast())
-        here = kept[depth + 1]
-      }
-      let next = try sets.step(path[depth], byteClass: byteClass)
-      if next == StackSets.dead {
-        index = Int(node.end)
-        continue
-      }
-      path[depth + 1] = next
-      index += 1
-      for token in Int(node.tokenStart)..<Int(nodes[index].tokenStart) { mask.insert(tree.tokens[token]) }
     }
-    return hasMoved
+    let tree = isMarked ? trie.markedTree : trie.tree
+    if path.count <= tree.maximumDepth + 1 { path = Array(repeating: 0, count: tree.maximumDepth + 2) }
+    var hasMoved = false
+    var root = 0
+    repeat {
+      var (index, end, first) = (0, tree.nodes.count - 1, 0)
+      if texts != TopMasks.all {
+        let node = Int(roots[roots.startIndex + root])
+        (index, end, first) = (node + 1, Int(tree.nodes[node].end), Int(tree.nodes[node].depth) + 1)
+      }
+      path[first] = set
+      while true {
+        sets.follow(
+          tree, from: &index, to: end, path: &path, others: ~leavesOut.rawValue, tokens: &builder.tokens, open: &open)
+        guard index < end else { break }
+        if let open, open.count > GrammarMatcher.openLimit { return (nil, false) }
+        let depth = Int(tree.nodes[index].depth)
+        if sets.byteCount > GrammarLimits.stackBytes {
+          guard mayForget else { return (nil, false) }
+          hasMoved = true
+          var kept = Array(path[first...depth]) + [here]
+          try forgetAll(but: &kept)
+          path.replaceSubrange(first...depth, with: kept.dropLast())
+          here = kept.last!
+        }
+        _ = try sets.step(path[depth], byteClass: byteClass[Int(tree.nodes[index].byte)])
+      }
+      root += 1
+    } while root < roots.count
+    return (isMarked, hasMoved)
   }
 
   // MARK: Items that differ

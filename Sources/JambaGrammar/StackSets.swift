@@ -20,6 +20,16 @@ struct StackSets {
   private var unions: [UInt64: Int32] = [:]
   /// By set: the set that no token can tell from it, −1 while unknown.
   private var equivalents: [Int32] = []
+  /// By set: whether the text may end.
+  private var accepting: [Bool] = [false, true]
+  /// By set: what comes when what stands on top of it has ended, −1 while unknown.
+  private var returns: [Int32] = []
+  /// By set that waits: its tops, where it is known.
+  private var waitingTops: [Int32: [Top]] = [:]
+  /// By first state of a rule that is a part of others: whether its texts are short.
+  private var shortRules: [Int32: Bool] = [:]
+  /// The most rules that wait for one another in any set.
+  private(set) var maximumDepth: Int32 = 0
   /// The places in `transitions` whose byte opens an array of which the items must differ.
   private var opening: Set<Int> = []
   /// Steps done since it was set to zero.
@@ -84,7 +94,7 @@ struct StackSets {
   /// About how much memory the sets take.
   private(set) var byteCount = 0
 
-  func accepts(_ set: Int32) -> Bool { table.entries(of: set).last.map { table[$0] } == StackSets.endEntry }
+  func accepts(_ set: Int32) -> Bool { accepting[Int(set)] }
 
   /// Whether the text must end.
   func isComplete(_ set: Int32) -> Bool { set == StackSets.bottom }
@@ -179,9 +189,9 @@ struct StackSets {
   }
 
   /// Follows empty edges, calls and ends until only states are left that take a byte.
-  private mutating func close() throws(GrammarError) -> Int32 {
+  private mutating func close(mayEnd: Bool = false) throws(GrammarError) -> Int32 {
     defer { closing.clear() }
-    var mayEnd = false
+    var mayEnd = mayEnd
     var next = 0
     while next < closing.waiting.count {
       let place = Int(closing.waiting[next])
@@ -296,6 +306,8 @@ struct StackSets {
       }
     }
     depths.append(depth)
+    maximumDepth = max(maximumDepth, depth)
+    accepting.append(entries.last == StackSets.endEntry)
     return number
   }
 
@@ -368,6 +380,151 @@ struct StackSets {
     }
     equivalents[Int(set)] = result
     return result
+  }
+
+  // MARK: Tops
+
+  /// What stands on top of a set, as a set of its own that ends where what is below it would go on, and what that is.
+  struct Top {
+    let set: Int32
+    let below: Int32
+  }
+
+  /// Rules within rules that are kept with what calls them.
+  private static let partDepth = 4
+
+  /// The tops that a set consists of: those that wait for the same are one. Many places of a text differ only in what is
+  /// below, and what comes before that is alike at all of them.
+  mutating func tops(of set: Int32) throws(GrammarError) -> [Top] { try tops(of: set, StackSets.partDepth) }
+
+  private mutating func tops(of set: Int32, _ levels: Int) throws(GrammarError) -> [Top] {
+    var pieces: [(below: Int32, entry: Entry)] = []
+    for index in table.entries(of: set) {
+      let entry = table[index]
+      guard entry != StackSets.endEntry else { continue }
+      let (state, below) = (StackSets.state(entry), StackSets.below(entry))
+      // A character's rest says little: it stays with the string that it is in.
+      if levels > 0, below != StackSets.bottom, !accepting[Int(below)], isPart(state) {
+        for top in try waitingTops(of: below, levels - 1) { pieces.append((top.below, StackSets.entry(state, top.set))) }
+      } else {
+        pieces.append((below, StackSets.entry(state, StackSets.bottom)))
+      }
+    }
+    if pieces.count > 1 { pieces.sort { ($0.below, $0.entry) < ($1.below, $1.entry) } }
+    var tops: [Top] = []
+    var first = 0
+    var entries: [Entry] = []
+    while first < pieces.count {
+      let below = pieces[first].below
+      entries.removeAll(keepingCapacity: true)
+      while first < pieces.count, pieces[first].below == below {
+        let entry = pieces[first].entry
+        if let last = entries.last, StackSets.state(last) == StackSets.state(entry) {
+          let both = try union(StackSets.below(last), StackSets.below(entry))
+          entries[entries.count - 1] = StackSets.entry(StackSets.state(entry), both)
+        } else {
+          entries.append(entry)
+        }
+        first += 1
+      }
+      tops.append(Top(set: try number(entries), below: below))
+    }
+    return tops
+  }
+
+  private mutating func waitingTops(of set: Int32, _ levels: Int) throws(GrammarError) -> [Top] {
+    if let known = waitingTops[set] { return known }
+    let tops = try tops(of: set, levels)
+    waitingTops[set] = tops
+    byteCount += 48 + 8 * tops.count
+    return tops
+  }
+
+  /// What may come when what stood on top of a set has ended.
+  mutating func behind(_ below: Int32) throws(GrammarError) -> Int32 {
+    while returns.count <= Int(below) { returns.append(-1) }
+    let known = returns[Int(below)]
+    if known >= 0 { return known }
+    for index in table.entries(of: below) {
+      let entry = table[index]
+      if entry != StackSets.endEntry { try add(StackSets.state(entry), above: StackSets.below(entry)) }
+    }
+    let result = try close(mayEnd: accepting[Int(below)])
+    returns[Int(below)] = result
+    return result
+  }
+
+  /// Whether a state is in a rule of few bytes that others repeat, as a character's is.
+  private mutating func isPart(_ state: Int32) -> Bool {
+    guard state < Counter.firstState else { return false }
+    let start = automaton.owners[Int(state)]
+    guard automaton.partStarts.contains(start) else { return false }
+    if let known = shortRules[start] { return known }
+    var steps = 0
+    let isShort = longest(from: start, 32, &steps).map { $0 <= StackSets.partBytes } ?? false
+    shortRules[start] = isShort
+    return isShort
+  }
+
+  /// As long as an escaped character beyond the first plane.
+  private static let partBytes = 12
+  private static let partSteps = 4096
+
+  /// The most bytes from a state to its rule's end; nil where that is not soon found.
+  private func longest(from state: Int32, _ levels: Int, _ steps: inout Int) -> Int? {
+    steps += 1
+    guard state < Counter.firstState, levels > 0, steps < StackSets.partSteps else { return nil }
+    var most = 0
+    for index in automaton.edges(of: state) {
+      let edge = automaton.edges[index]
+      guard edge.kind != .counter, var length = longest(from: edge.target, levels - 1, &steps) else { return nil }
+      switch edge.kind {
+      case .bytes: length += 1
+      case .empty, .counter: break
+      case .call:
+        guard let rest = longest(from: edge.following, levels - 1, &steps) else { return nil }
+        length += rest
+      }
+      most = max(most, length)
+    }
+    return most
+  }
+
+  // MARK: Trees of texts
+
+  /// Goes through a tree of texts as far as steps are known.
+  ///
+  /// - Parameters:
+  ///   - index: the node to go on at; afterwards the one whose step is not known, or the end.
+  ///   - path: by depth: the set before the byte; the one behind it is put at the next.
+  ///   - others: the kinds of texts that are looked at.
+  ///   - tokens: gets those that may come.
+  ///   - open: gets the nodes behind which what is cut off goes on; nil where nothing is.
+  func follow(
+    _ tree: TokenTree, from index: inout Int, to end: Int, path: inout [Int32], others: UInt16, tokens: inout [Int32],
+    open: inout [Int32]?
+  ) {
+    let (nodes, byteClass, transitions) = (tree.nodes.span, automaton.byteClass.span, transitions.span)
+    let treeTokens = tree.tokens.span
+    var sets = path.mutableSpan
+    while index < end {
+      let node = nodes[index]
+      let depth = Int(node.depth)
+      guard node.kinds.rawValue & others != 0 else {
+        index = Int(node.end)
+        continue
+      }
+      let next = transitions[Int(sets[depth]) &* classCount &+ Int(byteClass[Int(node.byte)])]
+      if next <= StackSets.dead {
+        if next < StackSets.dead { return }
+        index = Int(node.end)
+        continue
+      }
+      sets[depth + 1] = next
+      index += 1
+      for place in Int(node.tokenStart)..<Int(nodes[index].tokenStart) { tokens.append(treeTokens[place]) }
+      if accepting[Int(next)], Int(node.end) > index { open?.append(Int32(index - 1)) }
+    }
   }
 
   /// Forgets every set but those that some need; renumbers these.

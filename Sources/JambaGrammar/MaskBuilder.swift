@@ -1,0 +1,32 @@
+/// A mask that is being put together.
+struct MaskBuilder {
+  private let vocabularyCount: Int
+  private var base: TokenMask?
+  /// Tokens that are not in the base, or need not be.
+  var tokens: [Int32] = []
+
+  init(vocabularyCount: Int) { self.vocabularyCount = vocabularyCount }
+
+  init(_ kept: MaskCache.Kept, vocabularyCount: Int) {
+    self.vocabularyCount = vocabularyCount
+    insert(kept)
+  }
+
+  mutating func insert(_ token: Int32) { tokens.append(token) }
+
+  mutating func insert(_ kept: MaskCache.Kept) {
+    switch kept {
+    case .few(let list): tokens += list
+    case .many(let mask): if base == nil { base = mask } else { base!.formUnion(mask) }
+    }
+  }
+
+  /// The mask to be kept: a short list if it is one.
+  var kept: MaskCache.Kept { base == nil && tokens.count <= MaskCache.fewLimit ? .few(tokens) : .many(mask) }
+
+  var mask: TokenMask {
+    var mask = base ?? TokenMask(vocabularyCount: vocabularyCount)
+    mask.insert(tokens)
+    return mask
+  }
+}
