@@ -27,10 +27,9 @@ struct Automaton: Sendable {
   private(set) var isNullable: [Bool] = []
   /// First states of the rules of all characters beyond ASCII.
   let wideStates: Set<Int32>
-  /// By state: the first one of the rule that it is in.
-  let owners: [Int32]
-  /// First states of rules that others repeat or label their edges with.
-  let partStarts: Set<Int32>
+  /// By state: whether it is in a rule of few bytes that another repeats or labels its edges with, as a string does its
+  /// characters, or in one that such a rule calls.
+  private(set) var isPart: [Bool] = []
   /// Bytes of the same class have the same edges everywhere; classes are in the order of their bytes.
   private(set) var byteClass: [UInt8]
   private(set) var classCount: Int
@@ -48,7 +47,6 @@ struct Automaton: Sendable {
     start = graph.ruleStarts[rules.root]
     uniqueStates = graph.uniqueStates
     wideStates = graph.wideStates
-    (owners, partStarts) = (graph.owners, graph.partStarts)
     isEnd = graph.isEnd
     let (isProductive, isCounting) = AutomatonAnalysis.productiveStates(outgoing, isEnd, graph.counters)
     guard isProductive[Int(start)] else { throw .matchesNothing }
@@ -85,6 +83,7 @@ struct Automaton: Sendable {
     classCount = classByte.count
 
     isNullable = AutomatonAnalysis.nullableStates(self)
+    isPart = AutomatonAnalysis.partStates(self, graph.owners, graph.partStarts)
     counters = counters.map { $0.judging { isNullable[Int($0)] } }
     let recursive = AutomatonAnalysis.leftRecursiveStates(self)
     if !recursive.isEmpty {
@@ -94,7 +93,7 @@ struct Automaton: Sendable {
   }
 
   /// About how much memory it takes.
-  var byteCount: Int { edges.count * MemoryLayout<Edge>.stride + isEnd.count * 16 + counters.count * 256 }
+  var byteCount: Int { edges.count * MemoryLayout<Edge>.stride + isEnd.count * 13 + counters.count * 256 }
 
   /// The edges of a state that is kept; none of one that a counter reckons.
   func edges(of state: Int32) -> Range<Int> {

@@ -125,8 +125,9 @@ struct GrammarMatcher {
       hasMoved = try explore(place, TopMasks.all, trie, to: &builder, open: &open, mayForget: true).hasMoved
     }
     if accepts { for token in endTokens { builder.insert(token) } }
-    if isKept, !hasMoved { masks.keep(builder.kept, at: place) }
-    return builder.mask
+    let mask = builder.mask
+    if isKept, !hasMoved { masks.keep(builder.kept(mask), at: place) }
+    return mask
   }
 
   // MARK: Tops of stacks

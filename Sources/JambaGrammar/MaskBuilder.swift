@@ -21,12 +21,18 @@ struct MaskBuilder {
     }
   }
 
-  /// The mask to be kept: a short list if it is one.
-  var kept: MaskCache.Kept { base == nil && tokens.count <= MaskCache.fewLimit ? .few(tokens) : .many(mask) }
+  /// Whether it is a short list, so that the list is what to keep of it.
+  private var isShort: Bool { base == nil && tokens.count <= MaskCache.fewLimit }
 
   var mask: TokenMask {
     var mask = base ?? TokenMask(vocabularyCount: vocabularyCount)
     mask.insert(tokens)
     return mask
   }
+
+  /// What is to be kept of it.
+  var kept: MaskCache.Kept { isShort ? .few(tokens) : .many(mask) }
+
+  /// What is to be kept of a mask that was put together.
+  func kept(_ mask: TokenMask) -> MaskCache.Kept { isShort ? .few(tokens) : .many(mask) }
 }

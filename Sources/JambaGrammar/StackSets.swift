@@ -26,8 +26,6 @@ struct StackSets {
   private var returns: [Int32] = []
   /// By set that waits: its tops, where it is known.
   private var waitingTops: [Int32: [Top]] = [:]
-  /// By first state of a rule that is a part of others: whether its texts are short.
-  private var shortRules: [Int32: Bool] = [:]
   /// The most rules that wait for one another in any set.
   private(set) var maximumDepth: Int32 = 0
   /// The places in `transitions` whose byte opens an array of which the items must differ.
@@ -334,7 +332,15 @@ struct StackSets {
     for set in sets { for index in table.entries(of: set) { entries.append(table[index]) } }
     try count(entries.count)
     entries.sort()
+    return try number(unitingStates(entries))
+  }
+
+  /// Entries with one for each state, which has below it what all of its had.
+  ///
+  /// - Parameter entries: sorted.
+  private mutating func unitingStates(_ entries: [Entry]) throws(GrammarError) -> [Entry] {
     var merged: [Entry] = []
+    merged.reserveCapacity(entries.count)
     var index = 0
     while index < entries.count {
       let first = entries[index]
@@ -348,7 +354,7 @@ struct StackSets {
       }
       index = next
     }
-    return try number(merged)
+    return merged
   }
 
   /// A set behind which the same texts of at most `reach` bytes may come: one for all places of a long repetition that are
@@ -358,25 +364,26 @@ struct StackSets {
     while equivalents.count <= Int(set) { equivalents.append(-1) }
     let known = equivalents[Int(set)]
     if known >= 0 { return known }
-    var (entries, changed): ([Int32: Int32], Bool) = ([:], false)
-    var mayEnd = false
+    var (entries, changed): ([Entry], Bool) = ([], false)
     for index in table.entries(of: set) {
       let entry = table[index]
-      guard entry != StackSets.endEntry else {
-        mayEnd = true
-        continue
-      }
+      guard entry != StackSets.endEntry else { continue }
       var state = StackSets.state(entry)
       if state >= Counter.firstState { state = automaton.counter(of: state).equivalent(of: state, within: reach) }
-      var below = try equivalent(of: StackSets.below(entry), within: reach)
-      if StackSets.entry(state, below) != entry { changed = true }
-      if let other = entries[state] { below = try union(other, below) }
-      entries[state] = below
+      let other = StackSets.entry(state, try equivalent(of: StackSets.below(entry), within: reach))
+      if other != entry, !changed {
+        changed = true
+        // Those before are as they were.
+        entries += table.members(of: set).prefix(index - table.entries(of: set).lowerBound)
+      }
+      if changed { entries.append(other) }
     }
     var result = set
     if changed {
-      let sorted = entries.map { StackSets.entry($0.key, $0.value) }.sorted()
-      result = try number(mayEnd ? sorted + [StackSets.endEntry] : sorted)
+      entries.sort()
+      entries = try unitingStates(entries)
+      if accepting[Int(set)] { entries.append(StackSets.endEntry) }
+      result = try number(entries)
     }
     equivalents[Int(set)] = result
     return result
@@ -404,7 +411,7 @@ struct StackSets {
       guard entry != StackSets.endEntry else { continue }
       let (state, below) = (StackSets.state(entry), StackSets.below(entry))
       // A character's rest says little: it stays with the string that it is in.
-      if levels > 0, below != StackSets.bottom, !accepting[Int(below)], isPart(state) {
+      if levels > 0, below != StackSets.bottom, !accepting[Int(below)], state < Counter.firstState, automaton.isPart[Int(state)] {
         for top in try waitingTops(of: below, levels - 1) { pieces.append((top.below, StackSets.entry(state, top.set))) }
       } else {
         pieces.append((below, StackSets.entry(state, StackSets.bottom)))
@@ -452,42 +459,6 @@ struct StackSets {
     let result = try close(mayEnd: accepting[Int(below)])
     returns[Int(below)] = result
     return result
-  }
-
-  /// Whether a state is in a rule of few bytes that others repeat, as a character's is.
-  private mutating func isPart(_ state: Int32) -> Bool {
-    guard state < Counter.firstState else { return false }
-    let start = automaton.owners[Int(state)]
-    guard automaton.partStarts.contains(start) else { return false }
-    if let known = shortRules[start] { return known }
-    var steps = 0
-    let isShort = longest(from: start, 32, &steps).map { $0 <= StackSets.partBytes } ?? false
-    shortRules[start] = isShort
-    return isShort
-  }
-
-  /// As long as an escaped character beyond the first plane.
-  private static let partBytes = 12
-  private static let partSteps = 4096
-
-  /// The most bytes from a state to its rule's end; nil where that is not soon found.
-  private func longest(from state: Int32, _ levels: Int, _ steps: inout Int) -> Int? {
-    steps += 1
-    guard state < Counter.firstState, levels > 0, steps < StackSets.partSteps else { return nil }
-    var most = 0
-    for index in automaton.edges(of: state) {
-      let edge = automaton.edges[index]
-      guard edge.kind != .counter, var length = longest(from: edge.target, levels - 1, &steps) else { return nil }
-      switch edge.kind {
-      case .bytes: length += 1
-      case .empty, .counter: break
-      case .call:
-        guard let rest = longest(from: edge.following, levels - 1, &steps) else { return nil }
-        length += rest
-      }
-      most = max(most, length)
-    }
-    return most
   }
 
   // MARK: Trees of texts
