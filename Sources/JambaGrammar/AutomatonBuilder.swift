@@ -18,8 +18,8 @@ struct AutomatonBuilder {
   /// Shared states for sets of characters beyond ASCII, each called like a rule.
   private var setStarts: [ScalarSet: Int32] = [:]
 
-  /// All characters beyond ASCII.
-  private static let wide = ScalarSet.all.subtracting(ScalarSet([0...0x7F]))
+  /// All characters beyond ASCII but for rare ones.
+  private static let wide = ScalarSet.all.subtracting(ScalarSet([0...0x7F])).subtracting(Alphabet.rare)
 
   init(_ rules: GrammarRules) { self.rules = rules }
 
@@ -253,7 +253,7 @@ struct AutomatonBuilder {
         to: tails[Array(sequence.dropFirst())]!)
     }
     setStarts[set] = start
-    if set == AutomatonBuilder.wide { wideStates.insert(start) }
+    if AutomatonBuilder.wide.subtracting(set).isEmpty { wideStates.insert(start) }
     return start
   }
 }

@@ -13,7 +13,10 @@ struct GrammarMatcher {
   private var masks = MaskCache()
   /// Masks of what stands on top of stacks.
   private var tops = TopMasks()
+  /// By place outside of arrays whose items must differ: the tokens by which an item would come again.
+  private var repeating: [Int32: [Int32]] = [:]
   private var path: [Int32] = []
+  private var bytes: [UInt8] = []
 
   init(_ automaton: Automaton) throws(GrammarError) {
     sets = StackSets(automaton)
@@ -25,7 +28,7 @@ struct GrammarMatcher {
   }
 
   /// About how much memory it takes.
-  var byteCount: Int { sets.byteCount + masks.byteCount + tops.byteCount }
+  var byteCount: Int { sets.byteCount + masks.byteCount + tops.byteCount + 64 * repeating.count }
 
   /// Goes back to where a text begins.
   mutating func restart() {
@@ -90,6 +93,7 @@ struct GrammarMatcher {
   private mutating func forgetAll(but kept: inout [Int32]) throws(GrammarError) {
     masks = MaskCache()
     tops = TopMasks()
+    repeating = [:]
     kept.append(start)
     try sets.forgetAll(but: &kept)
     start = kept.removeLast()
@@ -102,9 +106,20 @@ struct GrammarMatcher {
   mutating func mask(
     _ trie: TokenTrie, endTokens: Set<Int32>, isKept: Bool = true
   ) throws(GrammarError) -> TokenMask {
-    guard hasUnique else { return try grammarMask(trie, endTokens, isKept) }
     var mask = try grammarMask(trie, endTokens, isKept)
-    try removeRepeated(from: &mask, trie, endTokens)
+    guard hasUnique else { return mask }
+    // Outside of such arrays all depends on the place.
+    let isOutside = isKept && !unique.isActive
+    if isOutside, let known = repeating[here] {
+      for token in known { mask.remove(token) }
+      return mask
+    }
+    let before = here
+    let removed = try removeRepeated(from: &mask, trie, endTokens)
+    if isOutside, before == here {
+      if repeating.count > GrammarMatcher.repeatingLimit { repeating = [:] }
+      repeating[here] = removed
+    }
     return mask
   }
 
@@ -207,45 +222,76 @@ struct GrammarMatcher {
     let tree = isMarked ? trie.markedTree : trie.tree
     if path.count <= tree.maximumDepth + 1 { path = Array(repeating: 0, count: tree.maximumDepth + 2) }
     var hasMoved = false
-    var root = 0
-    repeat {
-      var (index, end, first) = (0, tree.nodes.count - 1, 0)
-      if texts != TopMasks.all {
-        let node = Int(roots[roots.startIndex + root])
-        (index, end, first) = (node + 1, Int(tree.nodes[node].end), Int(tree.nodes[node].depth) + 1)
+    let others = ~leavesOut.rawValue
+    if texts == TopMasks.all {
+      guard try go(tree, tree.roots, set, at: 0, others, &builder, &open, mayForget, &hasMoved) else { return (nil, false) }
+    }
+    for root in roots {
+      let node = Int(root)
+      let (first, end, depth) = (node + 1, Int(tree.nodes[node].end), Int(tree.nodes[node].depth) + 1)
+      if let children = tree.children(of: node) {
+        guard try go(tree, children, set, at: depth, others, &builder, &open, mayForget, &hasMoved) else { return (nil, false) }
+      } else {
+        path[depth] = set
+        guard try go(tree, first..<end, at: depth, others, &builder, &open, mayForget, &hasMoved) else { return (nil, false) }
       }
-      path[first] = set
-      while true {
-        sets.follow(
-          tree, from: &index, to: end, path: &path, others: ~leavesOut.rawValue, tokens: &builder.tokens, open: &open)
-        guard index < end else { break }
-        if let open, open.count > GrammarMatcher.openLimit { return (nil, false) }
-        let depth = Int(tree.nodes[index].depth)
-        if sets.byteCount > GrammarLimits.stackBytes {
-          guard mayForget else { return (nil, false) }
-          hasMoved = true
-          var kept = Array(path[first...depth]) + [here]
-          try forgetAll(but: &kept)
-          path.replaceSubrange(first...depth, with: kept.dropLast())
-          here = kept.last!
-        }
-        _ = try sets.step(path[depth], byteClass: byteClass[Int(tree.nodes[index].byte)])
-      }
-      root += 1
-    } while root < roots.count
+    }
     return (isMarked, hasMoved)
   }
 
+  /// Goes through the descendants of children, of which only those are looked at whose byte may come.
+  private mutating func go(
+    _ tree: TokenTree, _ children: [Int32], _ set: Int32, at depth: Int, _ others: UInt16, _ builder: inout MaskBuilder,
+    _ open: inout [Int32]?, _ mayForget: Bool, _ hasMoved: inout Bool
+  ) throws(GrammarError) -> Bool {
+    path[depth] = set
+    bytes.removeAll(keepingCapacity: true)
+    sets.appendBytes(of: set, to: &bytes)
+    for byte in bytes where children[Int(byte)] >= 0 {
+      let child = Int(children[Int(byte)])
+      let nodes = child..<Int(tree.nodes[child].end)
+      guard try go(tree, nodes, at: depth, others, &builder, &open, mayForget, &hasMoved) else { return false }
+    }
+    return true
+  }
+
+  /// Goes through siblings and their descendants. False where that was given up.
+  private mutating func go(
+    _ tree: TokenTree, _ nodes: Range<Int>, at first: Int, _ others: UInt16, _ builder: inout MaskBuilder,
+    _ open: inout [Int32]?, _ mayForget: Bool, _ hasMoved: inout Bool
+  ) throws(GrammarError) -> Bool {
+    var index = nodes.lowerBound
+    while true {
+      sets.follow(
+        tree, from: &index, to: nodes.upperBound, path: &path, others: others, tokens: &builder.tokens, open: &open)
+      guard index < nodes.upperBound else { return true }
+      if let open, open.count > GrammarMatcher.openLimit { return false }
+      let depth = Int(tree.nodes[index].depth)
+      if sets.byteCount > GrammarLimits.stackBytes {
+        guard mayForget else { return false }
+        hasMoved = true
+        var kept = Array(path[first...depth]) + [here]
+        try forgetAll(but: &kept)
+        path.replaceSubrange(first...depth, with: kept.dropLast())
+        here = kept.last!
+      }
+      _ = try sets.step(path[depth], byteClass: byteClass[Int(tree.nodes[index].byte)])
+    }
+  }
+
   // MARK: Items that differ
+
+  private static let repeatingLimit = 4096
 
   /// Tokens of which so many are looked at for what must come behind them.
   private static let lookaheadLimit = 300
   private static let lookaheadBytes = 64
 
-  /// Takes out the tokens by which an item would come again.
+  /// Takes out the tokens by which an item would come again, and returns them.
   private mutating func removeRepeated(
     from mask: inout TokenMask, _ trie: TokenTrie, _ endTokens: Set<Int32>
-  ) throws(GrammarError) {
+  ) throws(GrammarError) -> [Int32] {
+    var removed: [Int32] = []
     let candidates: [Int32]
     var looksAhead = false
     if !unique.isActive {
@@ -267,8 +313,12 @@ struct GrammarMatcher {
       // Forgetting renumbers `here`, and nothing else is kept in between.
       if sets.byteCount > GrammarLimits.stackBytes { try forget() }
       sets.work = 0
-      if try !isNew(trie.text(of: token), looksAhead) { mask.remove(token) }
+      if try !isNew(trie.text(of: token), looksAhead) {
+        mask.remove(token)
+        removed.append(token)
+      }
     }
+    return removed
   }
 
   private mutating func isNew(_ text: ArraySlice<UInt8>, _ looksAhead: Bool) throws(GrammarError) -> Bool {

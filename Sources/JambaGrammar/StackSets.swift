@@ -124,6 +124,15 @@ struct StackSets {
     return try computeStep(set, byteClass, slot)
   }
 
+  /// Appends the bytes that may come, in ascending order.
+  func appendBytes(of set: Int32, to bytes: inout [UInt8]) {
+    let first = Int(set) * classCount
+    for byteClass in 0..<classCount where transitions[first + byteClass] != StackSets.dead {
+      let last = byteClass + 1 < classCount ? automaton.classByte[byteClass + 1] - 1 : UInt8.max
+      for byte in automaton.classByte[byteClass]...last { bytes.append(byte) }
+    }
+  }
+
   /// False where a byte is known to lead nowhere.
   @inline(__always)
   func mayStep(_ set: Int32, byteClass: UInt8) -> Bool {
@@ -153,18 +162,38 @@ struct StackSets {
   @inline(never)
   private mutating func computeStep(_ set: Int32, _ byteClass: UInt8, _ slot: Int) throws(GrammarError) -> Int32 {
     let byte = automaton.classByte[Int(byteClass)]
+    let hasUnique = !automaton.uniqueStates.isEmpty
+    // Most often one state follows, as in a word.
+    var (first, others): (Entry?, Bool) = (nil, false)
     for place in table.entries(of: set) {
       let entry = table[place]
       guard entry != StackSets.endEntry else { continue }
       for index in automaton.byteEdges(of: StackSets.state(entry)) {
         let edge = automaton.edges[index]
-        if edge.low <= byte, byte <= edge.high {
+        guard edge.low <= byte, byte <= edge.high else { continue }
+        if hasUnique, automaton.uniqueStates.contains(edge.target) { opening.insert(slot) }
+        if first == nil {
+          first = StackSets.entry(edge.target, StackSets.below(entry))
+        } else {
+          if let first, !others { try add(StackSets.state(first), above: StackSets.below(first)) }
+          others = true
           try add(edge.target, above: StackSets.below(entry))
-          if !automaton.uniqueStates.isEmpty, automaton.uniqueStates.contains(edge.target) { opening.insert(slot) }
         }
       }
     }
-    let next = try close()
+    let next: Int32
+    if let first, !others {
+      let state = StackSets.state(first)
+      if automaton.isPlain[Int(state)] {
+        try count(1)
+        next = try number([first])
+      } else {
+        try add(state, above: StackSets.below(first))
+        next = try close()
+      }
+    } else {
+      next = try close()
+    }
     transitions[slot] = next
     return next
   }
@@ -406,6 +435,7 @@ struct StackSets {
 
   private mutating func tops(of set: Int32, _ levels: Int) throws(GrammarError) -> [Top] {
     var pieces: [(below: Int32, entry: Entry)] = []
+    pieces.reserveCapacity(table.entries(of: set).count)
     for index in table.entries(of: set) {
       let entry = table[index]
       guard entry != StackSets.endEntry else { continue }
