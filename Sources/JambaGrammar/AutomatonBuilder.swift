@@ -211,17 +211,13 @@ struct AutomatonBuilder {
   }
 
   private mutating func add(_ members: GrammarRules.Members, from: Int32) throws(GrammarError) -> Int32 {
-    func part(_ expression: GrammarRules.Expression, _ builder: inout AutomatonBuilder) throws(GrammarError) -> MemberCounts.Part {
-      MemberCounts.Part(
-        first: try builder.called(expression), later: try builder.called(.sequence([members.separator, expression])))
-    }
-    var counts = MemberCounts(least: members.least, most: members.most)
-    for one in members.required { counts.required.append(try part(one, &self)) }
+    var counts = MemberCounts(separator: try called(members.separator), least: members.least, most: members.most)
+    for one in members.required { counts.required.append(try called(one)) }
     for (index, one) in members.optional.enumerated() {
-      counts.optional.append(try part(one, &self))
+      counts.optional.append(try called(one))
       counts.dependents.append(members.dependents[index].reduce(0) { $0 | 1 << $1 })
     }
-    if let others = members.others { counts.others = try part(others, &self) }
+    if let others = members.others { counts.others = try called(others) }
     let counter = Counter(base: try counterStates(counts.stateCount), kind: .members(counts), behind: try state())
     connect(from, .counter, to: Int32(counters.count))
     counters.append(counter)

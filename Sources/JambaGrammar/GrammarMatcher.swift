@@ -148,7 +148,7 @@ struct GrammarMatcher {
   // MARK: Tops of stacks
 
   /// Tops that are looked at for one mask; where more of them are new, all are looked at together.
-  private static let newTops = 24
+  private static let newTops = 512
   /// Places below tops that are looked at for one mask.
   private static let lookLimit = 200
 
@@ -303,6 +303,9 @@ struct GrammarMatcher {
       // Within a long string only what may end it matters.
       if looksAhead {
         candidates = mask.tokens
+      } else if !unique.isItem {
+        // Within an item only what comes to its end matters, or begins such an array there.
+        candidates = unique.isInString ? trie.quotedBracketTokens : trie.bracketTokens
       } else if let ends = unique.repeatingEnds {
         candidates = ends.flatMap { trie.tokens(beginningWith: $0) } + trie.endingTokens
       } else {

@@ -310,7 +310,8 @@ struct StackSets {
   }
 
   private mutating func number(_ entries: [Entry]) throws(GrammarError) -> Int32 {
-    if let known = table.find(entries) { return known }
+    let hash = table.hash(entries)
+    if let known = table.find(entries, hash) { return known }
     if entries.count > 1, entries.contains(where: { $0 != StackSets.endEntry && StackSets.state($0) >= Counter.firstState }) {
       let fewer = withoutHigherCounts(entries)
       if fewer.count < entries.count { return try number(fewer) }
@@ -318,7 +319,7 @@ struct StackSets {
     try count(entries.count)
     byteCount += ListTable.bytes(of: entries) + 4 * classCount
     guard byteCount < 2 * GrammarLimits.stackBytes else { throw .tooAmbiguous }
-    let number = table.number(entries)
+    let number = table.append(entries, hash)
     var depth: Int32 = 0
     // Bytes that no state takes are known to lead nowhere.
     let slots = transitions.count
