@@ -135,6 +135,7 @@ struct GrammarMatcher {
     var hasMoved = false
     let isDone = isKept ? try addTops(of: place, trie, to: &builder) : false
     if !isDone {
+      sets.work = 0
       builder = MaskBuilder(vocabularyCount: trie.vocabularyCount)
       var open: [Int32]?
       hasMoved = try explore(place, TopMasks.all, trie, to: &builder, open: &open, mayForget: true).hasMoved
@@ -147,14 +148,16 @@ struct GrammarMatcher {
 
   // MARK: Tops of stacks
 
-  /// Tops that are looked at for one mask; where more of them are new, all are looked at together.
-  private static let newTops = 512
+  /// Tops of a place that are looked at one by one; where more of them are new, all are looked at together.
+  private static let newTops = 192
   /// Places below tops that are looked at for one mask.
   private static let lookLimit = 200
 
   /// Adds the tokens that may come at a place, top by top. False, and some of them added, where that does not pay or might not
   /// be exact: they are to be looked for all together.
-  private mutating func addTops(of place: Int32, _ trie: TokenTrie, to builder: inout MaskBuilder) throws(GrammarError) -> Bool {
+  private mutating func addTops(
+    of place: Int32, _ trie: TokenTrie, to builder: inout MaskBuilder
+  ) throws(GrammarError) -> Bool {
     if tops.byteCount > GrammarLimits.topBytes { tops = TopMasks() }
     var looks = [(place, TopMasks.all)]
     var next = 0
@@ -162,15 +165,15 @@ struct GrammarMatcher {
       let (set, texts) = looks[next]
       next += 1
       let all = try sets.tops(of: set)
-      var new = 0
+      let isMany = all.count > GrammarMatcher.newTops && all.count(where: { tops[$0.set, texts] == nil }) > GrammarMatcher.newTops
+      if isMany {
+        guard next > 1 else { return false }
+        var open: [Int32]?
+        guard try explore(set, texts, trie, to: &builder, open: &open, mayForget: false).isMarked != nil else { return false }
+        continue
+      }
       for top in all {
-        guard let mask = try mask(of: top.set, texts, trie, &new) else {
-          var open: [Int32]?
-          guard next > 1, new > GrammarMatcher.newTops,
-            try explore(set, texts, trie, to: &builder, open: &open, mayForget: false).isMarked != nil
-          else { return false }
-          break
-        }
+        guard let mask = try mask(of: top.set, texts, trie) else { return false }
         builder.insert(mask.tokens)
         guard let rest = mask.rest, top.below != StackSets.bottom else { continue }
         let behind = try sets.behind(top.below)
@@ -185,14 +188,14 @@ struct GrammarMatcher {
 
   /// What is known of a top, or found out; nil where it is not worth the while.
   private mutating func mask(
-    of top: Int32, _ texts: Int32, _ trie: TokenTrie, _ new: inout Int
+    of top: Int32, _ texts: Int32, _ trie: TokenTrie
   ) throws(GrammarError) -> TopMasks.Top? {
     if let known = tops[top, texts] { return known }
-    new += 1
-    guard new <= GrammarMatcher.newTops else { return nil }
+    guard tops.byteCount < 2 * GrammarLimits.topBytes, sets.work < GrammarLimits.work / 4 else { return nil }
     var builder = MaskBuilder(vocabularyCount: trie.vocabularyCount)
     var open: [Int32]? = []
-    guard let isMarked = try explore(top, texts, trie, to: &builder, open: &open, mayForget: false).isMarked, let open else { return nil }
+    let explored = try explore(top, texts, trie, to: &builder, open: &open, mayForget: false)
+    guard let isMarked = explored.isMarked, let open else { return nil }
     let rest = open.isEmpty ? nil : tops.remainder(open, isMarked: isMarked)
     let mask = TopMasks.Top(tokens: builder.kept, rest: rest)
     tops.keep(mask, of: top, texts)
