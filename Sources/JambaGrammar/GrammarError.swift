@@ -54,5 +54,5 @@ enum GrammarLimits {
   /// Bytes of masks kept between steps.
   static let maskBytes = 4 << 20
   /// Bytes of masks of what stands on top of stacks, kept between steps.
-  static let topBytes = 4 << 20
+  static let topBytes = 2 << 20
 }
