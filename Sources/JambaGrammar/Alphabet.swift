@@ -10,10 +10,16 @@ struct Alphabet: OptionSet, Hashable, Sendable {
   static let lower = Alphabet(rawValue: 1 << 2)
   static let hexUpper = Alphabet(rawValue: 1 << 3)
   static let upper = Alphabet(rawValue: 1 << 4)
-  /// Everything beyond ASCII.
+  /// Everything beyond ASCII but `rare`.
   static let wide = Alphabet(rawValue: 1 << 13)
   /// What means something within a string, and bytes that are no whole character.
   static let marks = Alphabet(rawValue: 1 << 15)
+  /// What patterns leave out that hold all other characters beyond ASCII: controls, white space, what ends a line, and what
+  /// is no character.
+  static let rare = ScalarSet([
+    0x80...0xA0, 0xAD...0xAD, 0x1680...0x1680, 0x180E...0x180E, 0x2000...0x200F, 0x2028...0x202F, 0x205F...0x206F,
+    0x3000...0x3000, 0xFEFF...0xFEFF, 0xFFF0...0xFFFF, 0x10FFFE...0x10FFFF,
+  ])
   /// Kinds of which there are so many tokens that they are worth being taken together.
   static let common: Alphabet = [.lower, .upper]
 
@@ -44,10 +50,11 @@ struct Alphabet: OptionSet, Hashable, Sendable {
 
   /// The kinds of a text's characters, and how many there are.
   static func kinds(of text: ArraySlice<UInt8>) -> (kinds: Alphabet, characters: Int) {
-    guard String(validating: text, as: UTF8.self) != nil else { return (.marks, text.count) }
+    guard let string = String(validating: text, as: UTF8.self) else { return (.marks, text.count) }
     var (kinds, characters): (Alphabet, Int) = ([], 0)
-    for byte in text where byte & 0xC0 != 0x80 {
-      kinds.formUnion(byte < 0x80 ? kindOf[Int(byte)] : .wide)
+    for scalar in string.unicodeScalars {
+      let value = scalar.value
+      kinds.formUnion(value < 0x80 ? kindOf[Int(value)] : rare.contains(value) ? .marks : .wide)
       characters += 1
     }
     return (kinds, characters)
@@ -70,7 +77,7 @@ struct Alphabet: OptionSet, Hashable, Sendable {
   }
 }
 
-/// A set of ASCII characters, with or without all others.
+/// A set of ASCII characters, with or without all others that are not rare.
 struct CharacterBits: Equatable, Sendable {
   private var low: UInt64 = 0
   private var high: UInt64 = 0

@@ -23,10 +23,15 @@ struct Automaton: Sendable {
   private(set) var isEnd: [Bool]
   /// By state: whether it only ends its rule, so that a call with nothing behind it need not be remembered.
   private var onlyEnds: [Bool]
+  /// By state: whether it is one that takes a byte and has no other edges, and no rule ends there.
+  private(set) var isPlain: [Bool] = []
   /// By state: whether its rule may end there, or behind nothing but rules that may be empty.
   private(set) var isNullable: [Bool] = []
-  /// First states of the rules of all characters beyond ASCII.
+  /// First states of the rules of all characters beyond ASCII, or all that are not rare.
   let wideStates: Set<Int32>
+  /// By state: whether it is in a rule of few bytes that another repeats or labels its edges with, as a string does its
+  /// characters, or in one that such a rule calls.
+  private(set) var isPart: [Bool] = []
   /// Bytes of the same class have the same edges everywhere; classes are in the order of their bytes.
   private(set) var byteClass: [UInt8]
   private(set) var classCount: Int
@@ -80,6 +85,8 @@ struct Automaton: Sendable {
     classCount = classByte.count
 
     isNullable = AutomatonAnalysis.nullableStates(self)
+    isPlain = isEnd.indices.map { !isEnd[$0] && byteStarts[$0] == edgeStarts[$0] && edgeStarts[$0] < edgeStarts[$0 + 1] }
+    isPart = AutomatonAnalysis.partStates(self, graph.owners, graph.partStarts)
     counters = counters.map { $0.judging { isNullable[Int($0)] } }
     let recursive = AutomatonAnalysis.leftRecursiveStates(self)
     if !recursive.isEmpty {
@@ -89,7 +96,7 @@ struct Automaton: Sendable {
   }
 
   /// About how much memory it takes.
-  var byteCount: Int { edges.count * MemoryLayout<Edge>.stride + isEnd.count * 12 + counters.count * 256 }
+  var byteCount: Int { edges.count * MemoryLayout<Edge>.stride + isEnd.count * 14 + counters.count * 256 }
 
   /// The edges of a state that is kept; none of one that a counter reckons.
   func edges(of state: Int32) -> Range<Int> {

@@ -107,6 +107,48 @@ enum AutomatonAnalysis {
     return (holds, isOpen)
   }
 
+  /// The bytes of an escaped character beyond the first plane.
+  private static let partBytes = 12
+
+  /// The states of rules of few bytes that others repeat, and of those that they call.
+  ///
+  /// - Parameters:
+  ///   - owners: by state, the first one of its rule.
+  ///   - starts: first states of rules that are repeated.
+  static func partStates(_ automaton: Automaton, _ owners: [Int32], _ starts: Set<Int32>) -> [Bool] {
+    var steps = 1 << 16
+    /// The most bytes from a state to its rule's end; nil where that is not soon found.
+    func longest(from state: Int32, _ levels: Int, _ seen: inout Set<Int32>) -> Int? {
+      steps -= 1
+      guard state < Counter.firstState, levels > 0, steps > 0 else { return nil }
+      seen.insert(owners[Int(state)])
+      var most = 0
+      for index in automaton.edges(of: state) {
+        let edge = automaton.edges[index]
+        var (target, following, times) = (edge.target, edge.following, 1)
+        if edge.kind == .counter {
+          let counter = automaton.counters[Int(edge.target)]
+          guard case .repetition(let body, _, let most) = counter.kind, most <= partBytes else { return nil }
+          (target, following, times) = (body, counter.behind, most)
+        }
+        guard var length = longest(from: target, levels - 1, &seen) else { return nil }
+        if edge.kind == .bytes { length += 1 }
+        if edge.kind == .call || edge.kind == .counter {
+          guard let rest = longest(from: following, levels - 1, &seen) else { return nil }
+          length = times * length + rest
+        }
+        most = max(most, length)
+      }
+      return most
+    }
+    var parts: Set<Int32> = []
+    for start in starts.sorted() where !parts.contains(start) {
+      var seen: Set<Int32> = []
+      if let length = longest(from: start, 32, &seen), length <= partBytes { parts.formUnion(seen) }
+    }
+    return owners.map { parts.contains($0) }
+  }
+
   /// The first states of rules that come to themselves without a byte, by way of a call; empty if there are none.
   ///
   /// Such rules would wait for themselves without end. Circles of empty edges alone are harmless.

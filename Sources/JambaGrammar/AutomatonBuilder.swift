@@ -8,26 +8,41 @@ struct AutomatonBuilder {
   private(set) var counters: [Counter] = []
   private(set) var uniqueStates: Set<Int32> = []
   private(set) var wideStates: Set<Int32> = []
+  /// By state: the first one of the rule that it is in.
+  private(set) var owners: [Int32] = []
+  /// First states of rules that others repeat or label their edges with, as a string does its characters.
+  private(set) var partStarts: Set<Int32> = []
+  /// The first state of the rule that is being made.
+  private var owner: Int32 = 0
   private var nextCounterState = Int(Counter.firstState)
   /// Shared states for sets of characters beyond ASCII, each called like a rule.
   private var setStarts: [ScalarSet: Int32] = [:]
 
-  /// All characters beyond ASCII.
-  private static let wide = ScalarSet.all.subtracting(ScalarSet([0...0x7F]))
+  /// All characters beyond ASCII but for rare ones.
+  private static let wide = ScalarSet.all.subtracting(ScalarSet([0...0x7F])).subtracting(Alphabet.rare)
 
   init(_ rules: GrammarRules) { self.rules = rules }
 
   mutating func build() throws(GrammarError) {
-    for _ in rules.names { ruleStarts.append(try state()) }
+    for _ in rules.names { ruleStarts.append(try ruleStart()) }
     for (rule, body) in rules.bodies.enumerated() {
       guard let body else { throw .unknownRule(rules.names[rule]) }
+      owner = ruleStarts[rule]
       isEnd[Int(try add(body, from: ruleStarts[rule]))] = true
     }
+  }
+
+  /// The first state of a rule.
+  private mutating func ruleStart() throws(GrammarError) -> Int32 {
+    let start = try state()
+    owners[Int(start)] = start
+    return start
   }
 
   private mutating func state() throws(GrammarError) -> Int32 {
     guard isEnd.count < GrammarLimits.states else { throw .tooLarge("more than \(GrammarLimits.states) states") }
     isEnd.append(false)
+    owners.append(owner)
     return Int32(isEnd.count - 1)
   }
 
@@ -81,6 +96,7 @@ struct AutomatonBuilder {
   private mutating func add(
     repeating body: GrammarRules.Expression, _ least: Int, _ most: Int?, from: Int32
   ) throws(GrammarError) -> Int32 {
+    if case .rule(let rule) = body { partStarts.insert(ruleStarts[rule]) }
     var here = from
     let behind = try state()
     if max(least, most ?? 0) > 2 {
@@ -88,7 +104,7 @@ struct AutomatonBuilder {
       let counted = most ?? least
       if counted > 0 {
         let counter = Counter(
-          base: try counterStates(counted + 1), kind: .repetition(body: try called(body), least: least, most: counted),
+          base: try counterStates(counted + 1), kind: .repetition(body: try part(body), least: least, most: counted),
           behind: try state())
         connect(here, .counter, to: Int32(counters.count))
         counters.append(counter)
@@ -120,8 +136,18 @@ struct AutomatonBuilder {
   /// An expression as a rule: its first state.
   private mutating func called(_ body: GrammarRules.Expression) throws(GrammarError) -> Int32 {
     if case .rule(let rule) = body { return ruleStarts[rule] }
-    let start = try state()
+    let start = try ruleStart()
+    let outer = owner
+    owner = start
     isEnd[Int(try add(body, from: start))] = true
+    owner = outer
+    return start
+  }
+
+  /// The same of one that comes again and again.
+  private mutating func part(_ body: GrammarRules.Expression) throws(GrammarError) -> Int32 {
+    let start = try called(body)
+    partStarts.insert(start)
     return start
   }
 
@@ -144,7 +170,7 @@ struct AutomatonBuilder {
     _ machine: GrammarRules.Machine, _ most: Int, from: Int32
   ) throws(GrammarError) -> Int32 {
     var calls: [Int32] = []
-    for label in machine.labels { calls.append(try called(label)) }
+    for label in machine.labels { calls.append(try part(label)) }
     let edges = machine.edges.map { $0.map { BoundedMachine.Edge(call: calls[$0.label], target: $0.target) } }
     let bounded = BoundedMachine(edges: edges, isEnd: machine.isEnd, most: most)
     let counter = Counter(base: try counterStates(bounded.stateCount), kind: .bounded(bounded), behind: try state())
@@ -167,7 +193,9 @@ struct AutomatonBuilder {
       let ascii = set.ranges.prefix { $0.lowerBound < 0x80 }.map { UInt8($0.lowerBound)...UInt8(min($0.upperBound, 0x7F)) }
       guard let last = set.ranges.last, last.upperBound >= 0x80 else { return .scalars(ascii, wide: nil) }
       return .scalars(ascii, wide: try start(of: set.subtracting(ScalarSet([0...0x7F]))))
-    case .rule(let rule): return .call(ruleStarts[rule])
+    case .rule(let rule):
+      partStarts.insert(ruleStarts[rule])
+      return .call(ruleStarts[rule])
     default: return .other(expression)
     }
   }
@@ -183,17 +211,13 @@ struct AutomatonBuilder {
   }
 
   private mutating func add(_ members: GrammarRules.Members, from: Int32) throws(GrammarError) -> Int32 {
-    func part(_ expression: GrammarRules.Expression, _ builder: inout AutomatonBuilder) throws(GrammarError) -> MemberCounts.Part {
-      MemberCounts.Part(
-        first: try builder.called(expression), later: try builder.called(.sequence([members.separator, expression])))
-    }
-    var counts = MemberCounts(least: members.least, most: members.most)
-    for one in members.required { counts.required.append(try part(one, &self)) }
+    var counts = MemberCounts(separator: try called(members.separator), least: members.least, most: members.most)
+    for one in members.required { counts.required.append(try called(one)) }
     for (index, one) in members.optional.enumerated() {
-      counts.optional.append(try part(one, &self))
+      counts.optional.append(try called(one))
       counts.dependents.append(members.dependents[index].reduce(0) { $0 | 1 << $1 })
     }
-    if let others = members.others { counts.others = try part(others, &self) }
+    if let others = members.others { counts.others = try called(others) }
     let counter = Counter(base: try counterStates(counts.stateCount), kind: .members(counts), behind: try state())
     connect(from, .counter, to: Int32(counters.count))
     counters.append(counter)
@@ -203,7 +227,11 @@ struct AutomatonBuilder {
   /// The first state of the bytes of a set of characters.
   private mutating func start(of set: ScalarSet) throws(GrammarError) -> Int32 {
     if let start = setStarts[set] { return start }
-    let start = try state()
+    let start = try ruleStart()
+    let outer = owner
+    owner = start
+    defer { owner = outer }
+    partStarts.insert(start)
     let end = try state()
     isEnd[Int(end)] = true
     // States from which the same bytes follow are one.
@@ -221,7 +249,7 @@ struct AutomatonBuilder {
         to: tails[Array(sequence.dropFirst())]!)
     }
     setStarts[set] = start
-    if set == AutomatonBuilder.wide { wideStates.insert(start) }
+    if AutomatonBuilder.wide.subtracting(set).isEmpty { wideStates.insert(start) }
     return start
   }
 }

@@ -82,8 +82,8 @@ struct Counter: Sendable {
       }
       return kept
     }
-    for index in counts.optional.indices where !isProductive(counts.optional[index].first) { counts.drop(index) }
-    if let others = counts.others, !isProductive(others.first) { counts.others = nil }
+    for index in counts.optional.indices where !isProductive(counts.optional[index]) { counts.drop(index) }
+    if let others = counts.others, !isProductive(others) { counts.others = nil }
     kept.kind = .members(counts)
     return kept
   }
@@ -95,10 +95,10 @@ struct Counter: Sendable {
     case .repetition(let body, let least, _): return least == 0 || known(body)
     case .bounded(let machine): return machine.distances[0] <= machine.most
     case .members(var counts):
-      guard counts.required.allSatisfy({ known($0.first) }) else { return false }
-      for index in counts.optional.indices where !known(counts.optional[index].first) { counts.drop(index) }
+      guard counts.required.allSatisfy(known) else { return false }
+      for index in counts.optional.indices where !known(counts.optional[index]) { counts.drop(index) }
       let optional = counts.optional.count - counts.isDropped.nonzeroBitCount
-      let others = counts.others.map { known($0.first) ? 1 : 0 } ?? 0
+      let others = counts.others.map { known($0) ? 1 : 0 } ?? 0
       return counts.required.count + optional + others >= counts.least
     }
   }
@@ -119,7 +119,7 @@ struct Counter: Sendable {
     case .repetition(let body, _, _): return [body]
     case .bounded(let machine): return machine.edges[0].map(\.call)
     case .members(let counts):
-      return (counts.required.prefix(1) + counts.optional + (counts.others.map { [$0] } ?? [])).map(\.first)
+      return counts.required.prefix(1) + counts.optional + (counts.others.map { [$0] } ?? [])
     }
   }
 
@@ -129,7 +129,7 @@ struct Counter: Sendable {
     case .repetition(let body, _, _): return [body]
     case .bounded(let machine): return machine.edges.flatMap { $0.map(\.call) }
     case .members(let counts):
-      return (counts.required + counts.optional + (counts.others.map { [$0] } ?? [])).map(\.first)
+      return counts.required + counts.optional + (counts.others.map { [$0] } ?? []) + [counts.separator]
     }
   }
 }
@@ -183,31 +183,33 @@ struct BoundedMachine: Sendable {
 
 /// Parts between commas: some in their order, some at any place, some that count only.
 ///
-/// A state is how many required parts there are, which optional ones, and how many others, up to as many as matter.
+/// A state is how many required parts there are, which optional ones, and how many others, up to as many as matter; and
+/// whether a comma stands behind them.
 struct MemberCounts: Sendable {
-  struct Part: Sendable {
-    /// The rule of the part, and of a comma and the part.
-    let first: Int32
-    let later: Int32
-  }
-
-  var required: [Part] = []
+  /// Rules, by their first states: of the parts that must come in their order, of those that may, and of others.
+  var required: [Int32] = []
   private(set) var isDropped = 0
-  var optional: [Part] = []
+  var optional: [Int32] = []
   /// By optional part: a bit for each that must be there, too.
   var dependents: [Int] = []
-  var others: Part?
+  var others: Int32?
+  /// The rule of what stands between two.
+  let separator: Int32
   let least: Int
   let most: Int?
 
-  init(least: Int, most: Int?) {
+  init(separator: Int32, least: Int, most: Int?) {
+    self.separator = separator
     self.least = least
     self.most = most
   }
 
   private var othersLimit: Int { others == nil ? 0 : most ?? 1 }
 
-  var stateCount: Int { ((required.count + 1) << optional.count) * (othersLimit + 1) }
+  /// As many without a comma behind them as with one.
+  private var countCount: Int { ((required.count + 1) << optional.count) * (othersLimit + 1) }
+
+  var stateCount: Int { 2 * countCount }
 
   /// An optional part that cannot come, and those that need it.
   mutating func drop(_ index: Int) {
@@ -231,25 +233,32 @@ struct MemberCounts: Sendable {
   func advance(from place: Int, _ follow: (_ target: Int32, _ next: Int) throws(GrammarError) -> Void)
     throws(GrammarError) -> Bool
   {
+    let isBehindComma = place >= countCount
+    let place = isBehindComma ? place - countCount : place
     let mask = place & (1 << optional.count - 1)
     let (counted, written) = ((place >> optional.count) / (required.count + 1), (place >> optional.count) % (required.count + 1))
     func number(_ counted: Int, _ written: Int, _ mask: Int) -> Int {
       (counted * (required.count + 1) + written) << optional.count | mask
     }
-    let isFirst = place == 0
+    let takesPart = isBehindComma || place == 0
     let open = required.count - written
     let count = counted + written + mask.nonzeroBitCount
     let limit = most ?? Int.max
-    if open > 0 { try follow(isFirst ? required[written].first : required[written].later, number(counted, written + 1, mask)) }
+    var hasMore = open > 0
+    if open > 0, takesPart { try follow(required[written], number(counted, written + 1, mask)) }
     for (index, part) in optional.enumerated() where (mask | isDropped) >> index & 1 == 0 {
       let next = mask | 1 << index
       guard count + 1 + open + missing(from: next) <= limit else { continue }
-      try follow(isFirst ? part.first : part.later, number(counted, written, next))
+      hasMore = true
+      if takesPart { try follow(part, number(counted, written, next)) }
     }
     let needed = missing(from: mask)
     if open == 0, let others, count + 1 + needed <= limit {
-      try follow(isFirst ? others.first : others.later, number(min(counted + 1, othersLimit), written, mask))
+      hasMore = true
+      if takesPart { try follow(others, number(min(counted + 1, othersLimit), written, mask)) }
     }
+    if isBehindComma { return false }
+    if hasMore, !takesPart { try follow(separator, countCount + place) }
     // Others may be one name written again, so they count for one.
     return open == 0 && needed == 0 && written + mask.nonzeroBitCount + min(counted, 1) >= least
   }

@@ -53,4 +53,6 @@ enum GrammarLimits {
   static let stackBytes = 12 << 20
   /// Bytes of masks kept between steps.
   static let maskBytes = 4 << 20
+  /// Bytes of masks of what stands on top of stacks, kept between steps.
+  static let topBytes = 2 << 20
 }

@@ -20,18 +20,22 @@ struct ListTable<Element: FixedWidthInteger & Sendable> {
   /// The number of a list: the next one if it is new.
   mutating func number(_ list: [Element]) -> Int32 {
     let hash = hash(list)
-    if let known = find(list, hash) { return known }
+    return find(list, hash) ?? append(list, hash)
+  }
+
+  /// Gives the next number to a list that has none.
+  mutating func append(_ list: [Element], _ hash: UInt32) -> Int32 {
     numbers.append(hash)
     pool += list
     starts.append(Int32(pool.count))
     return Int32(numbers.count - 1)
   }
 
-  private func find(_ list: [Element], _ hash: UInt32) -> Int32? {
+  func find(_ list: [Element], _ hash: UInt32) -> Int32? {
     numbers.find(hash) { pool[entries(of: Int32($0))].elementsEqual(list) }.map { Int32($0) }
   }
 
-  private func hash(_ list: [Element]) -> UInt32 {
+  func hash(_ list: [Element]) -> UInt32 {
     var hash = HashedNumbers.Hash()
     for value in list { hash.add(UInt64(truncatingIfNeeded: value)) }
     return hash.value

@@ -1,38 +1,39 @@
 /// Masks of places that were there before.
 struct MaskCache: Sendable {
-  private enum Kept: Sendable {
+  enum Kept: Sendable {
     case few([Int32])
     case many(TokenMask)
+
+    var byteCount: Int {
+      switch self {
+      case .few(let tokens): 4 * tokens.count + 64
+      case .many(let mask): 8 * mask.words.count + 64
+      }
+    }
   }
 
-  private var masks: [Int32: Kept] = [:]
-  private var vocabularyCount = 0
+  /// By place: its mask in `masks`, −1 for none.
+  private var indices: [Int32] = []
+  private var masks: [Kept] = []
   private(set) var byteCount = 0
 
   /// Masks of no more tokens are kept as lists.
-  private static let fewLimit = 128
+  static let fewLimit = 128
 
-  subscript(place: Int32) -> TokenMask? {
-    switch masks[place] {
-    case nil: return nil
-    case .many(let mask): return mask
-    case .few(let tokens):
-      var mask = TokenMask(vocabularyCount: vocabularyCount)
-      for token in tokens { mask.insert(token) }
-      return mask
-    }
+  subscript(place: Int32) -> Kept? {
+    guard Int(place) < indices.count, indices[Int(place)] >= 0 else { return nil }
+    return masks[Int(indices[Int(place)])]
   }
 
-  mutating func keep(_ mask: TokenMask, at place: Int32) {
+  mutating func keep(_ mask: Kept, at place: Int32) {
     if byteCount > GrammarLimits.maskBytes { self = MaskCache() }
-    vocabularyCount = 64 * mask.words.count
-    if mask.count <= MaskCache.fewLimit {
-      let tokens = mask.tokens
-      masks[place] = .few(tokens)
-      byteCount += 4 * tokens.count + 64
-    } else {
-      masks[place] = .many(mask)
-      byteCount += 8 * mask.words.count + 64
+    if Int(place) >= indices.count {
+      let more = Int(place) + 1 - indices.count
+      indices += repeatElement(-1, count: more)
+      byteCount += 4 * more
     }
+    indices[Int(place)] = Int32(masks.count)
+    masks.append(mask)
+    byteCount += mask.byteCount
   }
 }

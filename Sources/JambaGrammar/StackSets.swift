@@ -20,6 +20,14 @@ struct StackSets {
   private var unions: [UInt64: Int32] = [:]
   /// By set: the set that no token can tell from it, −1 while unknown.
   private var equivalents: [Int32] = []
+  /// By set: whether the text may end.
+  private var accepting: [Bool] = [false, true]
+  /// By set: what comes when what stands on top of it has ended, −1 while unknown.
+  private var returns: [Int32] = []
+  /// By set that waits: its tops, where it is known.
+  private var waitingTops: [Int32: [Top]] = [:]
+  /// The most rules that wait for one another in any set.
+  private(set) var maximumDepth: Int32 = 0
   /// The places in `transitions` whose byte opens an array of which the items must differ.
   private var opening: Set<Int> = []
   /// Steps done since it was set to zero.
@@ -84,7 +92,7 @@ struct StackSets {
   /// About how much memory the sets take.
   private(set) var byteCount = 0
 
-  func accepts(_ set: Int32) -> Bool { table.entries(of: set).last.map { table[$0] } == StackSets.endEntry }
+  func accepts(_ set: Int32) -> Bool { accepting[Int(set)] }
 
   /// Whether the text must end.
   func isComplete(_ set: Int32) -> Bool { set == StackSets.bottom }
@@ -116,6 +124,15 @@ struct StackSets {
     return try computeStep(set, byteClass, slot)
   }
 
+  /// Appends the bytes that may come, in ascending order.
+  func appendBytes(of set: Int32, to bytes: inout [UInt8]) {
+    let first = Int(set) * classCount
+    for byteClass in 0..<classCount where transitions[first + byteClass] != StackSets.dead {
+      let last = byteClass + 1 < classCount ? automaton.classByte[byteClass + 1] - 1 : UInt8.max
+      for byte in automaton.classByte[byteClass]...last { bytes.append(byte) }
+    }
+  }
+
   /// False where a byte is known to lead nowhere.
   @inline(__always)
   func mayStep(_ set: Int32, byteClass: UInt8) -> Bool {
@@ -145,18 +162,38 @@ struct StackSets {
   @inline(never)
   private mutating func computeStep(_ set: Int32, _ byteClass: UInt8, _ slot: Int) throws(GrammarError) -> Int32 {
     let byte = automaton.classByte[Int(byteClass)]
+    let hasUnique = !automaton.uniqueStates.isEmpty
+    // Most often one state follows, as in a word.
+    var (first, others): (Entry?, Bool) = (nil, false)
     for place in table.entries(of: set) {
       let entry = table[place]
       guard entry != StackSets.endEntry else { continue }
       for index in automaton.byteEdges(of: StackSets.state(entry)) {
         let edge = automaton.edges[index]
-        if edge.low <= byte, byte <= edge.high {
+        guard edge.low <= byte, byte <= edge.high else { continue }
+        if hasUnique, automaton.uniqueStates.contains(edge.target) { opening.insert(slot) }
+        if first == nil {
+          first = StackSets.entry(edge.target, StackSets.below(entry))
+        } else {
+          if let first, !others { try add(StackSets.state(first), above: StackSets.below(first)) }
+          others = true
           try add(edge.target, above: StackSets.below(entry))
-          if !automaton.uniqueStates.isEmpty, automaton.uniqueStates.contains(edge.target) { opening.insert(slot) }
         }
       }
     }
-    let next = try close()
+    let next: Int32
+    if let first, !others {
+      let state = StackSets.state(first)
+      if automaton.isPlain[Int(state)] {
+        try count(1)
+        next = try number([first])
+      } else {
+        try add(state, above: StackSets.below(first))
+        next = try close()
+      }
+    } else {
+      next = try close()
+    }
     transitions[slot] = next
     return next
   }
@@ -179,9 +216,9 @@ struct StackSets {
   }
 
   /// Follows empty edges, calls and ends until only states are left that take a byte.
-  private mutating func close() throws(GrammarError) -> Int32 {
+  private mutating func close(mayEnd: Bool = false) throws(GrammarError) -> Int32 {
     defer { closing.clear() }
-    var mayEnd = false
+    var mayEnd = mayEnd
     var next = 0
     while next < closing.waiting.count {
       let place = Int(closing.waiting[next])
@@ -273,7 +310,8 @@ struct StackSets {
   }
 
   private mutating func number(_ entries: [Entry]) throws(GrammarError) -> Int32 {
-    if let known = table.find(entries) { return known }
+    let hash = table.hash(entries)
+    if let known = table.find(entries, hash) { return known }
     if entries.count > 1, entries.contains(where: { $0 != StackSets.endEntry && StackSets.state($0) >= Counter.firstState }) {
       let fewer = withoutHigherCounts(entries)
       if fewer.count < entries.count { return try number(fewer) }
@@ -281,7 +319,7 @@ struct StackSets {
     try count(entries.count)
     byteCount += ListTable.bytes(of: entries) + 4 * classCount
     guard byteCount < 2 * GrammarLimits.stackBytes else { throw .tooAmbiguous }
-    let number = table.number(entries)
+    let number = table.append(entries, hash)
     var depth: Int32 = 0
     // Bytes that no state takes are known to lead nowhere.
     let slots = transitions.count
@@ -296,6 +334,8 @@ struct StackSets {
       }
     }
     depths.append(depth)
+    maximumDepth = max(maximumDepth, depth)
+    accepting.append(entries.last == StackSets.endEntry)
     return number
   }
 
@@ -322,7 +362,15 @@ struct StackSets {
     for set in sets { for index in table.entries(of: set) { entries.append(table[index]) } }
     try count(entries.count)
     entries.sort()
+    return try number(unitingStates(entries))
+  }
+
+  /// Entries with one for each state, which has below it what all of its had.
+  ///
+  /// - Parameter entries: sorted.
+  private mutating func unitingStates(_ entries: [Entry]) throws(GrammarError) -> [Entry] {
     var merged: [Entry] = []
+    merged.reserveCapacity(entries.count)
     var index = 0
     while index < entries.count {
       let first = entries[index]
@@ -336,7 +384,7 @@ struct StackSets {
       }
       index = next
     }
-    return try number(merged)
+    return merged
   }
 
   /// A set behind which the same texts of at most `reach` bytes may come: one for all places of a long repetition that are
@@ -346,28 +394,139 @@ struct StackSets {
     while equivalents.count <= Int(set) { equivalents.append(-1) }
     let known = equivalents[Int(set)]
     if known >= 0 { return known }
-    var (entries, changed): ([Int32: Int32], Bool) = ([:], false)
-    var mayEnd = false
+    var (entries, changed): ([Entry], Bool) = ([], false)
     for index in table.entries(of: set) {
       let entry = table[index]
-      guard entry != StackSets.endEntry else {
-        mayEnd = true
-        continue
-      }
+      guard entry != StackSets.endEntry else { continue }
       var state = StackSets.state(entry)
       if state >= Counter.firstState { state = automaton.counter(of: state).equivalent(of: state, within: reach) }
-      var below = try equivalent(of: StackSets.below(entry), within: reach)
-      if StackSets.entry(state, below) != entry { changed = true }
-      if let other = entries[state] { below = try union(other, below) }
-      entries[state] = below
+      let other = StackSets.entry(state, try equivalent(of: StackSets.below(entry), within: reach))
+      if other != entry, !changed {
+        changed = true
+        // Those before are as they were.
+        entries += table.members(of: set).prefix(index - table.entries(of: set).lowerBound)
+      }
+      if changed { entries.append(other) }
     }
     var result = set
     if changed {
-      let sorted = entries.map { StackSets.entry($0.key, $0.value) }.sorted()
-      result = try number(mayEnd ? sorted + [StackSets.endEntry] : sorted)
+      entries.sort()
+      entries = try unitingStates(entries)
+      if accepting[Int(set)] { entries.append(StackSets.endEntry) }
+      result = try number(entries)
     }
     equivalents[Int(set)] = result
     return result
+  }
+
+  // MARK: Tops
+
+  /// What stands on top of a set, as a set of its own that ends where what is below it would go on, and what that is.
+  struct Top {
+    let set: Int32
+    let below: Int32
+  }
+
+  /// Rules within rules that are kept with what calls them.
+  private static let partDepth = 4
+
+  /// The tops that a set consists of: those that wait for the same are one. Many places of a text differ only in what is
+  /// below, and what comes before that is alike at all of them.
+  mutating func tops(of set: Int32) throws(GrammarError) -> [Top] { try tops(of: set, StackSets.partDepth) }
+
+  private mutating func tops(of set: Int32, _ levels: Int) throws(GrammarError) -> [Top] {
+    var pieces: [(below: Int32, entry: Entry)] = []
+    pieces.reserveCapacity(table.entries(of: set).count)
+    for index in table.entries(of: set) {
+      let entry = table[index]
+      guard entry != StackSets.endEntry else { continue }
+      let (state, below) = (StackSets.state(entry), StackSets.below(entry))
+      // A character's rest says little: it stays with the string that it is in.
+      if levels > 0, below != StackSets.bottom, !accepting[Int(below)], state < Counter.firstState, automaton.isPart[Int(state)] {
+        for top in try waitingTops(of: below, levels - 1) { pieces.append((top.below, StackSets.entry(state, top.set))) }
+      } else {
+        pieces.append((below, StackSets.entry(state, StackSets.bottom)))
+      }
+    }
+    if pieces.count > 1 { pieces.sort { ($0.below, $0.entry) < ($1.below, $1.entry) } }
+    var tops: [Top] = []
+    var first = 0
+    var entries: [Entry] = []
+    while first < pieces.count {
+      let below = pieces[first].below
+      entries.removeAll(keepingCapacity: true)
+      while first < pieces.count, pieces[first].below == below {
+        let entry = pieces[first].entry
+        if let last = entries.last, StackSets.state(last) == StackSets.state(entry) {
+          let both = try union(StackSets.below(last), StackSets.below(entry))
+          entries[entries.count - 1] = StackSets.entry(StackSets.state(entry), both)
+        } else {
+          entries.append(entry)
+        }
+        first += 1
+      }
+      tops.append(Top(set: try number(entries), below: below))
+    }
+    return tops
+  }
+
+  private mutating func waitingTops(of set: Int32, _ levels: Int) throws(GrammarError) -> [Top] {
+    if let known = waitingTops[set] { return known }
+    let tops = try tops(of: set, levels)
+    waitingTops[set] = tops
+    byteCount += 48 + 8 * tops.count
+    return tops
+  }
+
+  /// What may come when what stood on top of a set has ended.
+  mutating func behind(_ below: Int32) throws(GrammarError) -> Int32 {
+    while returns.count <= Int(below) { returns.append(-1) }
+    let known = returns[Int(below)]
+    if known >= 0 { return known }
+    for index in table.entries(of: below) {
+      let entry = table[index]
+      if entry != StackSets.endEntry { try add(StackSets.state(entry), above: StackSets.below(entry)) }
+    }
+    let result = try close(mayEnd: accepting[Int(below)])
+    returns[Int(below)] = result
+    return result
+  }
+
+  // MARK: Trees of texts
+
+  /// Goes through a tree of texts as far as steps are known.
+  ///
+  /// - Parameters:
+  ///   - index: the node to go on at; afterwards the one whose step is not known, or the end.
+  ///   - path: by depth: the set before the byte; the one behind it is put at the next.
+  ///   - others: the kinds of texts that are looked at.
+  ///   - tokens: gets those that may come.
+  ///   - open: gets the nodes behind which what is cut off goes on; nil where nothing is.
+  func follow(
+    _ tree: TokenTree, from index: inout Int, to end: Int, path: inout [Int32], others: UInt16, tokens: inout [Int32],
+    open: inout [Int32]?
+  ) {
+    let (nodes, byteClass, transitions) = (tree.nodes.span, automaton.byteClass.span, transitions.span)
+    let treeTokens = tree.tokens.span
+    var sets = path.mutableSpan
+    while index < end {
+      let node = nodes[index]
+      let depth = Int(node.depth)
+      guard node.kinds.rawValue & others != 0 else {
+        index = Int(node.end)
+        continue
+      }
+      let next = transitions[Int(sets[depth]) &* classCount &+ Int(byteClass[Int(node.byte)])]
+      if next <= StackSets.dead {
+        if next < StackSets.dead { return }
+        index = Int(node.end)
+        continue
+      }
+      sets[depth + 1] = next
+      index += 1
+      for place in Int(node.tokenStart)..<Int(nodes[index].tokenStart) { tokens.append(treeTokens[place]) }
+      if accepting[Int(next)], Int(node.end) > index { open?.append(Int32(index - 1)) }
+    }
   }
 
   /// Forgets every set but those that some need; renumbers these.

@@ -14,8 +14,9 @@ struct TextRuns: Sendable {
   private let reach: Int
   private var moves: StateMap<[Move]>
   private var singles: StateMap<CharacterBits>
-  /// By alphabet and state: whether all its texts may follow.
-  private var verdicts: [Alphabet: StateMap<Bool>] = [:]
+  /// By alphabet and state: of how many characters all its texts may follow, `endless` for any number.
+  private var verdicts: [Alphabet: StateMap<Int>] = [:]
+  private static let endless = Int.max
 
   private static let stateLimit = 4096
   /// States that are reached without a character.
@@ -29,7 +30,7 @@ struct TextRuns: Sendable {
     singles = StateMap(automaton)
   }
 
-  /// A large alphabet of which every text may follow where these moves are possible; empty for none that is worth the while.
+  /// A large alphabet of which every text of the reach may follow where these moves are possible; empty for none that is worth the while.
   mutating func alphabet(_ first: [Move]) -> Alphabet {
     var alphabet = TextRuns.cover(first)
     for _ in 0..<3 {
@@ -37,7 +38,7 @@ struct TextRuns: Sendable {
       let characters = alphabet.characters
       let known = verdicts[alphabet]!
       var covered = CharacterBits()
-      for move in first where known[move.target] ?? false { covered.formUnion(move.characters) }
+      for move in first where (known[move.target] ?? 0) >= reach - 1 { covered.formUnion(move.characters) }
       if covered.isSuperset(of: characters) { return alphabet }
       let less = reached.reduce(alphabet) { $0.intersection(TextRuns.cover(moves[$1] ?? [])) }
       if less == alphabet { return [] }
@@ -72,21 +73,33 @@ struct TextRuns: Sendable {
     }
     meet(first, from: nil)
     var next = 0
+    // By number of characters: states with moves to ones of which is known that no more may follow.
+    var bounded: [[Int]] = Array(repeating: [], count: reach)
     while next < states.count {
       guard states.count < TextRuns.stateLimit else { return nil }
-      meet(find(movesFrom: states[next]), from: next)
+      let moves = find(movesFrom: states[next])
+      for move in moves {
+        if let count = known[move.target], count < reach { bounded[count].append(next) }
+      }
+      meet(moves, from: next)
       next += 1
     }
-    // The largest set of states of which each has a way within the set for every character.
-    for state in states { known[state] = true }
+    // The largest set of states of which each has a way within the set for every character. Those that are not in it are
+    // found one after the other, and what leads to them allows for one character more.
+    for state in states { known[state] = TextRuns.endless }
     var waiting = Array(states.indices)
-    while let index = waiting.popLast() {
-      guard known[states[index]]! else { continue }
-      var covered = CharacterBits()
-      for move in moves[states[index]]! where known[move.target] ?? false { covered.formUnion(move.characters) }
-      guard !covered.isSuperset(of: characters) else { continue }
-      known[states[index]] = false
-      waiting += users[index]
+    for characterCount in 0..<reach {
+      var lost: [Int] = []
+      for index in waiting where known[states[index]]! == TextRuns.endless {
+        var covered = CharacterBits()
+        for move in moves[states[index]]! where (known[move.target] ?? 0) >= characterCount { covered.formUnion(move.characters) }
+        if !covered.isSuperset(of: characters) { lost.append(index) }
+      }
+      waiting = bounded[characterCount]
+      for index in lost where known[states[index]]! == TextRuns.endless {
+        known[states[index]] = characterCount
+        waiting += users[index]
+      }
     }
     return states
   }

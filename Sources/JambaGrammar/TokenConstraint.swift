@@ -28,7 +28,7 @@ package final class TokenConstraint {
   deinit { vocabulary.matchers.give(matcher, grammar, endTokens) }
 
   /// About how much memory it takes, beside the vocabulary's texts. It grows with the places that the answer comes to, up to
-  /// some 28 MiB.
+  /// some 32 MiB.
   package var byteCount: Int { grammar.byteCount + matcher.byteCount }
 
   /// Forgets all that it has found out but where the answer stands.

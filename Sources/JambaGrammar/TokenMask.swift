@@ -10,6 +10,19 @@ package struct TokenMask: Sendable {
     isEmpty = false
   }
 
+  mutating func insert(_ tokens: [Int32]) {
+    for token in tokens { words[Int(token) >> 6] |= 1 << UInt64(token & 63) }
+    if !tokens.isEmpty { isEmpty = false }
+  }
+
+  mutating func formUnion(_ other: TokenMask) {
+    if isEmpty {
+      self = other
+    } else {
+      for index in words.indices { words[index] |= other.words[index] }
+    }
+  }
+
   mutating func remove(_ token: Int32) {
     words[Int(token) >> 6] &= ~(1 << UInt64(token & 63))
     isEmpty = words.allSatisfy { $0 == 0 }

@@ -21,6 +21,10 @@ struct TokenTree: Sendable {
   private(set) var maximumDepth = 0
   /// By byte: the node of a first byte, -1 for none.
   private(set) var roots = [Int32](repeating: -1, count: 256)
+  /// By node with many descendants: the same of its children.
+  private var children: [Int32: [Int32]] = [:]
+  /// Descendants from which on it is worth the while.
+  private static let many = 1024
 
   /// - Parameters:
   ///   - order: the tokens in the order of their texts, none of which is empty.
@@ -51,11 +55,24 @@ struct TokenTree: Sendable {
       tokens.append(token)
     }
     leave(0)
-    var root = 0
-    while root < nodes.count {
-      roots[Int(nodes[root].byte)] = Int32(root)
-      root = Int(nodes[root].end)
+    func byByte(_ first: Int, _ end: Int) -> [Int32] {
+      var list = [Int32](repeating: -1, count: 256)
+      var node = first
+      while node < end {
+        list[Int(nodes[node].byte)] = Int32(node)
+        node = Int(nodes[node].end)
+      }
+      return list
+    }
+    roots = byByte(0, nodes.count)
+    for node in nodes.indices where Int(nodes[node].end) - node > TokenTree.many {
+      children[Int32(node)] = byByte(node + 1, Int(nodes[node].end))
     }
     nodes.append(Node(byte: 0, depth: 0, tokenStart: Int32(tokens.count)))
+  }
+
+  /// By byte: a node's child, −1 for none; nil for a node of few descendants.
+  func children(of node: Int) -> [Int32]? {
+    Int(nodes[node].end) - node > TokenTree.many ? children[Int32(node)] : nil
   }
 }

@@ -14,6 +14,9 @@ final class TokenTrie: Sendable {
   /// with a quotation mark and a comma or an escape.
   let structuralTokens: [Int32]
   let closingTokens: [Int32]
+  /// Those with a bracket, and of them those with a quotation mark.
+  let bracketTokens: [Int32]
+  let quotedBracketTokens: [Int32]
   let endingTokens: [Int32]
   let vocabularyCount: Int
   /// Characters of the longest token without marks.
@@ -78,6 +81,9 @@ final class TokenTrie: Sendable {
     (emptyTokens, structuralTokens, openingTokens) = (empty, structural, having("[", having(",", structural)))
     closingTokens = Set(having(",", structural) + having("}", structural) + having("]", structural)).sorted()
     let quotes = having("\"", structural)
+    let brackets: [Unicode.Scalar] = ["[", "]", "{", "}"]
+    bracketTokens = Set(brackets.flatMap { having($0, structural) }).sorted()
+    quotedBracketTokens = having("\"", bracketTokens)
     endingTokens = Set(having("\\", quotes) + having(",", quotes)).sorted()
     (self.texts, textStarts) = (texts, starts)
     _ = mask(of: .all, characters: maximumCharacters)

@@ -17,7 +17,7 @@ struct UniqueItems {
 
   private var levels: [Level] = []
   private var depth = 0
-  private var isInString = false
+  private(set) var isInString = false
   private var isEscaped = false
   /// From the outermost array's item on.
   private var text: [UInt8] = []
@@ -103,7 +103,7 @@ struct UniqueItems {
   }
 
   /// Whether the innermost array's items stand here, rather than something within one of them.
-  private var isItem: Bool { levels.last?.depth == depth }
+  var isItem: Bool { levels.last?.depth == depth }
 
   private var isBlank: Bool { text[levels.last!.start...].allSatisfy { $0 <= 0x20 } }
 

@@ -162,6 +162,63 @@ import Testing
     #expect(checked > 20_000)
   }
 
+  /// What stands on top of a place is looked at once for all places that have it there, and what is below it only where a
+  /// token comes to it: one answer's masks at every place of a text are what the bytes of each token say.
+  @Test(arguments: [
+    // Members before which one comma stands, some of them required, and others.
+    (
+      ##"{"properties": {"a": {"type": "array", "items": {"$ref": "#"}}, "b": {"maxLength": 3, "type": "string"}, "c": {}, "d": {}, "e": {}, "f": {}, "g": {}, "h": {}, "i": {}, "j": {}, "k": {}, "l": {}, "m": {}, "n": {}, "o": {}, "p": {}, "q": {}, "ab": {"const": 12}, "xyz": {"type": "null"}}, "required": ["b"], "additionalProperties": {"type": "boolean"}, "type": "object"}"##,
+      ##"{"a": [{"b":"a"}],"b": "日a", "ab":12, "abc": true, "Z":false}"##
+    ),
+    (
+      ##"{"properties": {"a": {"$ref": "#"}, "b": {"$ref": "#"}, "ab": {"enum": ["a", "ab"]}}, "required": ["ab"], "maxProperties": 2, "type": "object"}"##,
+      ##"{"ab": "ab","a":{"b": {"ab":"a"},"ab":"a"}}"##
+    ),
+    // Characters that a pattern leaves out, counted ones, and a group that may end behind every letter.
+    (##"{"pattern": "^.{2,9}$", "type": "string"}"##, #""a日b\\ ab""#),
+    (##"{"pattern": "[ab日]{2,4}$", "maxLength": 8, "type": "string"}"##, #""xyz日ab""#),
+    (##"{"pattern": "^([a-z]+ ?){1,4}$", "maxLength": 150, "type": "string"}"##, #""ab xyz b""#),
+  ])
+  func masksAreTheSameAtEveryPlace(_ schema: String, _ text: String) throws {
+    let words = Self.words + ["\u{A0}", "\u{2028}", "a\u{3000}b", "日\u{2028}", "b\"", "\":", "\"]", ", \"", "}}", "true}"]
+    try expectMasks(of: Grammar(jsonSchema: JSON.parse(schema)), along: text, words)
+  }
+
+  /// Where hundreds of rules wait for one another, their limit counts, and everything is looked at.
+  @Test func masksAreTheSameInDepth() throws {
+    let grammar = try Grammar(gbnf: #"""
+      root ::= "[" root ("a" | "b" root) | "x" | inner "]"
+      inner ::= "{" root "}"
+      """#)
+    let text = String(repeating: "[", count: 600) + "{x}]" + String(repeating: "a", count: 600)
+    let words = ["[[", "[x", "xa", "xb", "{x}]", "}]", "]a", "aa", "ab", "b["]
+    try expectMasks(of: grammar, along: text, words, at: 598...606)
+  }
+
+  private func expectMasks(of grammar: Grammar, along text: String, _ words: [String], at places: ClosedRange<Int> = 0...1000) throws {
+    let (tokenizer, bytes) = (try Self.tokenizer(words), try Self.tokenizer([]))
+    let (vocabulary, byteVocabulary) = (TokenTexts(tokenizer), TokenTexts(bytes))
+    let (one, firstByte) = (tokenizer.id(of: "<0x00>")!, bytes.id(of: "<0x00>")!)
+    let constraint = try TokenConstraint(grammar, vocabulary, endTokens: [0], afterText: true)
+    let whole = Array(text.utf8)
+    for length in 0...whole.count {
+      if places.contains(length) {
+        let mask = try constraint.allowedTokens()
+        for word in words {
+          let id = tokenizer.id(of: word)!
+          let slow = try TokenConstraint(grammar, byteVocabulary, endTokens: [0], afterText: true)
+          var isAllowed = true
+          for byte in whole[..<length] + Self.bytes(id, tokenizer) where isAllowed {
+            do { try slow.advance(firstByte + Int32(byte)) } catch { isAllowed = false }
+          }
+          #expect(mask.contains(Int(id)) == isAllowed, "\(word) behind \(String(decoding: whole[..<length], as: UTF8.self))")
+        }
+      }
+      if length < whole.count { try constraint.advance(one + Int32(whole[length])) }
+    }
+    #expect(constraint.isComplete)
+  }
+
   /// Answers that follow one grammar at the same time or one after the other do not see each other.
   @Test func answersDoNotMeet() throws {
     let tokenizer = try Self.tokenizer(Self.pieces)

@@ -46,12 +46,13 @@ extension SchemaCompiler {
       members.append(Member(name: name, pair: pair, isRequired: isRequired))
     }
     let others = isClosed || listed != nil ? nil : try otherPair(objects, than: names, ws)
-    return .sequence([.text("{"), ws, try content(objects, members, others, ws), .text("}")])
+    return .sequence([.text("{"), ws, try content(objects, members, others), .text("}")])
   }
 
   private mutating func content(
-    _ objects: ObjectValues, _ members: [Member], _ others: Expression?, _ ws: Expression
+    _ objects: ObjectValues, _ members: [Member], _ others: Expression?
   ) throws(GrammarError) -> Expression {
+    let comma = try rule("comma")
     var (required, optional) = (members.filter(\.isRequired), members.filter { !$0.isRequired })
     // A member that needs one which cannot be there cannot be there itself.
     var present = Set(members.map(\.name))
@@ -81,20 +82,19 @@ extension SchemaCompiler {
       (objects.dependents[one.name] ?? []).compactMap { name in optional.firstIndex { $0.name == name } }.sorted()
     }
     let isPlain = least == 0 && most == nil && dependents.allSatisfy { $0.isEmpty }
-    if objects.isAnyOrder, let all = anyOrder(required, optional, others, ws, objects, most) { return all }
-    if optional.isEmpty && isPlain { return sequence(required, others, ws) }
+    if objects.isAnyOrder, let all = anyOrder(required, optional, others, comma, objects, most) { return all }
+    if optional.isEmpty && isPlain { return sequence(required, others, comma) }
     guard optional.count <= GrammarRules.Members.optionalLimit, (most ?? 0) <= 1000 else {
       let present = members.filter { present.contains($0.name) }
-      return isPlain ? try inOrder(present, others, ws) : try counted(present, others, ws, objects, least, most)
+      return isPlain ? try inOrder(present, others, comma) : try counted(present, others, comma, objects, least, most)
     }
     return .members(
       GrammarRules.Members(
         required: required.map(\.pair), optional: optional.map(\.pair), dependents: dependents, others: others,
-        separator: .sequence([.text(","), ws]), least: least, most: most))
+        separator: comma, least: least, most: most))
   }
 
-  private func sequence(_ members: [Member], _ others: Expression?, _ ws: Expression) -> Expression {
-    let comma = Expression.sequence([.text(","), ws])
+  private func sequence(_ members: [Member], _ others: Expression?, _ comma: Expression) -> Expression {
     var parts: [Expression] = []
     for member in members {
       if !parts.isEmpty { parts.append(comma) }
@@ -107,25 +107,27 @@ extension SchemaCompiler {
 
   /// Members in their order, then others.
   private mutating func inOrder(
-    _ members: [Member], _ others: Expression?, _ ws: Expression
+    _ members: [Member], _ others: Expression?, _ comma: Expression
   ) throws(GrammarError) -> Expression {
-    // From the last member backwards: what may follow at the object's beginning, and what behind a member.
-    let comma = Expression.sequence([.text(","), ws])
+    // From the last member backwards: what may follow behind a member, and one or more of what is left. All of them stand
+    // behind one comma, so that what comes next has not to be known before it.
     var later = others.map { Expression.any(.sequence([comma, $0])) } ?? .empty
-    var first = others.map { Expression.optional(.sequence([$0, later])) } ?? .empty
+    var next = others.map { Expression.sequence([$0, later]) }
+    var isNeeded = false
     for member in members.reversed() {
-      let behind = try add(later)
-      let begun = Expression.sequence([member.pair, behind])
-      let continued = Expression.sequence([comma, member.pair, behind])
-      first = member.isRequired ? begun : try add(.choice([begun, first]))
-      later = member.isRequired ? continued : .choice([continued, behind])
+      let begun = Expression.sequence([member.pair, try add(later)])
+      if let others = next, !member.isRequired { next = try add(.choice([begun, others])) } else { next = begun }
+      isNeeded = isNeeded || member.isRequired
+      let continued = Expression.sequence([comma, next!])
+      later = isNeeded ? continued : .optional(continued)
     }
-    return first
+    return next.map { isNeeded ? $0 : .optional($0) } ?? .empty
   }
 
   /// Members at any place, each once; nil where that is no other than their order, or they are too many.
   private func anyOrder(
-    _ required: [Member], _ optional: [Member], _ others: Expression?, _ ws: Expression, _ objects: ObjectValues, _ most: Int?
+    _ required: [Member], _ optional: [Member], _ others: Expression?, _ comma: Expression, _ objects: ObjectValues,
+    _ most: Int?
   ) -> Expression? {
     // One that must be there comes first, where others may come: they count as one.
     guard required.count > (others == nil ? 0 : 1), required.count + optional.count > 1,
@@ -140,7 +142,7 @@ extension SchemaCompiler {
     return .members(
       GrammarRules.Members(
         required: [], optional: members.map(\.pair), dependents: dependents, others: others,
-        separator: .sequence([.text(","), ws]), least: max(objects.least, required.count), most: most))
+        separator: comma, least: max(objects.least, required.count), most: most))
   }
 
   private static let countedStates = 20_000
@@ -148,7 +150,7 @@ extension SchemaCompiler {
   /// Members in their order, then others, where the number of members matters or which of them are there together: states
   /// that know both.
   private mutating func counted(
-    _ members: [Member], _ others: Expression?, _ ws: Expression, _ objects: ObjectValues, _ least: Int, _ most: Int?
+    _ members: [Member], _ others: Expression?, _ comma: Expression, _ objects: ObjectValues, _ least: Int, _ most: Int?
   ) throws(GrammarError) -> Expression {
     struct State: Hashable {
       var place = 0
@@ -169,7 +171,6 @@ extension SchemaCompiler {
     var bits: [ExactString: UInt64] = [:]
     for (index, name) in involved.enumerated() { bits[name] = 1 << UInt64(index) }
     let rules = needs.map { (trigger: bits[$0.key]!, needed: $0.value.reduce(0) { $0 | bits[$1]! }) }
-    let comma = Expression.sequence([.text(","), ws])
     var later: [Expression] = []
     for member in members { later.append(try add(.sequence([comma, member.pair]))) }
     let laterOther = try others.map { (other) throws(GrammarError) in try add(.sequence([comma, other])) }

@@ -78,10 +78,11 @@ package struct SchemaCompiler {
   /// a model may repeat it without end.
   private static let prelude = #"""
     value ::= object | array | string | number | "true" | "false" | "null"
-    object ::= "{" ws (member ("," ws member)*)? "}"
+    object ::= "{" ws (member (comma member)*)? "}"
+    comma ::= "," ws
     member ::= string colon ws value ws
     colon ::= ":"
-    array ::= "[" ws (value ws ("," ws value ws)*)? "]"
+    array ::= "[" ws (value ws (comma value ws)*)? "]"
     string ::= "\"" char* "\""
     char ::= raw | "\\" (["\\/bfnrt] | "u" unit)
     raw ::= [^"\\\x00-\x1F]
