@@ -106,7 +106,9 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "Jamba", "JambaConvert", "JambaFormat", "JambaGrammar", "JambaServer", "JambaSystem", "JambaTemplate", "JambaText",
-        "TestSupport",
+        "TestSupport", .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"), .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
       ], path: "Tests/Fuzz/Targets"),
     .executableTarget(
       name: "fuzz", dependencies: ["FuzzTargets", .product(name: "ArgumentParser", package: "swift-argument-parser")],

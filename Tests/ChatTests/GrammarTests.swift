@@ -143,10 +143,35 @@ import Testing
     guard case .failure(.tooLarge) = outcome(many + "root ::= r0", "a") else { return #expect(Bool(false)) }
   }
 
+  /// So much is taken, and one more is not.
+  @Test func limits() throws {
+    func isTaken(_ grammar: String) -> Bool { (try? Grammar(gbnf: grammar)) != nil }
+    let shortest = "root ::= \"a\"\n"
+    #expect(isTaken(shortest + String(repeating: "#", count: (1 << 20) - shortest.utf8.count)))
+    #expect(!isTaken(shortest + String(repeating: "#", count: (1 << 20) + 1 - shortest.utf8.count)))
+    for (count, takes) in [(99, true), (100, false)] {
+      #expect(
+        isTaken("root ::= " + String(repeating: "(", count: count) + "\"a\"" + String(repeating: ")", count: count))
+          == takes)
+    }
+    #expect(isTaken("root ::= \"a\"{1000000}"))
+    #expect(!isTaken("root ::= \"a\"{1000001}"))
+    // A letter of a literal is a state.
+    func letters(_ count: Int) -> String { "root ::= \"" + String(repeating: "a", count: count) + "\"" }
+    #expect(isTaken(letters((1 << 18) - 100)))
+    #expect(!isTaken(letters((1 << 18) + 1)))
+    func rules(_ count: Int) -> String { (1..<count).map { "r\($0) ::= \"a\"\n" }.joined() + "root ::= r1" }
+    #expect(isTaken(rules(65_536)))
+    #expect(!isTaken(rules(65_537)))
+  }
+
   @Test(
     arguments: [
       ("start: \"a\" | \"b\"i", ["a", "b", "B"], ["A", "ab", ""]),
-      ("start: hi \", \" NAME\nhi: \"Hello\"\n  | \"Hi\"\nNAME: /[A-Z][a-z]+/", ["Hello, Ann", "Hi, Bo"], ["Hi,Bo", "hi, Bo"]),
+      (
+        "start: hi \", \" NAME\nhi: \"Hello\"\n  | \"Hi\"\nNAME: /[A-Z][a-z]+/", ["Hello, Ann", "Hi, Bo"],
+        ["Hi,Bo", "hi, Bo"]
+      ),
       (
         "%import common.INT\n%ignore / +/\n?start: expr\nexpr: expr \"+\" term | term\nterm: INT | \"(\" expr \")\"",
         ["1", "1 + 2+(3+ 4)", " 1 "], ["1+", "(1", "1++2"]
@@ -154,7 +179,10 @@ import Testing
       ("start: a{2,3} b~2 c~1..2\na: \"a\"\nb: \"b\"\nc: \"c\"", ["aabbc", "aaabbcc"], ["abbc", "aabbccc"]),
       ("start: [\"x\"] DIGIT+ // more\n# and more\nDIGIT: \"0\"..\"9\"", ["x1", "12"], ["x", "a1"]),
       ("start: %json {\"type\": \"integer\", \"minimum\": 3} \".\"", ["3."], ["2.", "3"]),
-      ("%llguidance {}\nstart: WORD (\",\" WORD)* -> words\nWORD: LETTER+\nLETTER: /[a-z]/i | \"_\"", ["a,B_"], ["a,", "1"]),
+      (
+        "%llguidance {}\nstart: WORD (\",\" WORD)* -> words\nWORD: LETTER+\nLETTER: /[a-z]/i | \"_\"", ["a,B_"],
+        ["a,", "1"]
+      ),
       ("start: /a.b/s /c.d/", ["a\nbcxd"], ["a\nbc\nd"]),
     ] as [(String, [String], [String])])
   func readsLark(_ source: String, _ right: [String], _ wrong: [String]) throws {
@@ -165,9 +193,12 @@ import Testing
 
   @Test(
     arguments: [
-      ("A.2: \"a\"\nstart: A", 1, 2, "priorities"), ("start: <think>", 1, 8, "tokens"), ("start: x", 1, 8, "not defined"),
-      ("start: X\nX: X \"a\"", 2, 4, "holds itself"), ("start: \"abc", 1, 8, "no end"), ("start: a{b}\na: \"x\"", 1, 8, "templates"),
-      ("start: a\na[x=3]: \"x\"", 2, 2, "attributes"), ("%foo\nstart: \"a\"", 1, 1, "%foo"), ("start: ((\"a\")", 1, 14, "expected )"),
+      ("A.2: \"a\"\nstart: A", 1, 2, "priorities"), ("start: <think>", 1, 8, "tokens"),
+      ("start: x", 1, 8, "not defined"),
+      ("start: X\nX: X \"a\"", 2, 4, "holds itself"), ("start: \"abc", 1, 8, "no end"),
+      ("start: a{b}\na: \"x\"", 1, 8, "templates"),
+      ("start: a\na[x=3]: \"x\"", 2, 2, "attributes"), ("%foo\nstart: \"a\"", 1, 1, "%foo"),
+      ("start: ((\"a\")", 1, 14, "expected )"),
       ("start: /(?=a)b/", 1, 8, "looking ahead"),
     ] as [(String, Int, Int, String)])
   func saysWhereLarkIsWrong(_ source: String, _ line: Int, _ column: Int, _ reason: String) throws {

@@ -28,8 +28,8 @@ package struct FuzzTarget: Sendable {
   package static let all: [String: FuzzTarget] = Dictionary(
     uniqueKeysWithValues: [
       jambaFile, journal, sessionFile, safetensors, packedCheckpoint, gguf, peftAdapter, ggufAdapter, configuration,
-      tokenizerJSON, sentencePiece, roundTrip, detokenizer, chatTemplate, gbnf, lark, pattern, jsonSchema, json, answer,
-      request,
+      tokenizerJSON, sentencePiece, roundTrip, detokenizer, utf8, chatTemplate, gbnf, lark, pattern, jsonSchema, json,
+      answer, request, embeddings, http,
     ].map { ($0.name, $0) })
 
   /// The folder of files that are always tried: seeds, and inputs that once found a fault.
