@@ -26,8 +26,7 @@ public struct JambaServer: Sendable {
   ///   - onRequest: called with a line for each request that has been answered; nil for no log.
   /// - Throws: `ServerError`.
   public func run(
-    onListening: @escaping @Sendable (Int?) -> Void = { _ in },
-    onNotice: @escaping @Sendable (String) -> Void = { _ in },
+    onListening: @escaping @Sendable (Int?) -> Void = { _ in }, onNotice: @escaping @Sendable (String) -> Void = { _ in },
     logging format: RequestLogFormat = .text, onRequest: (@Sendable (String) -> Void)? = nil
   ) async throws {
     var log: (@Sendable (RequestLine) -> Void)?

@@ -168,10 +168,7 @@ import Testing
   @Test(
     arguments: [
       ("start: \"a\" | \"b\"i", ["a", "b", "B"], ["A", "ab", ""]),
-      (
-        "start: hi \", \" NAME\nhi: \"Hello\"\n  | \"Hi\"\nNAME: /[A-Z][a-z]+/", ["Hello, Ann", "Hi, Bo"],
-        ["Hi,Bo", "hi, Bo"]
-      ),
+      ("start: hi \", \" NAME\nhi: \"Hello\"\n  | \"Hi\"\nNAME: /[A-Z][a-z]+/", ["Hello, Ann", "Hi, Bo"], ["Hi,Bo", "hi, Bo"]),
       (
         "%import common.INT\n%ignore / +/\n?start: expr\nexpr: expr \"+\" term | term\nterm: INT | \"(\" expr \")\"",
         ["1", "1 + 2+(3+ 4)", " 1 "], ["1+", "(1", "1++2"]
@@ -179,10 +176,7 @@ import Testing
       ("start: a{2,3} b~2 c~1..2\na: \"a\"\nb: \"b\"\nc: \"c\"", ["aabbc", "aaabbcc"], ["abbc", "aabbccc"]),
       ("start: [\"x\"] DIGIT+ // more\n# and more\nDIGIT: \"0\"..\"9\"", ["x1", "12"], ["x", "a1"]),
       ("start: %json {\"type\": \"integer\", \"minimum\": 3} \".\"", ["3."], ["2.", "3"]),
-      (
-        "%llguidance {}\nstart: WORD (\",\" WORD)* -> words\nWORD: LETTER+\nLETTER: /[a-z]/i | \"_\"", ["a,B_"],
-        ["a,", "1"]
-      ),
+      ("%llguidance {}\nstart: WORD (\",\" WORD)* -> words\nWORD: LETTER+\nLETTER: /[a-z]/i | \"_\"", ["a,B_"], ["a,", "1"]),
       ("start: /a.b/s /c.d/", ["a\nbcxd"], ["a\nbc\nd"]),
     ] as [(String, [String], [String])])
   func readsLark(_ source: String, _ right: [String], _ wrong: [String]) throws {
@@ -193,12 +187,9 @@ import Testing
 
   @Test(
     arguments: [
-      ("A.2: \"a\"\nstart: A", 1, 2, "priorities"), ("start: <think>", 1, 8, "tokens"),
-      ("start: x", 1, 8, "not defined"),
-      ("start: X\nX: X \"a\"", 2, 4, "holds itself"), ("start: \"abc", 1, 8, "no end"),
-      ("start: a{b}\na: \"x\"", 1, 8, "templates"),
-      ("start: a\na[x=3]: \"x\"", 2, 2, "attributes"), ("%foo\nstart: \"a\"", 1, 1, "%foo"),
-      ("start: ((\"a\")", 1, 14, "expected )"),
+      ("A.2: \"a\"\nstart: A", 1, 2, "priorities"), ("start: <think>", 1, 8, "tokens"), ("start: x", 1, 8, "not defined"),
+      ("start: X\nX: X \"a\"", 2, 4, "holds itself"), ("start: \"abc", 1, 8, "no end"), ("start: a{b}\na: \"x\"", 1, 8, "templates"),
+      ("start: a\na[x=3]: \"x\"", 2, 2, "attributes"), ("%foo\nstart: \"a\"", 1, 1, "%foo"), ("start: ((\"a\")", 1, 14, "expected )"),
       ("start: /(?=a)b/", 1, 8, "looking ahead"),
     ] as [(String, Int, Int, String)])
   func saysWhereLarkIsWrong(_ source: String, _ line: Int, _ column: Int, _ reason: String) throws {
