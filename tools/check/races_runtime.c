@@ -28,23 +28,26 @@ SWIFT void $s15Synchronization12_MutexHandleV9_lockSlowyys6UInt32VF(uint32_t thr
 static void (*release)(void *object);
 static bool (*is_unique)(const void *object);
 
-void swift_release(void *object);
-void swift_release(void *object) {
-    if ((intptr_t)object > 0) __tsan_release(object);
-    release(object);
-}
-
-bool swift_isUniquelyReferenced_nonNull_native(const void *object);
-bool swift_isUniquelyReferenced_nonNull_native(const void *object) {
-    const bool unique = is_unique(object);
-    if (unique) __tsan_acquire((void *)(uintptr_t)object);
-    return unique;
-}
-
+// At the latest when the first object is given up, which other libraries' beginnings may do.
 __attribute__((constructor)) static void begin(void) {
     release = (void (*)(void *))dlsym(RTLD_NEXT, "swift_release");
     is_unique = (bool (*)(const void *))dlsym(RTLD_NEXT, "swift_isUniquelyReferenced_nonNull_native");
     if (!release || !is_unique) abort();
     // The sanitizer starts a program that names places in the source, which has not got the sanitizer that this needs.
     unsetenv("LD_PRELOAD");
+}
+
+void swift_release(void *object);
+void swift_release(void *object) {
+    if (!release) begin();
+    if ((intptr_t)object > 0) __tsan_release(object);
+    release(object);
+}
+
+bool swift_isUniquelyReferenced_nonNull_native(const void *object);
+bool swift_isUniquelyReferenced_nonNull_native(const void *object) {
+    if (!is_unique) begin();
+    const bool unique = is_unique(object);
+    if (unique) __tsan_acquire((void *)(uintptr_t)object);
+    return unique;
 }
