@@ -3,7 +3,7 @@
   import FuzzTargets
 
   /// Has libFuzzer run a target: it keeps inputs that reach something new, and changes those. It ends the process at the first
-  /// crash or hang.
+  /// crash or hang, and writes the input to the folder.
   struct Guide {
     private let target: FuzzTarget
     private let output: String
@@ -38,11 +38,10 @@
         "\"" + word.utf8.map { "\\x" + String(UInt16($0) | 0x100, radix: 16).dropFirst() }.joined() + "\"\n"
       }
       try Data(words.joined().utf8).write(to: URL(fileURLWithPath: dictionary))
-      // Memory is watched here.
       var arguments = [
         CommandLine.arguments[0], "-dict=\(dictionary)", "-artifact_prefix=\(output)/\(target.name)-",
         "-max_len=\(64 << 10)",
-        "-timeout=60", "-rss_limit_mb=0", "-print_final_stats=1", "-seed=\(seed)", "-reload=0", "-detect_leaks=0",
+        "-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=1", "-seed=\(seed)", "-reload=0", "-detect_leaks=0",
       ]
       if let seconds = amount.seconds { arguments.append("-max_total_time=\(Int(seconds))") }
       if let executions = amount.executions, executions < .max { arguments.append("-runs=\(executions)") }
@@ -61,8 +60,9 @@
 
     private func feed(_ input: [UInt8]) {
       let cost = Cost { target.run(input) }
-      guard cost.isSlow(byteCount: input.count) else { return }
-      let path = Finding(kind: "slow", target: target.name, input: input).write(to: output)
+      let kind = cost.isSlow(byteCount: input.count) ? "slow" : cost.isLarge(byteCount: input.count) ? "large" : nil
+      guard let kind else { return }
+      let path = Finding(kind: kind, target: target.name, input: input).write(to: output)
       print("\(target.name): \(path): \(input.count) bytes, \(cost)")
     }
   }
