@@ -29,42 +29,32 @@ public struct JambaServer: Sendable {
     onListening: @escaping @Sendable (Int?) -> Void = { _ in }, onNotice: @escaping @Sendable (String) -> Void = { _ in },
     logging format: RequestLogFormat = .text, onRequest: (@Sendable (String) -> Void)? = nil
   ) async throws {
-    let metrics = Metrics()
-    let notices = Notices(metrics, onNotice)
-    let answers: Answers
-    do { answers = try Answers(model, options, metrics, notices) } catch {
-      throw ServerError(description: "cannot start the threads that answer: \(error)")
-    }
-    defer { answers.close() }
-    // Everyone with a job, and some who ask how things are.
-    let connectionCount = max(Limits.connections, options.sessions + options.queueLimit + 64)
-    let connections = Connections(limit: connectionCount)
-    connections.onDisconnect { answers.cancel($0) }
-    var logger = Logger(label: "jamba", factory: { StreamLogHandler.standardError(label: $0) })
-    logger.logLevel = .critical
     var log: (@Sendable (RequestLine) -> Void)?
     if let onRequest { log = { onRequest($0.text(format)) } }
-    let responder = Responder(
-      model: model, options: options, metrics: metrics, answers: answers, connections: connections,
-      admission: Admission(options), notices: notices,
-      log: log)
+    let backend: Backend
+    do { backend = try Backend(model, options, onNotice: onNotice, log: log) } catch {
+      throw ServerError(description: "cannot start the threads that answer: \(error)")
+    }
+    defer { backend.close() }
+    let logger = Backend.logger
     var http = HTTP1Channel.Configuration(
-      additionalChannelHandlers: [ConnectionHeads.Installer(), Connections.Watcher(connections)],
-      idleTimeout: .seconds(Limits.idleSeconds))
+      additionalChannelHandlers: backend.handlers(), idleTimeout: .seconds(Limits.idleSeconds))
     http.httpDecoder = .init(
       maxHeaderFieldSize: Limits.headerFieldBytes, maxHeaderListSize: Limits.headerBytes,
       maxHeaderFieldCount: Limits.headerCount)
     let socket = try Listening(options)
     defer { socket.end() }
     var configuration = ApplicationConfiguration(address: socket.address)
-    configuration.availableConnectionsDelegate = MaximumAvailableConnections(2 * connectionCount, logger: logger)
+    configuration.availableConnectionsDelegate = MaximumAvailableConnections(
+      2 * backend.connectionCount, logger: logger)
     let application = Application(
-      responder: responder, server: try socket.server(http), configuration: configuration,
+      responder: backend.responder, server: try socket.server(http), configuration: configuration,
       onServerRunning: { channel in
         socket.begin()
         onListening(channel.localAddress?.port)
       }, logger: logger)
-    let service = StoppingService(application: application, answers: answers, graceSeconds: options.graceSeconds)
+    let service = StoppingService(
+      application: application, answers: backend.answers, graceSeconds: options.graceSeconds)
     var group = ServiceGroupConfiguration(
       services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     // Connections that do not end by themselves are cut.

@@ -66,9 +66,9 @@ package enum Limits {
   static let bodyBytesInAll = 64 << 20
   /// Values, names and separators in a body: a tree of JSON takes many times the text's bytes.
   static let jsonParts = 400_000
-  static let headerFieldBytes = 16 << 10
-  static let headerBytes = 32 << 10
-  static let headerCount = 100
+  package static let headerFieldBytes = 16 << 10
+  package static let headerBytes = 32 << 10
+  package static let headerCount = 100
   static let connections = 256
   /// A connection on which nothing comes, or whose header does not end.
   static let idleSeconds: Int64 = 30

@@ -1,7 +1,7 @@
 /// Scalars of valid UTF-8: every text here comes out of a `String`, and is cut at scalar boundaries only.
 extension ArraySlice<UInt8> {
   /// The scalar that begins at `position`, and the position behind it.
-  func scalar(at position: Int) -> (scalar: UInt32, end: Int) {
+  package func scalar(at position: Int) -> (scalar: UInt32, end: Int) {
     let lead = UInt32(self[position])
     if lead < 0x80 { return (lead, position + 1) }
     let length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4
@@ -11,13 +11,13 @@ extension ArraySlice<UInt8> {
   }
 
   /// The scalar that ends just before `position`, and the position where it begins.
-  func scalar(before position: Int) -> (scalar: UInt32, start: Int) {
+  package func scalar(before position: Int) -> (scalar: UInt32, start: Int) {
     var start = position - 1
     while self[start] & 0xC0 == 0x80 { start -= 1 }
     return (scalar(at: start).scalar, start)
   }
 
-  func hasPrefix(_ prefix: [UInt8], at position: Int) -> Bool {
+  package func hasPrefix(_ prefix: [UInt8], at position: Int) -> Bool {
     guard endIndex - position >= prefix.count else { return false }
     for offset in prefix.indices where self[position + offset] != prefix[offset] { return false }
     return true

@@ -93,4 +93,39 @@ import Testing
       #expect(isSame, "in pieces of \(size): \(all)")
     }
   }
+
+  /// A call may have 1 MiB; what is longer is text.
+  @Test func longCalls() {
+    func calls(_ byteCount: Int) -> Int {
+      var style = AnswerParser.Style()
+      style.tools = .single
+      let (opening, closing) = ("<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"", "\"}}</tool_call>")
+      var parser = AnswerParser(style)
+      let text = opening + String(repeating: "x", count: byteCount - opening.utf8.count - closing.utf8.count) + closing
+      let (first, last) = (parser.push(text), parser.finish(isCut: false))
+      let count = first.toolCalls.count + last.toolCalls.count
+      #expect((first.text + last.text) == (count == 0 ? text : ""))
+      return count
+    }
+    #expect(calls(1 << 20) == 1)
+    // The mark at the end does not count.
+    #expect(calls((1 << 20) + 20) == 0)
+  }
+
+  /// Of calls that are none 8 MiB are looked at for calls again; behind them there are no more calls.
+  @Test func manyCallsThatAreNone() {
+    func calls(behind byteCount: Int) -> Int {
+      var style = AnswerParser.Style()
+      style.tools = .single
+      var parser = AnswerParser(style)
+      // A call's beginning of nearly 1 MiB that turns out to be none.
+      let none = "<tool_call>{\"name\": \"" + String(repeating: "x", count: 1_000_000) + "\", !"
+      var count = 0
+      for _ in 0..<byteCount / 1_000_000 { count += parser.push(none).toolCalls.count }
+      count += parser.push("<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>").toolCalls.count
+      return count + parser.finish(isCut: false).toolCalls.count
+    }
+    #expect(calls(behind: 8_000_000) == 1)
+    #expect(calls(behind: 10_000_000) == 0)
+  }
 }

@@ -143,6 +143,28 @@ import Testing
     guard case .failure(.tooLarge) = outcome(many + "root ::= r0", "a") else { return #expect(Bool(false)) }
   }
 
+  /// So much is taken, and one more is not.
+  @Test func limits() throws {
+    func isTaken(_ grammar: String) -> Bool { (try? Grammar(gbnf: grammar)) != nil }
+    let shortest = "root ::= \"a\"\n"
+    #expect(isTaken(shortest + String(repeating: "#", count: (1 << 20) - shortest.utf8.count)))
+    #expect(!isTaken(shortest + String(repeating: "#", count: (1 << 20) + 1 - shortest.utf8.count)))
+    for (count, takes) in [(99, true), (100, false)] {
+      #expect(
+        isTaken("root ::= " + String(repeating: "(", count: count) + "\"a\"" + String(repeating: ")", count: count))
+          == takes)
+    }
+    #expect(isTaken("root ::= \"a\"{1000000}"))
+    #expect(!isTaken("root ::= \"a\"{1000001}"))
+    // A letter of a literal is a state.
+    func letters(_ count: Int) -> String { "root ::= \"" + String(repeating: "a", count: count) + "\"" }
+    #expect(isTaken(letters((1 << 18) - 100)))
+    #expect(!isTaken(letters((1 << 18) + 1)))
+    func rules(_ count: Int) -> String { (1..<count).map { "r\($0) ::= \"a\"\n" }.joined() + "root ::= r1" }
+    #expect(isTaken(rules(65_536)))
+    #expect(!isTaken(rules(65_537)))
+  }
+
   @Test(
     arguments: [
       ("start: \"a\" | \"b\"i", ["a", "b", "B"], ["A", "ab", ""]),

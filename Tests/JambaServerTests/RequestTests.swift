@@ -194,4 +194,51 @@ struct RequestTests {
       #expect(throws: Failure.self) { _ = try prompts(bad) }
     }
   }
+
+  /// So much is taken, and one more is not.
+  @Test func limits() throws {
+    func list(_ count: Int, _ entry: String) -> String {
+      "[" + Array(repeating: entry, count: count).joined(separator: ",") + "]"
+    }
+    func read(_ text: String, _ read: (JSONObject, JambaModel, ServerOptions) throws -> Void) -> String? {
+      do {
+        try read(JSON.parse(text).object!, RequestTests.model(), RequestTests.strictOptions)
+        return nil
+      } catch { return (error as? Failure)?.parameter ?? "\(error)" }
+    }
+    func chat(_ members: String) -> String? {
+      read(#"{"messages": [{"role": "user", "content": "Hello"}]"# + ", " + members + "}") {
+        _ = try AnswerRequest.chat($0, $1, $2)
+      }
+    }
+    let message = #"{"role": "user", "content": "a"}"#
+    for (count, parameter) in [(10_000, nil), (10_001, "messages")] {
+      #expect(
+        read(#"{"messages": "# + list(count, message) + "}") { _ = try AnswerRequest.chat($0, $1, $2) } == parameter)
+      let members = #""max_tokens": 1, "messages": "#
+      #expect(
+        read("{" + members + list(count, message) + "}") { _ = try AnswerRequest.messages($0, $1, $2) } == parameter)
+    }
+    for (count, parameter) in [(128, nil), (129, "tools")] {
+      let tools = (0..<count).map { #"{"type": "function", "function": {"name": "f\#($0)"}}"# }.joined(separator: ",")
+      #expect(chat("\"tools\": [" + tools + "]") == parameter)
+    }
+    for (count, parameter) in [(16, nil), (17, "n")] { #expect(chat("\"n\": \(count)") == parameter) }
+    for (count, parameter) in [(16, nil), (17, "stop")] {
+      #expect(chat("\"stop\": " + list(count, "\"a\"")) == parameter)
+    }
+    for (count, parameter) in [(1000, nil), (1001, "stop")] {
+      #expect(chat("\"stop\": [\"" + String(repeating: "a", count: count) + "\"]") == parameter)
+    }
+    for (count, parameter) in [(1024, nil), (1025, "logit_bias")] {
+      #expect(chat("\"logit_bias\": " + list(count, "[5, 1]")) == parameter)
+    }
+    for (count, parameter) in [(2048, nil), (2049, "prompt")] {
+      #expect(
+        read(#"{"prompt": "# + list(count, "[1]") + "}") { _ = try AnswerRequest.completion($0, $1, $2) } == parameter)
+      #expect(
+        read(#"{"input": "# + list(count, "[1]") + "}") { _ = try EmbeddingRequest.openAI($0, $1, $2) }
+          == parameter.map { _ in "input" })
+    }
+  }
 }

@@ -1,11 +1,13 @@
 """What the server refuses: requests, bytes that are none, and strangers."""
+import select
+import socket
 import tempfile
 import unittest
 import urllib.request
 
 import openai
 
-from harness import QUESTION, REPOSITORY, WEATHER, Options, Server, WithServer, client, exchange, post
+from harness import QUESTION, REPOSITORY, WEATHER, Options, Server, WithServer, client, exchange, post, wait_until
 
 
 class Refusals(WithServer):
@@ -50,6 +52,34 @@ class Refusals(WithServer):
         self.assertIn(b" 404 ", exchange(self.server, b"GET /../../etc/passwd HTTP/1.1\r\n" + host + b"\r\n"))
         self.assertIn(b" 405 ", exchange(self.server, b"DELETE /v1/models HTTP/1.1\r\n" + host + b"\r\n"))
         self.assertIn(b" 200 ", exchange(self.server, b"GET /health HTTP/1.1\r\n" + host + b"\r\n"))
+
+    def test_headers_have_limits(self):
+        def status(*fields):
+            head = b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + b"".join(fields)
+            return exchange(self.server, head + b"\r\n", seconds=5).split(b"\r\n")[0]
+        field = b"X-%d: a\r\n"
+        self.assertIn(b" 200 ", status(*(field % number for number in range(90))))
+        self.assertNotIn(b" 200 ", status(*(field % number for number in range(101))))
+        self.assertIn(b" 200 ", status(b"X: " + b"a" * 16_000 + b"\r\n"))
+        self.assertNotIn(b" 200 ", status(b"X: " + b"a" * 17_000 + b"\r\n"))
+        self.assertIn(b" 200 ", status(*[b"X: " + b"a" * 15_000 + b"\r\n"] * 2))
+        self.assertNotIn(b" 200 ", status(*[b"X: " + b"a" * 15_000 + b"\r\n"] * 3))
+
+    def test_bodies_have_a_limit_together(self):
+        size = 8 << 20
+        head = b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size
+        connections = []
+        try:
+            # Each but for its last byte: eight have room.
+            for _ in range(9):
+                connections.append(socket.create_connection(("127.0.0.1", self.server.port), timeout=20))
+                connections[-1].sendall(head + b" " * (size - 1))
+            refused = select.select(connections, [], [], 20)[0]
+            self.assertEqual([connection.recv(4096).split(b" ")[1] for connection in refused], [b"503"])
+        finally:
+            for connection in connections:
+                connection.close()
+        wait_until(lambda: post(self.server, "/tokenize", {"content": "a"})[0] == 200)
 
     def test_strangers(self):
         def get(headers, method=b"GET", path=b"/v1/models"):

@@ -15,11 +15,15 @@ package enum SyntheticModels {
     """
   }
 
+  /// - Parameters:
+  ///   - configuration: changes the text of the configuration.
+  ///   - documents: more documents for the file, such as tokenizer.json.
   package static func write(
-    to path: String, hidden: Int, intermediate: Int, experts: Int, packing: JambaFileWriter.Packing = .raw
+    to path: String, hidden: Int, intermediate: Int, experts: Int, packing: JambaFileWriter.Packing = .raw,
+    configuration change: (String) -> String = { $0 }, documents: [(name: String, bytes: [UInt8])] = []
   ) throws {
-    let text = configuration(hidden: hidden, intermediate: intermediate, experts: experts)
-    var model = try SyntheticModel(configurationText: Array(text.utf8), recipe: .small)
+    let text = change(configuration(hidden: hidden, intermediate: intermediate, experts: experts))
+    var model = try SyntheticModel(configurationText: Array(text.utf8), documents: documents, recipe: .small)
     model.packing = packing
     model.routerSkew = 0.5
     try model.write(to: path, threads: 2) { _, _ in true }

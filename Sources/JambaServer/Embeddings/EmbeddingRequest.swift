@@ -2,7 +2,7 @@ import Jamba
 import JambaSystem
 
 /// A request for what texts look like to the model, by OpenAI's API or one of Ollama's.
-struct EmbeddingRequest: Work {
+package struct EmbeddingRequest: Work {
   var inputs: [AnswerRequest.CompletionPrompt]
   /// Whether vectors are scaled to length 1, so that their products are cosines.
   var normalizes = true
@@ -16,7 +16,7 @@ struct EmbeddingRequest: Work {
   var adapter: ServedAdapter?
 
   /// Reads the body of /v1/embeddings.
-  static func openAI(
+  package static func openAI(
     _ body: JSONObject, _ model: JambaModel, _ options: ServerOptions
   ) throws(Failure) -> EmbeddingRequest {
     var (parameters, request) = try read(body, "input", model, options)
@@ -38,7 +38,7 @@ struct EmbeddingRequest: Work {
   }
 
   /// Reads the body of /api/embed, or of the older /api/embeddings, which takes one text and does not scale its vector.
-  static func ollama(
+  package static func ollama(
     _ body: JSONObject, isOlder: Bool, _ model: JambaModel, _ options: ServerOptions
   ) throws(Failure) -> EmbeddingRequest {
     var (parameters, request) = try read(body, isOlder ? "prompt" : "input", model, options)

@@ -26,11 +26,17 @@ package struct FuzzTarget: Sendable {
 
   /// All targets, by name.
   package static let all: [String: FuzzTarget] = Dictionary(
-    uniqueKeysWithValues: [
+    uniqueKeysWithValues: (server + [
       jambaFile, journal, sessionFile, safetensors, packedCheckpoint, gguf, peftAdapter, ggufAdapter, configuration,
-      tokenizerJSON, sentencePiece, roundTrip, detokenizer, chatTemplate, gbnf, lark, pattern, jsonSchema, json, answer,
-      request,
-    ].map { ($0.name, $0) })
+      tokenizerJSON, sentencePiece, roundTrip, detokenizer, utf8, chatTemplate, gbnf, lark, pattern, jsonSchema, json,
+      answer,
+    ]).map { ($0.name, $0) })
+
+  #if GUIDED
+    private static let server: [FuzzTarget] = []
+  #else
+    private static let server = [request, embeddings, http]
+  #endif
 
   /// The folder of files that are always tried: seeds, and inputs that once found a fault.
   package var folder: String { Fixtures.repository + "/Tests/Fuzz/Corpus/" + name }

@@ -32,6 +32,31 @@ extension FuzzTarget {
       }
     })
 
+  /// Bodies of requests for embeddings. The first byte chooses the API, the rest is the body.
+  static let embeddings = FuzzTarget(
+    "embeddings",
+    dictionary: [
+      "\"input\":", "\"prompt\":", "\"model\":\"model\"", "\"encoding_format\":\"base64\"", "\"dimensions\":32",
+      "\"embd_normalize\":-1", "\"truncate\":false", "[[1,2],[3]]", "[1,2,3]", "[\"a\",\"\"]", "\"\"", "null", "1e999",
+      "-1",
+    ],
+    shortCount: 18000,
+    fixtures: {
+      [
+        #"0{"input": ["a text", "another"], "model": "model", "encoding_format": "base64", "embd_normalize": 2}"#,
+        #"1{"input": [1, 2, 255], "truncate": true, "options": {}, "keep_alive": "1m"}"#, #"2{"prompt": "a"}"#,
+      ].map { Array($0.utf8) }
+    },
+    run: { bytes in
+      guard let first = bytes.first, let body = (try? JSON.parse(bytes.dropFirst()))?.object else { return }
+      let (model, options) = (requestModel, first & 8 == 0 ? ServerOptions(modelName: "model") : strictOptions)
+      switch first & 3 {
+      case 0: _ = try? EmbeddingRequest.openAI(body, model, options)
+      case 1: _ = try? EmbeddingRequest.ollama(body, isOlder: false, model, options)
+      default: _ = try? EmbeddingRequest.ollama(body, isOlder: true, model, options)
+      }
+    })
+
   private static let strictOptions: ServerOptions = {
     var options = ServerOptions(modelName: "model")
     options.refusesUnknownMembers = true

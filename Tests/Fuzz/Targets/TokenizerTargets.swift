@@ -88,6 +88,35 @@ extension FuzzTarget {
       checkStreaming(tokenizer, ids)
     })
 
+  /// The scalars of a text, from the front, from the back, and from each place that is a scalar's.
+  static let utf8 = FuzzTarget(
+    "utf-8",
+    dictionary: [
+      "\u{7F}", "\u{80}", "\u{7FF}", "\u{800}", "\u{D7FF}", "\u{E000}", "\u{FFFF}", "\u{10000}", "\u{10FFFF}",
+    ],
+    shortCount: 30000,
+    fixtures: { texts.map { Array($0.utf8) } },
+    run: { bytes in
+      let text = text(bytes)
+      // A slice that does not begin at 0, as those of a longer text do.
+      let all = [0x80] + Array(text.utf8)
+      let slice = all[1...]
+      var position = slice.startIndex
+      for expected in text.unicodeScalars {
+        let (scalar, end) = slice.scalar(at: position)
+        require(
+          scalar == expected.value && end - position == expected.utf8.count,
+          "a scalar is read as \(scalar), not \(expected)")
+        let (same, start) = slice.scalar(before: end)
+        require(same == scalar && start == position, "a scalar is read backwards as \(same), not \(expected)")
+        require(slice.hasPrefix(Array(expected.utf8), at: position), "a scalar is no prefix where it stands")
+        require(!slice.hasPrefix(Array(slice[position...]) + [0], at: position), "what goes beyond the end is a prefix")
+        position = end
+        if position - slice.startIndex > 4096 { return }
+      }
+      require(position == slice.endIndex, "there is more behind the last scalar")
+    })
+
   private static let texts = [
     "Hello, world!", " two  spaces\n\nand lines\t", "été e\u{301} 中文 👩‍👩‍👧 \u{0}\u{7F}", "<s><unk><|im_end|></s>",
     "aaaaaaaaaaaaaaaaaaaaaaaa",

@@ -39,6 +39,11 @@ struct Fuzz: ParsableCommand {
   @Option(help: "Runs one target with this file alone, in this process.")
   var replay: String?
 
+  #if GUIDED
+    @Flag(help: "Have the compiler's coverage guide one target: inputs that reach something new are kept and changed.")
+    var guided = false
+  #endif
+
   @Option(help: .hidden)
   var state: String?
 
@@ -69,6 +74,9 @@ struct Fuzz: ParsableCommand {
       return try Worker(targets[0], seed: seed, state: SharedState(path: state), output: output).run(amount)
     }
     try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+    #if GUIDED
+      if guided { throw ExitCode(try Guide(targets[0], output: output).run(amount, seed: seed)) }
+    #endif
     var findings = 0
     for target in targets { findings += try Watch(target, output: output).run(amount, seed: seed) }
     if findings > 0 { throw ExitCode(1) }
