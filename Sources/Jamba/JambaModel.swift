@@ -32,7 +32,7 @@ public final class JambaModel: Sendable {
       try ModelText(
         outline.file, outline.configuration, template: options.chatTemplate, grammarByteCount: outline.plan.grammarByteCount)
     }
-    guard outline.plan.residency == .mapped else {
+    guard outline.plan.residency == .mapped, outline.file.hasTokenizer else {
       // Text first: parsing a vocabulary takes more memory for a moment than keeping it, and the weights are not there yet.
       text = try readText()
       loaded = try LoadedModel(outline, progress: progress)
