@@ -12,13 +12,14 @@ public final class JambaModel: Sendable {
   let loaded: LoadedModel
   let text: ModelText
 
-  /// Opens a .jamba file, checks its directory and makes it ready to compute. Weights are checked before anything is computed with
-  /// them: those that are copied into memory here, those that are mapped when a pass first comes to them, and those that take turns
-  /// in memory whenever they are read. What is found damaged there fails the step that needed it with `format`.
+  /// Opens a .jamba file, checks its directory and makes it ready to compute. Weights are checked before anything is
+  /// computed with them: those that are copied into memory here, those that are mapped when a pass first comes to them,
+  /// and those that take turns in memory whenever they are read. Damage that is found later fails the step that came to it
+  /// with `format`, and empties its session.
   ///
-  /// - Parameter progress: called on the calling thread while weights are read and checked, with the bytes done and all
-  ///   there are; false cancels.
-  /// - Throws: `memoryTooSmall` before anything is loaded; `cancelled`.
+  /// - Parameter progress: called on the calling thread while weights are copied, with the bytes done and all there are, of
+  ///   which those that are mapped count as done; false cancels.
+  /// - Throws: `format` when the file, or what has been checked of it, is damaged; `memoryTooSmall` before anything is loaded; `cancelled`.
   public static func open(
     _ path: String, options: ModelOptions = ModelOptions(),
     progress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }

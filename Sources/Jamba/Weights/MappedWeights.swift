@@ -40,8 +40,8 @@ final class MappedWeights: Sendable {
         uncheckedCount: counts.reduce(0, +), failure: nil))
   }
 
-  /// Where a segment lies, of which only `bytes` may be looked at: their blocks have been checked. What fails is lent all the same,
-  /// and `takeFailure` tells it: whoever computes asks that before anybody sees a result.
+  /// Where a segment lies, of which only `bytes` may be looked at: their blocks have been checked. What fails is lent all
+  /// the same, and `takeFailure` tells it: whoever computes asks that before anybody sees a result.
   func address(ofSegment segment: Int, using bytes: Range<Int>) -> UnsafeRawPointer {
     let place = file.directory.segments[segment]
     if !isComplete.load(ordering: .acquiring) {

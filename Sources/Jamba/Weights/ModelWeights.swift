@@ -70,8 +70,8 @@ final class ModelWeights: Sendable {
     self.cache = cache
   }
 
-  /// Throws when weights that were lent are damaged, and when the mapped file has been cut short, before touching that would end the
-  /// process. To be asked before each part of a pass, and before anybody sees what was computed.
+  /// Throws when weights that were lent are damaged, and when the mapped file has been cut short, before touching that
+  /// would end the process. To be asked before each part of a pass, and before anybody sees what was computed.
   func check() throws(JambaError) { try resident.check() }
 
   /// Checks mapped weights that nobody has asked for yet, as long as `isWanted`.

@@ -1,5 +1,5 @@
-/// Weights in memory: the decoded bytes of all segments that stay, or of those of a leased unit. Looking a tensor up has its bytes
-/// checked, if they have not been (`ResidentWeights.address`).
+/// Weights in memory: the decoded bytes of all segments that stay, or of those of a leased unit. Looking a tensor up has
+/// its bytes checked, if they have not been (`ResidentWeights.address`).
 ///
 /// Invariant: the view of a lease is not used after the lease.
 @safe
