@@ -18,7 +18,7 @@ import Testing
     file = try JambaFile(path: path)
   }
 
-  /// A mixture with a vocabulary of more than one block and a head of its own.
+  /// A mixture with a vocabulary of several blocks and a head of its own.
   private static let sound = Result<[UInt8], any Error> {
     let folder = try TemporaryFolder()
     let path = folder.file("model.jamba")
@@ -30,7 +30,7 @@ import Testing
     return try bytes(of: path)
   }
 
-  private static let vocabularyCount = 4096
+  private static let vocabularyCount = 8192
 
   static let tokens: [Int32] = (0..<20).map { Int32(($0 * 37 + 11) % 256) }
 
@@ -129,7 +129,7 @@ import Testing
   @Test func anEmbeddingIsCheckedRowByRow() throws {
     let reference = try Self.logits(open())
     let entry = try #require(file.entry(named: "model.embed_tokens.weight"))
-    let row = 4001
+    let row = 5001  // of the embedding's middle block, in which nothing else lies
     let damage = try flip(entry.name, offset: entry.byteCount / Self.vocabularyCount * row)
     let model = try open()
     #expect(try Self.logits(model) == reference)
