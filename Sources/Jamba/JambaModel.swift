@@ -12,12 +12,14 @@ public final class JambaModel: Sendable {
   let loaded: LoadedModel
   let text: ModelText
 
-  /// Opens a .jamba file, checks it and makes it ready to compute. Weights that do not stay in memory are checked whenever
-  /// they are read.
+  /// Opens a .jamba file, checks its directory and makes it ready to compute. Weights are checked before anything is
+  /// computed with them: those that are copied into memory here, those that are mapped when a pass first comes to them,
+  /// and those that take turns in memory whenever they are read. Damage that is found later fails the step that came to it
+  /// with `format`, and empties its session.
   ///
-  /// - Parameter progress: called on the calling thread while weights are read and checked, with the bytes done and all
-  ///   there are; false cancels.
-  /// - Throws: `memoryTooSmall` before anything is loaded; `cancelled`.
+  /// - Parameter progress: called on the calling thread while weights are copied, with the bytes done and all there are, of
+  ///   which those that are mapped count as done; false cancels.
+  /// - Throws: `format` when the file, or what has been checked of it, is damaged; `memoryTooSmall` before anything is loaded; `cancelled`.
   public static func open(
     _ path: String, options: ModelOptions = ModelOptions(),
     progress: (_ done: Int, _ total: Int) -> Bool = { _, _ in true }
@@ -27,10 +29,19 @@ public final class JambaModel: Sendable {
 
   private init(_ path: String, _ options: ModelOptions, _ progress: (Int, Int) -> Bool) throws(JambaError) {
     let outline = try LoadedModel.Outline(path, options)
-    // Text first: parsing a vocabulary takes more memory for a moment than keeping it, and the weights are not there yet.
-    text = try ModelText(
-      outline.file, outline.configuration, template: options.chatTemplate, grammarByteCount: outline.plan.grammarByteCount)
-    loaded = try LoadedModel(outline, progress: progress)
+    func readText() throws(JambaError) -> ModelText {
+      try ModelText(
+        outline.file, outline.configuration, template: options.chatTemplate, grammarByteCount: outline.plan.grammarByteCount)
+    }
+    guard outline.plan.residency == .mapped, outline.file.hasTokenizer else {
+      // Text first: parsing a vocabulary takes more memory for a moment than keeping it, and the weights are not there yet.
+      text = try readText()
+      loaded = try LoadedModel(outline, progress: progress)
+      return
+    }
+    let loaded = try LoadedModel(outline, progress: progress)
+    text = try loaded.checkingWeights(during: readText)
+    self.loaded = loaded
   }
 
   /// Where the memory would go if the file were opened with these options. Loads nothing.

@@ -1,4 +1,5 @@
-// Calls every function of jamba.h with what it must refuse: misuse MODEL FOLDER. Nothing may crash, hang, or change a result.
+// Calls every function of jamba.h with what it must refuse: misuse MODEL FOLDER SMALL, a model without a
+// tokenizer. Nothing may crash, hang, or change a result.
 #include "check.h"
 
 static const jamba_model *model;
@@ -314,6 +315,44 @@ static void values(const char *path, const char *folder) {
     CHECK(strcmp(jamba_status_text((jamba_status)4711), "unknown") == 0);
 }
 
+// Weights that turn out to be damaged: whatever computes is told, and nothing comes of it. A model without a tokenizer is opened
+// before any of them has been looked at.
+static void damage(const char *path, const char *folder) {
+    static char copy[4096], bytes[1 << 24];
+    snprintf(copy, sizeof copy, "%s/damaged.jamba", folder);
+    FILE *file = fopen(path, "rb");
+    CHECK(file);
+    const size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    CHECK(size > 0 && size < sizeof bytes);
+    bytes[size / 2] ^= 1;
+    CHECK((file = fopen(copy, "wb")) && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
+    jamba_model *damaged;
+    jamba_session *reading;
+    OK(jamba_model_open(copy, NULL, NULL, &damaged));
+    OK(jamba_session_create(damaged, NULL, &reading));
+    const int32_t tokens[] = {5, 6, 7};
+    answer a;
+    jamba_callbacks callbacks = into(&a);
+    float values[3] = {-1, -1, -1};
+    int32_t ids[3] = {-9, -9, -9};
+    for (int i = 0; i < 2; i++) {
+        CHECK_STATUS(jamba_prefill(reading, tokens, 3, NULL), JAMBA_ERROR_FORMAT);
+        CHECK(strstr(jamba_last_error(), "block ") && strstr(jamba_last_error(), " fails its checksum"));
+        CHECK_STATUS(jamba_step(reading, 5), JAMBA_ERROR_FORMAT);
+        CHECK_STATUS(jamba_score(reading, tokens, 3, NULL, values, ids), JAMBA_ERROR_FORMAT);
+        CHECK_STATUS(jamba_generate(reading, tokens, 3, NULL, &callbacks, NULL), JAMBA_ERROR_FORMAT);
+        CHECK(a.count == 0);
+        size_t count = 9;
+        CHECK_STATUS(jamba_logits(reading, NULL, 0, &count), JAMBA_ERROR_NO_LOGITS);
+        OK(jamba_session_tokens(reading, NULL, 0, &count));
+        CHECK(count == 0);
+    }
+    jamba_session_free(reading);
+    jamba_model_free(damaged);
+    CHECK(remove(copy) == 0);
+}
+
 // Structs of other versions: smaller than the first is a mistake; larger is welcome as long as what is new is zero.
 static void versions(void) {
     struct {
@@ -367,7 +406,7 @@ static void versions(void) {
 }
 
 int main(int argc, char **argv) {
-    CHECK(argc == 3);
+    CHECK(argc == 4);
     make_bad_handles(argv[1]);
     jamba_model *opened;
     OK(jamba_model_open(argv[1], NULL, NULL, &opened));
@@ -378,6 +417,7 @@ int main(int argc, char **argv) {
     pointers(argv[1]);
     values(argv[1], argv[2]);
     versions();
+    damage(argv[3], argv[2]);
 
     // After all that everything still works.
     const int32_t token = 5;

@@ -25,6 +25,19 @@ import Testing
     #expect(throws: JSONError.self) { try JSON.parse([0x22, 0xC3, 0x22]) }
   }
 
+  /// Members keep their order, whichever goes or changes. Two spellings of é are two names.
+  @Test func membersAreSetAndRemoved() {
+    var object: JSONObject = ["c": .integer(1), "a": .integer(2), "\u{E9}": .integer(3), "e\u{301}": .integer(4)]
+    #expect(!object.insertNew("a", .integer(9)) && object["a"] == .integer(2))
+    object["a"] = .integer(5)
+    object["z"] = .integer(6)
+    object["c"] = nil
+    object["none"] = nil
+    #expect(object.keys.map { Array($0.utf8) } == ["a", "\u{E9}", "e\u{301}", "z"].map { Array($0.utf8) })
+    #expect(object.members.map(\.value) == [5, 3, 4, 6].map { .integer($0) } && object.count == 4)
+    #expect(["c", "a", "\u{E9}", "e\u{301}", "z"].map { object[$0]?.integer } == [nil, 5, 3, 4, 6])
+  }
+
   @Test func depthIsBounded() throws {
     let deep = { (depth: Int) in String(repeating: "[", count: depth) + String(repeating: "]", count: depth) }
     _ = try JSON.parse(deep(JSON.maximumDepth))

@@ -12,6 +12,7 @@ from adapter_tests import Adapters
 from answer_tests import Answers
 from conformance_tests import Conformance
 from connection_tests import Crowd, Disconnects, Idlers, Stopping
+from damage_tests import Damage
 from embedding_tests import Embeddings
 from harness import Options
 from listening_tests import Encryption, Log, Pages, Proxies, Sockets

@@ -47,6 +47,8 @@ struct ModelText: Sendable {
 }
 
 extension JambaFile {
+  var hasTokenizer: Bool { entry(named: DocumentName.tokenizer) != nil || entry(named: DocumentName.sentencePiece) != nil }
+
   /// The tokenizer that the file holds; nil when it has none.
   func tokenizer() throws(JambaError) -> Tokenizer? {
     let vocabulary = try jsonDocument(DocumentName.tokenizer)

@@ -9,6 +9,9 @@ struct MatrixLayout: Sendable {
   let readsCodes: Bool
   fileprivate let type: jk_type
 
+  static let stripRows = 8
+  var stripCount: Int { (rows + MatrixLayout.stripRows - 1) / MatrixLayout.stripRows }
+
   init(_ type: StorageType, rows: Int, columns: Int) {
     self.type = type.kernelType
     self.rows = rows

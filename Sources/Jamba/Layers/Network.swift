@@ -50,7 +50,7 @@ struct Network: Sendable {
   /// - Parameter isCancelled: asked between layers; once it is true, the pass stops at once, and states and workspace are
   ///   good for nothing but `reset`.
   /// - Returns: false when it was cancelled.
-  /// - Throws: `format` when weights cannot be read; states and workspace are good for nothing but `reset` then.
+  /// - Throws: `format` when weights cannot be read or are damaged; states and workspace are good for nothing but `reset` then.
   func forward(
     _ sequences: [SequenceRows], _ engine: Engine, _ w: Workspace, observer: (any PassObserver)? = nil,
     isCancelled: () -> Bool
@@ -80,6 +80,7 @@ struct Network: Sendable {
     if let observer {
       observer.layerBegins(layers.count, residual: ResidualStream(rows: w.residual.values))
       pass.normalize(w.residual.values, by: finalNorm, into: w.normed)
+      try weights.check()
       observer.didMultiply(MatrixInput(head, w.normed, rows: nil, engine))
     }
     return true
@@ -107,17 +108,22 @@ struct Network: Sendable {
   }
 
   /// Logits of some rows, ascending, of the last pass, which was one of `sequences`: `[rows, vocab]`.
+  ///
+  /// - Throws: `format` when the head is damaged; the logits are good for nothing then.
   func logits(
     rows: some Collection<Int>, of sequences: [SequenceRows], _ engine: Engine, _ w: Workspace, into logits: MutableRows
-  ) {
-    normalize(rows: rows, engine, w)
+  ) throws(JambaError) {
+    try normalize(rows: rows, engine, w)
     let adapters = AdapterPass(rows: rows, of: sequences, engine, w)
     Pass([], engine, configuration, w, weights.residentView, adapters: adapters)
       .multiply(head: head, w.normed, into: logits)
+    try weights.check()
   }
 
   /// Puts some rows of the last pass through the final norm, into the workspace's `normed`, from its first row on.
-  func normalize(rows: some Collection<Int>, _ engine: Engine, _ w: Workspace) {
+  ///
+  /// - Throws: `format` when the norm is damaged.
+  func normalize(rows: some Collection<Int>, _ engine: Engine, _ w: Workspace) throws(JambaError) {
     let pass = Pass([], engine, configuration, w, weights.residentView)
     w.normed.resize(to: rows.count)
     let norm = pass[finalNorm]
@@ -126,5 +132,6 @@ struct Network: Sendable {
         w.residual.values.rows(row..<row + 1), by: norm, epsilon: configuration.rmsNormEps,
         into: w.normed.mutableValues.rows(index..<index + 1))
     }
+    try weights.check()
   }
 }

@@ -92,7 +92,7 @@ struct Pass {
 
   /// The row of a matrix as float32.
   func decode(row: Int, of matrix: Matrix, into y: MutableRows) {
-    engine.decode(row: row, of: weights[matrix], into: y)
+    engine.decode(row: row, of: weights[matrix, row: row], into: y)
   }
 }
 

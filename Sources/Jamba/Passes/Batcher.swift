@@ -126,8 +126,8 @@ final class Batcher: @unchecked Sendable {
       }
       if isComplete {
         let parts = zip(batch, sequences).map { ($0.part, $1) }
-        for (part, sequence) in parts { show(sequence, to: part.viewer) }
-        computeLogits(parts)
+        for (part, sequence) in parts { try show(sequence, to: part.viewer) }
+        try computeLogits(parts)
         for (part, count) in batch where part.state.fault == nil && count == part.tokens.count {
           if let logits = part.logits, !engine.isFinite(0, of: logits.values) {
             part.state.fault = NumberFault(part: .head, layer: nil)
@@ -139,21 +139,21 @@ final class Batcher: @unchecked Sendable {
   }
 
   /// Shows a sequence's rows of the pass to who wants to see each of its tokens.
-  private func show(_ sequence: SequenceRows, to viewer: TokenViewer?) {
+  private func show(_ sequence: SequenceRows, to viewer: TokenViewer?) throws(JambaError) {
     guard let viewer else { return }
     switch viewer {
     case .logits(let look):
       for start in stride(from: sequence.rows.lowerBound, to: sequence.rows.upperBound, by: headLogits.capacity) {
         let rows = start..<min(start + headLogits.capacity, sequence.rows.upperBound)
         headLogits.resize(to: rows.count)
-        network.logits(rows: rows, of: [sequence], engine, workspace, into: headLogits.mutableValues)
+        try network.logits(rows: rows, of: [sequence], engine, workspace, into: headLogits.mutableValues)
         for row in rows {
           let index = sequence.tokens.startIndex + row - sequence.rows.lowerBound
           headLogits.values.withRow(row - start) { look(index, $0) }
         }
       }
     case .hiddenStates(let look):
-      network.normalize(rows: sequence.rows, engine, workspace)
+      try network.normalize(rows: sequence.rows, engine, workspace)
       for row in 0..<sequence.rows.count {
         workspace.normed.values.withRow(row) { look(sequence.tokens.startIndex + row, $0) }
       }
@@ -161,14 +161,14 @@ final class Batcher: @unchecked Sendable {
   }
 
   /// One product with the head for as many rows as its buffer holds; a sequence alone needs no buffer.
-  private func computeLogits(_ parts: [(part: BatchPart, sequence: SequenceRows)]) {
+  private func computeLogits(_ parts: [(part: BatchPart, sequence: SequenceRows)]) throws(JambaError) {
     let sequences = parts.map(\.sequence)
     var wanted: [(row: Int, target: MutableRows)] = []
     for (part, sequence) in parts {
       guard let logits = part.logits, sequence.rows.count == part.tokens.count else { continue }
       let rows = part.trace == nil ? sequence.rows.suffix(1) : sequence.rows
       if parts.count == 1 {
-        return network.logits(rows: rows, of: sequences, engine, workspace, into: logits.rows(0..<rows.count))
+        return try network.logits(rows: rows, of: sequences, engine, workspace, into: logits.rows(0..<rows.count))
       }
       for (index, row) in rows.enumerated() { wanted.append((row, logits.rows(index..<index + 1))) }
     }
@@ -176,7 +176,7 @@ final class Batcher: @unchecked Sendable {
     for start in stride(from: 0, to: wanted.count, by: size) {
       let group = wanted[start..<min(start + size, wanted.count)]
       headLogits.resize(to: group.count)
-      network.logits(rows: group.map(\.row), of: sequences, engine, workspace, into: headLogits.mutableValues)
+      try network.logits(rows: group.map(\.row), of: sequences, engine, workspace, into: headLogits.mutableValues)
       for (index, entry) in group.enumerated() { entry.target.copy(headLogits.values.rows(index..<index + 1)) }
     }
   }

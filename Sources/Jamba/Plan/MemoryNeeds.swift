@@ -42,7 +42,7 @@ struct MemoryNeeds {
         name: "directory",
         byteCount: directory.blocks.count * 64 + directory.segments.count * 256 + directory.entries.count * 512),
     ]
-    func byteCount(_ segments: Set<Int>) -> Int {
+    func byteCount(_ segments: [Int]) -> Int {
       segments.reduce(0) { $0 + SystemMemory.wholePages(directory.segments[$1].byteCount) }
     }
     let layers = catalog.layers.indices

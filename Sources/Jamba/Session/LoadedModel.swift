@@ -1,5 +1,6 @@
 import JambaFormat
 import JambaSystem
+import Synchronization
 
 /// A model ready to compute: everything that sessions hold of it. Immutable, shared by all of them.
 final class LoadedModel: Sendable {
@@ -85,7 +86,7 @@ final class LoadedModel: Sendable {
     }
   }
 
-  /// Reads and checks the weights that stay in memory.
+  /// Reads and checks the weights that stay in memory, but for those that are mapped.
   ///
   /// - Parameter progress: called on the calling thread with the bytes done and all there are; false cancels.
   init(_ outline: Outline, progress: (_ done: Int, _ total: Int) -> Bool) throws(JambaError) {
@@ -99,7 +100,7 @@ final class LoadedModel: Sendable {
     let share = Float(configuration.numExpertsPerTok) / Float(max(configuration.numExperts, 1))
     weights = try ModelWeights(
       file, outline.catalog, plan.residency, access: plan.access, expertShare: min(share, 0.999),
-      threads: outline.threads, progress: progress)
+      engine, progress: progress)
     network = try Network(file, weights, configuration)
     memory = SessionMemory(plan.limit, free: plan.sessionByteCount, snapshots: plan.snapshotByteCount)
     batcher = try Batcher(network, engine, capacity: options.chunk, sessions: options.sessions, memory)
@@ -107,6 +108,31 @@ final class LoadedModel: Sendable {
 
   /// The cost so far of weights that are offloaded to the file.
   var memoryStatistics: MemoryStatistics { weights.statistics }
+
+  /// Has threads that are free check mapped weights while `body` runs.
+  ///
+  /// - Throws: `format` when they have found damage; what `body` throws.
+  func checkingWeights<Result>(during body: () throws(JambaError) -> Result) throws(JambaError) -> Result {
+    let isDone = Latch()
+    let helper: BackgroundThread?
+    do throws(SystemError) {
+      helper = try BackgroundThread { [weights] in weights.checkAhead { !isDone.isSet } }
+    } catch { helper = nil }  // they are checked later then
+    let result: Swift.Result<Result, JambaError>
+    do throws(JambaError) { result = .success(try body()) } catch { result = .failure(error) }
+    isDone.set()
+    helper?.join()
+    try weights.check()
+    return try result.get()
+  }
+}
+
+/// Something that happens once and is asked for by other threads.
+private final class Latch: Sendable {
+  private let value = Atomic(false)
+
+  var isSet: Bool { value.load(ordering: .relaxed) }
+  func set() { value.store(true, ordering: .relaxed) }
 }
 
 extension JambaFile {

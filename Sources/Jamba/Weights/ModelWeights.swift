@@ -24,10 +24,11 @@ final class ModelWeights: Sendable {
 
   /// - Parameters:
   ///   - expertShare: the share of passes through a layer expected to use one of its experts.
+  ///   - engine: its threads check what is mapped, and as many others read what is copied.
   ///   - progress: as for `ResidentWeights`.
   init(
     _ file: JambaFile, _ catalog: WeightCatalog, _ residency: WeightResidency, access: FileAccess, expertShare: Float,
-    threads: Int, progress: (Int, Int) -> Bool
+    _ engine: Engine, progress: (Int, Int) -> Bool
   ) throws(JambaError) {
     let all = catalog.layers.indices
     let hasExperts = catalog.experts.contains { !$0.isEmpty }
@@ -39,7 +40,7 @@ final class ModelWeights: Sendable {
       }
     resident = try ResidentWeights(
       file, segments: catalog.segments(ofLayers: kept, experts: !cachesExperts), mapsRaw: residency == .mapped,
-      access: access, threads: max(threads, WeightCache.readerCount), progress: progress)
+      access: access, threads: max(engine.threadCount, WeightCache.readerCount), engine, progress: progress)
 
     let streamed = all.filter { !kept.contains($0) }
     func experts(_ slots: Int) -> WeightCache.Slots {
@@ -69,8 +70,12 @@ final class ModelWeights: Sendable {
     self.cache = cache
   }
 
-  /// Throws when the mapped file has been cut short, before touching that would end the process.
+  /// Throws when weights that were lent are damaged, and when the mapped file has been cut short, before touching that
+  /// would end the process. To be asked before each part of a pass, and before anybody sees what was computed.
   func check() throws(JambaError) { try resident.check() }
+
+  /// Checks mapped weights that nobody has asked for yet, as long as `isWanted`.
+  func checkAhead(while isWanted: () -> Bool) { resident.checkAhead(while: isWanted) }
 
   /// The cost so far of weights that are offloaded to the file.
   var statistics: MemoryStatistics { cache?.statistics ?? MemoryStatistics() }

@@ -3,35 +3,40 @@ import JambaSystem
 import Synchronization
 
 /// Segments that stay in memory as long as the model: mapped, or in memory of our own. Every block is checked against
-/// its checksum once, on all threads.
+/// its checksum once, on all threads: what is copied as it is read, what is mapped before it is first used.
 @safe
 final class ResidentWeights: Sendable {
   private let file: JambaFile
-  private let map: MappedFile?
+  private let mapped: MappedWeights?
+  /// Those of `mapped`, in the order of their use.
+  private let mappedSegments: [Int]
   /// By segment; nil for those used in the map, and for those that are not resident.
   private let owned: [AlignedBuffer?]
 
   /// - Parameters:
+  ///   - segments: in the order of their use.
   ///   - mapsRaw: use raw segments in the mapped file instead of copying them.
+  ///   - threads: that read what is copied.
   ///   - progress: called on this thread with the bytes done and those of all segments; false cancels.
   init(
-    _ file: JambaFile, segments: Set<Int>, mapsRaw: Bool, access: FileAccess, threads: Int,
+    _ file: JambaFile, segments: [Int], mapsRaw: Bool, access: FileAccess, threads: Int, _ engine: Engine,
     progress: (Int, Int) -> Bool
   ) throws(JambaError) {
     self.file = file
     let directory = file.directory
-    do throws(FormatError) { map = mapsRaw ? try file.mapped() : nil } catch { throw .format(error) }
+    mappedSegments = mapsRaw ? segments.filter { directory.segments[$0].packing == .raw } : []
+    do throws(FormatError) {
+      mapped = mapsRaw ? try MappedWeights(file, segments: mappedSegments, engine) : nil
+    } catch { throw .format(error) }
 
     var owned = [AlignedBuffer?](repeating: nil, count: directory.segments.count)
     var pieces: [Piece] = []
-    for index in segments.sorted() {
+    for index in Set(segments).subtracting(mappedSegments).sorted() {
       let segment = directory.segments[index]
-      if !mapsRaw || segment.packing != .raw {
-        do { owned[index] = try AlignedBuffer(byteCount: segment.byteCount) } catch {
-          throw .outOfMemory(byteCount: segment.byteCount)
-        }
-        owned[index]!.preferLargePages()
+      do { owned[index] = try AlignedBuffer(byteCount: segment.byteCount) } catch {
+        throw .outOfMemory(byteCount: segment.byteCount)
       }
+      owned[index]!.preferLargePages()
       for first in stride(from: segment.blocks.lowerBound, to: segment.blocks.upperBound, by: Piece.blockCount) {
         pieces.append(
           Piece(segment: index, blocks: first..<min(first + Piece.blockCount, segment.blocks.upperBound)))
@@ -39,7 +44,8 @@ final class ResidentWeights: Sendable {
     }
     self.owned = owned
     let total = segments.reduce(0) { $0 + directory.segments[$1].byteCount }
-    try load(pieces, access, threads) { progress($0, total) }
+    let mappedByteCount = mappedSegments.reduce(0) { $0 + directory.segments[$1].byteCount }
+    try load(pieces, access, threads) { progress(mappedByteCount + $0, total) }
     // Other threads may have done the last pieces.
     guard progress(total, total) else { throw .cancelled }
   }
@@ -94,25 +100,30 @@ final class ResidentWeights: Sendable {
     let segment = file.directory.segments[piece.segment]
     let start = file.decodedRange(ofBlock: piece.blocks.lowerBound, in: segment).lowerBound
     let end = file.decodedRange(ofBlock: piece.blocks.upperBound - 1, in: segment).upperBound
-    if let buffer = owned[piece.segment] {
-      try unsafe reader.read(
-        piece.blocks, of: segment, into: UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[start..<end]))
-    } else if let map {
-      for block in piece.blocks { try file.verify(block, in: map) }
-    }
+    guard let buffer = owned[piece.segment] else { preconditionFailure("the segment is not copied") }
+    try unsafe reader.read(
+      piece.blocks, of: segment, into: UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[start..<end]))
     return end - start
   }
 
-  func address(ofSegment segment: Int) -> UnsafeRawPointer {
+  /// Where a segment lies, of which only `bytes` may be looked at. What has been computed with them may be damaged until `check`
+  /// says that it is not.
+  func address(ofSegment segment: Int, using bytes: Range<Int>) -> UnsafeRawPointer {
     if let buffer = owned[segment] { return unsafe UnsafeRawPointer(buffer.base!) }
-    guard let map else { preconditionFailure("the segment is not resident") }
-    return unsafe map.base + file.directory.segments[segment].offset
+    guard let mapped else { preconditionFailure("the segment is not resident") }
+    return unsafe mapped.address(ofSegment: segment, using: bytes)
   }
 
-  /// Throws when the file has been cut short under its map, before touching that would end the process. (It may still be
-  /// cut in the moment between: docs/MEMORY.md.)
+  /// Throws when a block that has been asked for fails its checksum, and when the file has been cut short under its map,
+  /// before touching that would end the process. (It may still be cut in the moment between: docs/MEMORY.md.)
   func check() throws(JambaError) {
-    guard map != nil else { return }
-    do { try file.checkSize() } catch { throw .format(error) }
+    guard let mapped else { return }
+    do throws(FormatError) {
+      if let failure = mapped.takeFailure() { throw failure }
+      try file.checkSize()
+    } catch { throw .format(error) }
   }
+
+  /// Checks what is mapped and has not been asked for yet, as long as `isWanted`.
+  func checkAhead(while isWanted: () -> Bool) { mapped?.checkAhead(mappedSegments, while: isWanted) }
 }

@@ -5,7 +5,16 @@ struct Matrix: Sendable {
   let tensor: TensorID
   let segment: Int
   let offset: Int
+  let byteCount: Int
   let layout: MatrixLayout
+
+  /// Where in the segment it lies, and the strip that a row is in.
+  var bytes: Range<Int> { offset..<offset + byteCount }
+  func bytes(ofRow row: Int) -> Range<Int> {
+    let strip = byteCount / layout.stripCount
+    let start = offset + row / MatrixLayout.stripRows * strip
+    return start..<start + strip
+  }
 }
 
 /// A float32 tensor of the file, `[rows, width]`: a norm, a bias, `A`. One of rank 1 has one row.
@@ -14,6 +23,9 @@ struct Vector: Sendable {
   let offset: Int
   let rows: Int
   let width: Int
+
+  /// Where in the segment it lies.
+  var bytes: Range<Int> { offset..<offset + rows * width * MemoryLayout<Float>.stride }
 }
 
 /// The tensors that a model's configuration asks of its file, by their roles.
@@ -30,7 +42,7 @@ struct TensorTable {
     let entry = try entry(tensor)
     guard entry.type.isMatrix else { throw invalid("\(tensor.name) is stored as \(entry.type.name), not as a matrix") }
     return Matrix(
-      tensor: tensor.id, segment: entry.segment, offset: entry.offset,
+      tensor: tensor.id, segment: entry.segment, offset: entry.offset, byteCount: entry.byteCount,
       layout: MatrixLayout(entry.type, rows: tensor.shape[0], columns: tensor.shape[1]))
   }
 

@@ -48,11 +48,12 @@ struct WeightCatalog {
   /// those between are read.
   func kept(_ count: Int) -> Set<Int> { Set((0..<count).map { $0 * layers.count / count }) }
 
-  /// The segments of everything that belongs to no layer, of some layers, and of the experts.
-  func segments(ofLayers kept: some Sequence<Int>, experts includesExperts: Bool) -> Set<Int> {
-    var result = Set(outer)
-    for layer in kept { result.formUnion(layers[layer].parts.map(\.segment)) }
-    if includesExperts { result.formUnion(experts.joined().flatMap(\.parts).map(\.segment)) }
-    return result
+  /// The segments of some layers, of everything that belongs to no layer, and of the experts: in the order of their use, and last
+  /// what may not be used.
+  func segments(ofLayers kept: some Sequence<Int>, experts includesExperts: Bool) -> [Int] {
+    var all = kept.sorted().flatMap { layers[$0].parts.map(\.segment) } + outer
+    if includesExperts { all += experts.joined().flatMap(\.parts).map(\.segment) }
+    var seen: Set<Int> = []
+    return all.filter { seen.insert($0).inserted }
   }
 }

@@ -116,14 +116,14 @@ private final class DirectFile {
 }
 
 extension JambaFile {
-  func failedChecksum(ofBlock index: Int) -> FormatError {
+  package func failedChecksum(ofBlock index: Int) -> FormatError {
     .damaged(path: path, reason: "block \(index) at byte \(directory.blocks[index].offset) fails its checksum")
   }
 
-  /// Checks a block of a raw segment in the mapped file.
-  package func verify(_ index: Int, in map: MappedFile) throws(FormatError) {
+  /// Whether a block of a raw segment has its checksum in the mapped file.
+  package func isSound(_ index: Int, in map: MappedFile) -> Bool {
     let block = directory.blocks[index]
     let stored = unsafe UnsafeRawBufferPointer(rebasing: map.bytes[block.offset..<block.offset + block.storedByteCount])
-    guard unsafe checksum(of: stored) == block.checksum else { throw failedChecksum(ofBlock: index) }
+    return unsafe checksum(of: stored) == block.checksum
   }
 }

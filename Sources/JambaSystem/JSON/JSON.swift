@@ -33,7 +33,9 @@ package struct ExactString: Hashable, Sendable {
 /// The members of a JSON object in their order of appearance. Names are compared byte by byte.
 public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   public private(set) var keys: [String] = []
-  private var values: [ExactString: JSON] = [:]
+  private var values: [JSON] = []
+  /// Where in these a name stands.
+  private var places: [ExactString: Int] = [:]
 
   public init() {}
 
@@ -44,27 +46,35 @@ public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   public var count: Int { keys.count }
 
   public subscript(key: String) -> JSON? {
-    get { values[ExactString(key)] }
+    get { places[ExactString(key)].map { values[$0] } }
     set {
-      let exact = ExactString(key)
-      if let newValue {
-        if values.updateValue(newValue, forKey: exact) == nil { keys.append(key) }
-      } else if values.removeValue(forKey: exact) != nil {
-        keys.removeAll { ExactString($0) == exact }
-      }
+      guard let newValue else { return remove(key) }
+      if let place = places[ExactString(key)] { values[place] = newValue } else { _ = insertNew(key, newValue) }
     }
+  }
+
+  private mutating func remove(_ key: String) {
+    guard let place = places.removeValue(forKey: ExactString(key)) else { return }
+    keys.remove(at: place)
+    values.remove(at: place)
+    for index in place..<keys.count { places[ExactString(keys[index])] = index }
   }
 
   /// Adds a member; false, and no change, when the name is taken.
   package mutating func insertNew(_ key: String, _ value: JSON) -> Bool {
-    guard values.updateValue(value, forKey: ExactString(key)) == nil else { return false }
+    let exact = ExactString(key)
+    if let taken = places.updateValue(keys.count, forKey: exact) {
+      places[exact] = taken
+      return false
+    }
     keys.append(key)
+    values.append(value)
     return true
   }
 
   /// Members in order.
   public var members: some Sequence<(key: String, value: JSON)> {
-    keys.lazy.map { ($0, values[ExactString($0)]!) }
+    zip(keys, values).lazy.map { (key: $0, value: $1) }
   }
 }
 
