@@ -243,8 +243,9 @@ JAMBA_CHECKED jamba_status jamba_model_plan(const char *path, const jamba_model_
 
 /* Opens the .jamba file at `path`, checks its directory and makes it ready to compute. Weights are checked before they
  * are used, mapped ones when a call first comes to them: JAMBA_ERROR_FORMAT of any call that computes means that they are
- * damaged, or come to infinities, and leaves the session empty. Uses progress and log of `callbacks`. Options and callbacks may be NULL, and need not live longer than the call. The caller frees the model with
- * jamba_model_free(). Any thread. */
+ * damaged, or come to infinities, and leaves the session empty. Uses progress and log of `callbacks`. Options and
+ * callbacks may be NULL, and need not live longer than the call. The caller frees the model with jamba_model_free().
+ * Any thread. */
 JAMBA_CHECKED jamba_status jamba_model_open(const char *path, const jamba_model_options *options,
                                             const jamba_callbacks *callbacks, jamba_model **model);
 

@@ -9,8 +9,7 @@ struct MatrixLayout: Sendable {
   let readsCodes: Bool
   fileprivate let type: jk_type
 
-  static let stripRows = 8
-  var stripCount: Int { (rows + MatrixLayout.stripRows - 1) / MatrixLayout.stripRows }
+  var stripCount: Int { (rows + StorageType.stripRows - 1) / StorageType.stripRows }
 
   init(_ type: StorageType, rows: Int, columns: Int) {
     self.type = type.kernelType

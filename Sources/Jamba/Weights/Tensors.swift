@@ -12,7 +12,7 @@ struct Matrix: Sendable {
   var bytes: Range<Int> { offset..<offset + byteCount }
   func bytes(ofRow row: Int) -> Range<Int> {
     let strip = byteCount / layout.stripCount
-    let start = offset + row / MatrixLayout.stripRows * strip
+    let start = offset + row / StorageType.stripRows * strip
     return start..<start + strip
   }
 }
