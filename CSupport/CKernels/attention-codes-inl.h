@@ -39,52 +39,93 @@ typedef struct {
     float decay, step;  // of the last block: y = y * decay + step * sum
 } attend_query;
 
-// One block of one query, all of whose positions are seen if `whole`; else `seen` has a lane with all bits set for each
+// One block of `count` queries, all of whose positions are seen if `whole`; else `seen` has a lane with all bits set for each
 // that is. Scores, as exponents of 2: s_j = dot_j * (key scale * factor); m' = max(m, max_j s_j), c = 2^(m - m'), p_j = 2^(s_j - m'),
 // l = l * c + sum p, w_j = p_j * value scale, as codes round(w_j * (254 / max w)), and their step is max w / 254.
-JK_INLINE void weigh(const int32_t *dots, float factor, const float *scales, const float *seen, const bool whole,
-                     attend_query *query, uint8_t *codes) {
+// Step by step for all queries: what one of them waits for, the others fill.
+JK_INLINE void weigh(const int32_t dots[][JK_PAGE_POSITIONS], const float *factors, const float *scales, const float *seen,
+                     const bool whole, const size_t count, attend_query *query, uint8_t codes[][JK_PAGE_POSITIONS]) {
     enum { groups = JK_PAGE_POSITIONS / 8 };
     const v8 none = v8_set(-INFINITY), zero = v8_set(0.0f);
-    v8 s[groups], largest = none;
-    JK_UNROLL for (size_t g = 0; g < groups; g++) {
-        s[g] = v8_mul(v8i_float(v8i_load(dots + 8 * g)), v8_mul(v8_load(scales + 8 * g), v8_set(factor)));
-        if (!whole) s[g] = v8_select(v8_load(seen + 8 * g), s[g], none);
-        largest = v8_max(s[g], largest);
-    }
-    const float old = query->maximum, block = v8_maximum(largest), new = block > old ? block : old;
-    v8 sum = zero, heaviest = zero, poison = zero;
-    JK_UNROLL for (size_t g = 0; g < groups; g++) {
-        v8 p = v8_exp2(v8_sub(s[g], v8_set(new)));
-        v8 w = v8_mul(p, v8_load(scales + JK_PAGE_POSITIONS + 8 * g));
-        if (!whole) {
-            p = v8_select(v8_load(seen + 8 * g), p, zero);
-            w = v8_select(v8_load(seen + 8 * g), w, zero);
+    v8 s[ATTEND_BATCH][groups], largest[ATTEND_BATCH], sums[ATTEND_BATCH], poisons[ATTEND_BATCH];
+    float factor[ATTEND_BATCH];
+    for (size_t n = 0; n < count; n++) {
+        largest[n] = none;
+        JK_UNROLL for (size_t g = 0; g < groups; g++) {
+            s[n][g] = v8_mul(v8i_float(v8i_load(dots[n] + 8 * g)), v8_mul(v8_load(scales + 8 * g), v8_set(factors[n])));
+            if (!whole) s[n][g] = v8_select(v8_load(seen + 8 * g), s[n][g], none);
+            largest[n] = v8_max(s[n][g], largest[n]);
         }
-        sum = v8_add(sum, p);
-        heaviest = v8_max(w, heaviest);
-        poison = v8_fma(w, zero, poison);  // 0 unless there is an infinity or a NaN
-        s[g] = w;
     }
-    const float most = v8_maximum(heaviest), inverse = WEIGHT_STEPS / most;
-    const bool finite = v8_sum(poison) == 0.0f;
-    // As in `quantize`: too small to invert is zero, and what is not finite shows in the result.
-    const bool usable = finite && inverse <= FLT_MAX;
-    query->maximum = new;
-    query->decay = new == old ? 1.0f : exp2_of(old - new);
-    query->total = query->total * query->decay + v8_sum(sum);
-    query->step = usable ? most / WEIGHT_STEPS : finite ? 0.0f : NAN;
-    const v8 factors = v8_set(usable ? inverse : 0.0f);
-    JK_UNROLL for (size_t g = 0; g < groups; g += 4) {
-        v8i rounded[4];
-        JK_UNROLL for (size_t i = 0; i < 4; i++)
-            rounded[i] = v8_round(v8_mul(usable ? s[g + i] : zero, factors));
-        v8i_pack_unsigned(codes + 8 * g, rounded);
+    for (size_t n = 0; n < count; n++) {
+        const float old = query[n].maximum, block = v8_maximum(largest[n]);
+        query[n].maximum = block > old ? block : old;
+        query[n].decay = query[n].maximum == old ? 1.0f : exp2_of(old - query[n].maximum);
+    }
+    for (size_t n = 0; n < count; n++) {
+        const v8 maximum = v8_set(query[n].maximum);
+        v8 sum = zero, heaviest = zero, poison = zero;
+        JK_UNROLL for (size_t g = 0; g < groups; g++) {
+            v8 p = v8_exp2(v8_sub(s[n][g], maximum));
+            v8 w = v8_mul(p, v8_load(scales + JK_PAGE_POSITIONS + 8 * g));
+            if (!whole) {
+                p = v8_select(v8_load(seen + 8 * g), p, zero);
+                w = v8_select(v8_load(seen + 8 * g), w, zero);
+            }
+            sum = v8_add(sum, p);
+            heaviest = v8_max(w, heaviest);
+            poison = v8_fma(w, zero, poison);  // 0 unless there is an infinity or a NaN
+            s[n][g] = w;
+        }
+        largest[n] = heaviest;
+        sums[n] = sum;
+        poisons[n] = poison;
+    }
+    for (size_t n = 0; n < count; n++) {
+        const float most = v8_maximum(largest[n]), inverse = WEIGHT_STEPS / most;
+        const bool finite = v8_sum(poisons[n]) == 0.0f;
+        // As in `quantize`: too small to invert is zero, and what is not finite shows in the result.
+        const bool usable = finite && inverse <= FLT_MAX;
+        query[n].total = query[n].total * query[n].decay + v8_sum(sums[n]);
+        query[n].step = usable ? most / WEIGHT_STEPS : finite ? 0.0f : NAN;
+        factor[n] = usable ? inverse : 0.0f;
+    }
+    for (size_t n = 0; n < count; n++) {
+        JK_UNROLL for (size_t g = 0; g < groups; g += 4) {
+            v8i rounded[4];
+            JK_UNROLL for (size_t i = 0; i < 4; i++)
+                rounded[i] = v8_round(v8_mul(factor[n] != 0.0f ? s[n][g + i] : zero, v8_set(factor[n])));
+            v8i_pack_unsigned(codes[n] + 8 * g, rounded);
+        }
     }
 }
 
+// The same of queries `first` and those behind it where each sees what it sees, which may be nothing; false if that holds for all.
+JK_INLINE bool weigh_some(const jk_attention *a, size_t first, size_t block, const int32_t dots[][JK_PAGE_POSITIONS],
+                          const float *factors, const float *scales, size_t count, attend_query *query,
+                          uint8_t codes[][JK_PAGE_POSITIONS]) {
+    const size_t share = a->heads / a->kv->kv_heads;
+    bool any = false;
+    for (size_t n = 0; n < count; n++) {
+        const size_t position = a->position + (first + n) / share;
+        const jk_block visible = block <= position ? jk_visible(a->kv, position, block) : (jk_block){0, 0, 0};
+        if (visible.sinks == 0 && visible.first == visible.count) {
+            memset(codes[n], 0, sizeof codes[n]);
+            query[n].decay = 1.0f;
+            query[n].step = 0.0f;
+            continue;
+        }
+        float seen[JK_PAGE_POSITIONS];
+        for (size_t j = 0; j < JK_PAGE_POSITIONS; j++)
+            seen[j] = jk_float(j < visible.sinks || (visible.first <= j && j < visible.count) ? 0xFFFFFFFF : 0);
+        weigh(dots + n, factors + n, scales, seen, false, 1, query + n, codes + n);
+        any = true;
+    }
+    return any;
+}
+
 // y = y * decay + step * sum over `width` columns.
-JK_INLINE void add_block(float *y, const int32_t *sums, size_t width, const attend_query *query) {
+JK_INLINE void add_block(float *y, const int32_t *sums, const size_t width, const attend_query *query) {
     const v8 decay = v8_set(query->decay), step = v8_set(query->step);
     size_t i = 0;
     for (; i + 8 <= width; i += 8)
@@ -171,6 +212,9 @@ static void attend_codes(const jk_attention *a, size_t kv_head, size_t first, si
             const int8_t *keys = (const int8_t *)page + jk_key_offset(kv, kv_head, block, 0);
             const int8_t *values = (const int8_t *)page + jk_value_offset(kv, kv_head, block, 0);
             const size_t next = block + JK_PAGE_POSITIONS;
+            const jk_block sight = jk_visible(kv, latest, block);
+            // Every query sees every position of it, as most blocks of a long text.
+            const bool whole = next <= earliest + 1 && sight.sinks == sight.first;
             const size_t batches = jk_parts(queries, ATTEND_BATCH);
             for (size_t batch = 0; batch < batches; batch++) {
                 const size_t start = batch * ATTEND_BATCH, count = jk_least(ATTEND_BATCH, queries - start);
@@ -179,34 +223,22 @@ static void attend_codes(const jk_attention *a, size_t kv_head, size_t first, si
                 uint8_t weights[ATTEND_BATCH][JK_PAGE_POSITIONS];
                 const size_t positions = jk_least(JK_PAGE_POSITIONS, latest + 1 - block);
                 dot_keys(keys, columns / 4, positions, codes + start * columns, columns, sums + start, count, dots);
-                bool any = false;
-                for (size_t n = start; n < start + count; n++) {
-                    const size_t position = a->position + (first + n) / share;
-                    jk_block visible = {0, 0, 0};
-                    if (block <= position) visible = jk_visible(kv, position, block);
-                    if (visible.sinks == 0 && visible.first == visible.count) {
-                        memset(weights[n - start], 0, sizeof weights[0]);
-                        query[n].decay = 1.0f;
-                        query[n].step = 0.0f;
-                    } else if (visible.sinks == visible.first && visible.count == JK_PAGE_POSITIONS) {
-                        any = true;
-                        weigh(dots[n - start], factors[n], scales, NULL, true, query + n, weights[n - start]);
-                    } else {
-                        any = true;
-                        float seen[JK_PAGE_POSITIONS];
-                        for (size_t j = 0; j < JK_PAGE_POSITIONS; j++)
-                            seen[j] = jk_float(j < visible.sinks || (visible.first <= j && j < visible.count) ? 0xFFFFFFFF : 0);
-                        weigh(dots[n - start], factors[n], scales, seen, false, query + n, weights[n - start]);
-                    }
-                }
-                if (!any) continue;
+                if (whole && count == ATTEND_BATCH)
+                    weigh(dots, factors + start, scales, NULL, true, ATTEND_BATCH, query + start, weights);
+                else if (whole)
+                    weigh(dots, factors + start, scales, NULL, true, count, query + start, weights);
+                else if (!weigh_some(a, first + start, block, dots, factors + start, scales, count, query + start, weights))
+                    continue;
                 for (size_t column = 0; column < head_size; column += JK_PAGE_POSITIONS) {
                     int32_t products[ATTEND_BATCH][JK_PAGE_POSITIONS];
                     const size_t width = jk_least(JK_PAGE_POSITIONS, head_size - column);
                     sum_values(values + 4 * column, head_size, width, positions, weights, count, products);
-                    for (size_t n = 0; n < count; n++)
-                        if (query[start + n].step != 0.0f || query[start + n].decay != 1.0f)
-                            add_block(y + (start + n) * head_size + column, products[n], width, query + start + n);
+                    for (size_t n = 0; n < count; n++) {
+                        float *row = y + (start + n) * head_size + column;
+                        if (query[start + n].step == 0.0f && query[start + n].decay == 1.0f) continue;
+                        if (width == JK_PAGE_POSITIONS) add_block(row, products[n], JK_PAGE_POSITIONS, query + start + n);
+                        else add_block(row, products[n], width, query + start + n);
+                    }
                 }
             }
         }
