@@ -53,14 +53,14 @@ extension SessionCore {
 
   /// Goes on from a snapshot whose keys and values are kept the same way.
   mutating func restore(_ snapshot: Snapshot) {
-    reset()
+    forget()
     state.restore(snapshot)
     take(snapshot)
   }
 
   /// The same from a snapshot that nobody else has, without copying it.
   mutating func adopt(_ snapshot: Snapshot) {
-    reset()
+    forget()
     state.adopt(snapshot)
     take(snapshot)
   }

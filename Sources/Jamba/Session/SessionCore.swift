@@ -58,6 +58,11 @@ struct SessionCore {
 
   mutating func reset() {
     state.reset()
+    forget()
+  }
+
+  /// Forgets what belongs to the text but for the state, which another one's replaces.
+  mutating func forget() {
     tokens = []
     lastSnapshot = nil
     row = nil

@@ -74,7 +74,12 @@ final class SequenceState {
   /// Goes on from a snapshot whose keys and values are kept the same way.
   func restore(_ snapshot: Snapshot) {
     recurrent.copy(snapshot.recurrent)
+    continueAfter(snapshot)
+  }
+
+  private func continueAfter(_ snapshot: Snapshot) {
     position = snapshot.tokenCount
+    fault = nil
     for (layer, pages) in zip(attentionLayers, snapshot.pages) { attention[layer]!.adopt(pages, after: position) }
   }
 
@@ -82,8 +87,7 @@ final class SequenceState {
   func adopt(_ snapshot: Snapshot) {
     recurrent = snapshot.recurrent
     mamba = SequenceState.states(recurrent, configuration)
-    position = snapshot.tokenCount
-    for (layer, pages) in zip(attentionLayers, snapshot.pages) { attention[layer]!.adopt(pages, after: position) }
+    continueAfter(snapshot)
   }
 
   static func recurrentByteCount(_ c: ModelConfiguration) -> Int {
