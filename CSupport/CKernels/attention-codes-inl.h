@@ -2,7 +2,7 @@
 // set, but for the sums of products of codes, which are exact in int32 and a set's own affair.
 //
 // Tests/KernelTests compares it with double-precision formulas (CodeAttentionTests).
-// Defined before: attention-inl.h; and by the set, for at most ATTEND_BATCH queries, `dot_keys` and `sum_values` (below).
+// Defined before: attention-inl.h; and by the set, for at most ATTEND_BATCH queries, `dot_keys` and `sum_values`, and open_codes (below).
 #ifndef JK_ATTENTION_CODES_INL_H
 #define JK_ATTENTION_CODES_INL_H
 
@@ -175,7 +175,8 @@ typedef struct {
 } next_block;
 
 JK_INLINE next_block next_block_of(const jk_kv *kv, size_t kv_head, size_t block, size_t pieces) {
-    return (next_block){(const char *)jk_page(kv, block) + jk_head_offset(kv, kv_head), (jk_head_offset(kv, 1) + 63) / 64, pieces};
+    const char *head = (const char *)jk_page(kv, block) + jk_code_bytes(kv, jk_head_offset(kv, kv_head));
+    return (next_block){head, (jk_code_bytes(kv, jk_head_offset(kv, 1)) + 63) / 64, pieces};
 }
 
 JK_INLINE void prefetch_piece(next_block *next) {
@@ -193,12 +194,20 @@ static void attend_codes(const jk_attention *a, size_t kv_head, size_t first, si
     const size_t head_size = kv->head_size, share = a->heads / kv->kv_heads, columns = jk_key_columns(kv);
     const size_t queries = last - first, record_size = jk_record_size(head_size);
     int8_t codes[JK_ATTEND_ELEMENTS + 4 * JK_ATTEND_QUERIES] = {0};
+    int8_t opened[2 * JK_MAX_I4_HEAD * JK_PAGE_POSITIONS];  // a head's block of JK_KV_I4, as JK_KV_I8 has it
     float y[JK_ATTEND_ELEMENTS], factors[JK_ATTEND_QUERIES], totals[JK_ATTEND_QUERIES], maxima[JK_ATTEND_QUERIES];
     int32_t sums[JK_ATTEND_QUERIES];
     attend_query query[JK_ATTEND_QUERIES];
     for (size_t n = 0; n < queries; n++) {
         const size_t token = (first + n) / share, head = kv_head * share + (first + n) % share;
-        const float scale = kv_encode(a->q + token * a->q_stride + head * head_size, head_size, codes + n * columns, 1, 1, 0);
+        const float *q = a->q + token * a->q_stride + head * head_size;
+        float turned[JK_MAX_I4_HEAD];
+        if (kv->type == JK_KV_I4) {
+            memcpy(turned, q, head_size * sizeof *q);
+            turn(turned, head_size, 1.0f / (float)head_size);
+            q = turned;
+        }
+        const float scale = kv_encode(q, head_size, codes + n * columns, 1, 1, 0);
         factors[n] = scale * (a->scale * 1.44269504f);  // log2(e)
         sums[n] = 0;
         for (size_t i = 0; i < head_size; i++) sums[n] += codes[n * columns + i];
@@ -222,8 +231,12 @@ static void attend_codes(const jk_attention *a, size_t kv_head, size_t first, si
             }
             void *page = jk_page(kv, block);
             const float *scales = jk_kv_scales(kv, page, kv_head);
-            const int8_t *keys = (const int8_t *)page + jk_key_offset(kv, kv_head, block, 0);
-            const int8_t *values = (const int8_t *)page + jk_value_offset(kv, kv_head, block, 0);
+            const int8_t *keys = (const int8_t *)page + jk_code_bytes(kv, jk_key_offset(kv, kv_head, block, 0));
+            if (kv->type == JK_KV_I4) {
+                open_codes((const uint8_t *)keys, opened, (columns + head_size) * JK_PAGE_POSITIONS / 128);
+                keys = opened;
+            }
+            const int8_t *values = keys + columns * JK_PAGE_POSITIONS;
             const size_t next = block + JK_PAGE_POSITIONS;
             const jk_block sight = jk_visible(kv, latest, block);
             // Every query sees every position of it, as most blocks of a long text.

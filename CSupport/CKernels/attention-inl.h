@@ -35,6 +35,73 @@ JK_INLINE float kv_encode(const float *x, size_t head_size, int8_t *codes, size_
     return usable ? maximum / 127.0f : finite ? 0.0f : NAN;
 }
 
+JK_INLINE void turn(float *x, size_t size, float factor) {
+    for (size_t half = 1; half < size; half *= 2)
+        for (size_t i = 0; i < size; i += 2 * half)
+            for (size_t j = i; j < i + half; j++) {
+                const float a = x[j], b = x[j + half];
+                x[j] = a + b;
+                x[j + half] = a - b;
+            }
+    for (size_t i = 0; i < size; i++) x[i] *= factor;
+}
+
+// The points of JK_KV_I4 above zero, where normal numbers lose least, and the middles between them.
+enum { KV_POINTS = 8 };
+static const float kv_points[KV_POINTS] = {6, 18, 31, 44, 58, 75, 96, 127};
+static const float kv_middles[KV_POINTS - 1] = {12, 24.5f, 37.5f, 51, 66.5f, 85.5f, 111.5f};
+
+// Indices into jk_kv_points of a head's turned key or value; returns their scale.
+JK_INLINE float kv_index(const float *x, size_t head_size, uint8_t *indices) {
+    v8 largest = v8_set(0.0f), poison = v8_set(0.0f);
+    for (size_t i = 0; i < head_size; i += 8) {
+        largest = v8_max(v8_abs(v8_load(x + i)), largest);
+        poison = v8_fma(v8_load(x + i), v8_set(0.0f), poison);  // 0 unless there is an infinity or a NaN
+    }
+    const float maximum = v8_maximum(largest);
+    const bool finite = v8_sum(poison) == 0.0f;
+    // As in kv_encode; 0.6 of the largest must have an inverse, too.
+    if (!finite || !(254.0f / maximum <= FLT_MAX)) {
+        memset(indices, KV_POINTS, head_size);
+        return finite ? 0.0f : NAN;
+    }
+    float best = 0.0f, least = INFINITY;
+    for (int k = 0; k < 9; k++) {
+        const float scale = maximum / 127.0f * (0.6f + 0.05f * (float)k);
+        const v8 inverse = v8_set(1.0f / scale);
+        v8 error = v8_set(0.0f);
+        for (size_t i = 0; i < head_size; i += 8) {
+            const v8 magnitude = v8_mul(v8_abs(v8_load(x + i)), inverse);
+            v8 point = v8_set(kv_points[0]);
+            JK_UNROLL for (int n = 1; n < KV_POINTS; n++)
+                point = v8_select(v8_less(v8_set(kv_middles[n - 1]), magnitude), v8_set(kv_points[n]), point);
+            const v8 difference = v8_sub(magnitude, point);
+            error = v8_fma(difference, difference, error);
+        }
+        // Of the parts of the largest: its square may be beyond a float's range.
+        const float share = 0.6f + 0.05f * (float)k, sum = v8_sum(error) * share * share;
+        if (sum < least) {
+            least = sum;
+            best = scale;
+        }
+    }
+    const float inverse = 1.0f / best;
+    for (size_t i = 0; i < head_size; i++) {
+        const float magnitude = fabsf(x[i]) * inverse;
+        uint8_t n = 0;
+        for (int m = 0; m < KV_POINTS - 1; m++) n += kv_middles[m] < magnitude;
+        indices[i] = x[i] < 0.0f ? KV_POINTS - 1 - n : KV_POINTS + n;
+    }
+    return best;
+}
+
+// Writes four bits of a page; the byte's others belong to the same position.
+JK_INLINE void kv_put(void *page, size_t element, uint8_t index) {
+    uint8_t *byte = (uint8_t *)page + element / 128 * 64 + element % 64;
+    const int shift = element / 64 % 2 ? 4 : 0;
+    *byte = (uint8_t)((*byte & 0xF0 >> shift) | index << shift);
+}
+
 // What is beyond a half's range becomes its largest number, so that one key cannot end a text; what is no number stays none.
 JK_INLINE v8 within_f16(v8 x) {
     return v8_max(v8_set(-65504.0f), v8_min(v8_set(65504.0f), x));
@@ -48,6 +115,19 @@ static void kv_store(const jk_kv *kv, const float *k, const float *v, size_t pos
             float *scales = jk_kv_scales(kv, page, head) + position % JK_PAGE_POSITIONS;
             scales[0] = kv_encode(k, kv->head_size, (int8_t *)page + key, 4, 64, 1);
             scales[JK_PAGE_POSITIONS] = kv_encode(v, kv->head_size, (int8_t *)page + value, 1, 4, 0);
+            continue;
+        }
+        if (kv->type == JK_KV_I4) {
+            float turned[JK_MAX_I4_HEAD], *scales = jk_kv_scales(kv, page, head) + position % JK_PAGE_POSITIONS;
+            uint8_t indices[JK_MAX_I4_HEAD];
+            memcpy(turned, k, kv->head_size * sizeof *k);
+            turn(turned, kv->head_size, 1.0f);
+            scales[0] = kv_index(turned, kv->head_size, indices);
+            for (size_t i = 0; i < kv->head_size; i++) kv_put(page, jk_key_offset(kv, head, position, i), indices[i]);
+            memcpy(turned, v, kv->head_size * sizeof *v);
+            turn(turned, kv->head_size, 1.0f);
+            scales[JK_PAGE_POSITIONS] = kv_index(turned, kv->head_size, indices);
+            for (size_t i = 0; i < kv->head_size; i++) kv_put(page, jk_value_offset(kv, head, position, i), indices[i]);
             continue;
         }
         if (kv->type == JK_KV_F32) {
@@ -71,7 +151,8 @@ JK_INLINE v8 load_kv(jk_kv_type type, const void *page, size_t element) {
     switch (type) {
         case JK_KV_F32: return v8_load((const float *)page + element);
         case JK_KV_F16: return v8_load_f16((const uint16_t *)page + element);
-        case JK_KV_I8: break;  // attend_codes
+        case JK_KV_I8:
+        case JK_KV_I4: break;  // attend_codes
     }
     __builtin_trap();
 }
@@ -179,7 +260,8 @@ static void attend(const jk_kv *kv, size_t kv_head, const float *q, float scale,
     switch (kv->type) {
         case JK_KV_F32: attend_all(JK_KV_F32, kv, kv_head, q, scale, position, y); break;
         case JK_KV_F16: attend_all(JK_KV_F16, kv, kv_head, q, scale, position, y); break;
-        case JK_KV_I8: __builtin_trap();  // attend_codes
+        case JK_KV_I8:
+        case JK_KV_I4: __builtin_trap();  // attend_codes
     }
 }
 

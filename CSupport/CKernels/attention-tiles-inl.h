@@ -1,13 +1,23 @@
 // Sums of products of codes for attention, over registers of 16 int32 sums: `dot_keys` and `sum_values` of every set but scalar,
-// whose plain loops say what they are (scalar.c).
+// whose plain loops say what they are (scalar.c), as they say what `open_codes` is.
 //
 // Defined before: kernels.h; `vq`, 16 int32 sums, with vq_set and vq_store; `vs`, 64 signed bytes, by fours for each sum, with
 // vs_load_keys and vs_load_values; vq_add_keys (four codes of a query) and vq_add_values (four weights), which add the products of
-// fours; KEY_OFFSET, what sums with keys lack for each unit of the sum of a query's codes; WEIGHT_BIAS, by how much less
+// fours; vb, whole registers of bytes, with what open_codes takes; KEY_OFFSET, what sums with keys lack for each unit of the sum of a query's codes; WEIGHT_BIAS, by how much less
 // vq_add_values takes weights for than they are, and vq_add_bias, which adds so much times the values; vq_add; and how many
 // queries (TILE_QUERIES) and registers (TILE_GROUPS) a tile takes.
 #ifndef JK_ATTENTION_TILES_INL_H
 #define JK_ATTENTION_TILES_INL_H
+
+static void open_codes(const uint8_t *indices, int8_t *codes, size_t count) {
+    const vb points = vb_grid((const uint8_t *)jk_kv_points), lower = vb_set(0x0F0F0F0F);
+    for (size_t i = 0; i < 64 * count; i += sizeof(vb)) {
+        const vb x = vb_load_whole(indices + i);
+        uint8_t *to = (uint8_t *)codes + i / 64 * 128 + i % 64;
+        vb_store_whole(to, vb_shuffle(points, vb_and(x, lower)));
+        vb_store_whole(to + 64, vb_shuffle(points, vb_and(vb_shift_right(x, 4), lower)));
+    }
+}
 
 JK_INLINE int32_t code_four(const void *p) {
     int32_t four;

@@ -1,6 +1,9 @@
 // Constants that the kernels are not to see: kernels.h says why.
 #include "kernels.h"
 
+// What loses least of normal numbers.
+const int8_t jk_kv_points[16] = {-127, -96, -75, -58, -44, -31, -18, -6, 6, 18, 31, 44, 58, 75, 96, 127};
+
 #define EIGHT(x) {x, x, x, x, x, x, x, x}
 
 _Alignas(64) const struct jk_exp_constants jk_exp_constants = {

@@ -44,6 +44,8 @@ typedef struct {
     /* jk_record_size floats each). */                                                                                 \
     KERNEL(attend_codes, (const jk_attention *a, size_t kv_head, size_t first, size_t last, size_t first_part,         \
                           size_t last_part, float *records))                                                           \
+    /* x = H x * factor, H the Hadamard matrix of `size`, a power of two. */                                           \
+    KERNEL(turn, (float *x, size_t size, float factor))                                                                \
     /* Adds records that are `stride` floats apart, ascending, to `whole`, a record; then, if y, y = whole's / total. */ \
     KERNEL(attend_merge, (const float *records, size_t stride, size_t count, size_t head_size, float *whole, float *y)) \
     /* JK_PEAK_PRODUCTS products of int8 a round, by the instructions of matmul_i8 and matmul_nl4, from registers. */  \
@@ -115,8 +117,9 @@ JK_INLINE void *jk_page(const jk_kv *kv, size_t position) {
 }
 
 // Where a KV head's keys begin in a page, in elements: behind those before it and their values.
+JK_INLINE bool jk_kv_has_codes(const jk_kv *kv) { return kv->type == JK_KV_I8 || kv->type == JK_KV_I4; }
 JK_INLINE size_t jk_key_columns(const jk_kv *kv) {
-    return kv->type == JK_KV_I8 ? jk_parts(kv->head_size, 4) * 4 : kv->head_size;
+    return jk_kv_has_codes(kv) ? jk_parts(kv->head_size, 4) * 4 : kv->head_size;
 }
 JK_INLINE size_t jk_head_offset(const jk_kv *kv, size_t kv_head) {
     return kv_head * JK_PAGE_POSITIONS * (jk_key_columns(kv) + kv->head_size);
@@ -125,7 +128,7 @@ JK_INLINE size_t jk_head_offset(const jk_kv *kv, size_t kv_head) {
 // Element `column` of a position's key ([position / 8][head_size][8] of floats, [position / 16][head_size / 4][16][4] of codes).
 JK_INLINE size_t jk_key_offset(const jk_kv *kv, size_t kv_head, size_t position, size_t column) {
     const size_t start = jk_head_offset(kv, kv_head), p = position % JK_PAGE_POSITIONS, columns = jk_key_columns(kv);
-    if (kv->type == JK_KV_I8) return start + p / 16 * 16 * columns + column / 4 * 64 + p % 16 * 4 + column % 4;
+    if (jk_kv_has_codes(kv)) return start + p / 16 * 16 * columns + column / 4 * 64 + p % 16 * 4 + column % 4;
     return start + p / 8 * 8 * columns + column * 8 + p % 8;
 }
 
@@ -133,13 +136,16 @@ JK_INLINE size_t jk_key_offset(const jk_kv *kv, size_t kv_head, size_t position,
 JK_INLINE size_t jk_value_offset(const jk_kv *kv, size_t kv_head, size_t position, size_t column) {
     const size_t start = jk_head_offset(kv, kv_head) + JK_PAGE_POSITIONS * jk_key_columns(kv);
     const size_t p = position % JK_PAGE_POSITIONS;
-    if (kv->type == JK_KV_I8) return start + p / 4 * 4 * kv->head_size + column * 4 + p % 4;
+    if (jk_kv_has_codes(kv)) return start + p / 4 * 4 * kv->head_size + column * 4 + p % 4;
     return start + p * kv->head_size + column;
 }
 
-// The scales of a head's keys in a page of JK_KV_I8, [64], followed by those of its values.
+// Bytes of so many codes.
+JK_INLINE size_t jk_code_bytes(const jk_kv *kv, size_t count) { return kv->type == JK_KV_I4 ? count / 2 : count; }
+
+// The scales of a head's keys in a page of codes, [64], followed by those of its values.
 JK_INLINE float *jk_kv_scales(const jk_kv *kv, void *page, size_t kv_head) {
-    return (float *)(void *)((char *)page + jk_head_offset(kv, kv->kv_heads)) + kv_head * 2 * JK_PAGE_POSITIONS;
+    return (float *)(void *)((char *)page + jk_code_bytes(kv, jk_head_offset(kv, kv->kv_heads))) + kv_head * 2 * JK_PAGE_POSITIONS;
 }
 
 // The visible positions of a block, counted within it: 0 ..< sinks and first ..< count, sinks <= first <= count. A
@@ -158,8 +164,8 @@ JK_INLINE jk_block jk_visible(const jk_kv *kv, size_t position, size_t block) {
     return seen;
 }
 
-// The most queries that attend_codes takes: their results have a place on the stack.
-enum { JK_ATTEND_ELEMENTS = JK_MAX_HEAD_SIZE, JK_ATTEND_QUERIES = 64 };
+// The most queries that attend_codes takes: their results have a place on the stack, as a head's block of JK_KV_I4 has.
+enum { JK_ATTEND_ELEMENTS = JK_MAX_HEAD_SIZE, JK_ATTEND_QUERIES = 64, JK_MAX_I4_HEAD = 256 };
 JK_INLINE size_t jk_attend_queries(size_t head_size) {
     return jk_most(1, jk_least(JK_ATTEND_QUERIES, JK_ATTEND_ELEMENTS / head_size));
 }

@@ -27,6 +27,13 @@ typedef struct {
     uint8x16_t low, high;
 } vb;
 JK_INLINE vb vb_load(const uint8_t *p, size_t beside) { return (void)beside, (vb){vld1q_u8(p), vld1q_u8(p + 16)}; }
+JK_INLINE vb vb_load_whole(const uint8_t *p) { return vb_load(p, 0); }
+JK_INLINE void vb_store_whole(uint8_t *p, vb x) {
+    vst1q_u8(p, x.low);
+    vst1q_u8(p + 16, x.high);
+}
+JK_INLINE vb vb_grid(const uint8_t grid[16]) { return (vb){vld1q_u8(grid), vld1q_u8(grid)}; }
+JK_INLINE vb vb_shuffle(vb table, vb index) { return (vb){vqtbl1q_u8(table.low, index.low), vqtbl1q_u8(table.high, index.high)}; }
 JK_INLINE vb vb_set(int32_t x) {
     const uint8x16_t bytes = vreinterpretq_u8_s32(vdupq_n_s32(x));
     return (vb){bytes, bytes};

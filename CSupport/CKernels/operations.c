@@ -282,13 +282,19 @@ void jk_scan(const jk_engine *engine, const jk_scan_arguments *arguments) {
 
 // ---------------------------------------------------------------------------------------------- attention
 
+bool jk_kv_takes(jk_kv_type type, size_t head_size) {
+    const bool is_power = head_size > 0 && (head_size & (head_size - 1)) == 0;
+    return type != JK_KV_I4 || (is_power && head_size >= 32 && head_size <= JK_MAX_I4_HEAD);
+}
+
 size_t jk_kv_page_size(jk_kv_type type, size_t kv_heads, size_t head_size) {
     const jk_kv kv = {.type = type, .kv_heads = kv_heads, .head_size = head_size};
     const size_t elements = jk_head_offset(&kv, kv_heads);
     switch (type) {
         case JK_KV_F32: return 4 * elements;
         case JK_KV_F16: return 2 * elements;
-        case JK_KV_I8: return elements + (size_t)2 * JK_PAGE_POSITIONS * kv_heads * sizeof(float);
+        case JK_KV_I8:
+        case JK_KV_I4: return jk_code_bytes(&kv, elements) + (size_t)2 * JK_PAGE_POSITIONS * kv_heads * sizeof(float);
     }
     __builtin_trap();
 }
@@ -342,14 +348,23 @@ static size_t seen_part(const attend_run *run, size_t i) {
     return i < run->sink_parts ? i : run->window_part + (i - run->sink_parts);
 }
 
+// Turns results of JK_KV_I4 back.
+static void turn_back(const attend_run *run, size_t kv_head, size_t first, size_t last) {
+    const jk_attention *a = &run->attention;
+    const size_t share = a->heads / a->kv->kv_heads, size = a->kv->head_size;
+    if (a->kv->type != JK_KV_I4) return;
+    for (size_t i = first; i < last; i++)
+        run->engine->kernels->turn(a->y + i / share * a->y_stride + (kv_head * share + i % share) * size, size, 1.0f / (float)size);
+}
+
 // Item i is group i % groups of KV head i / groups: all parts, one after the other.
 static void run_attend_whole(void *context, size_t first, size_t last) {
     const attend_run *run = context;
     const size_t end = jk_parts(run->attention.position + run->tokens, JK_PART_POSITIONS);
     for (size_t i = first; i < last; i++) {
-        const size_t query = i % run->groups * run->group;
-        run->engine->kernels->attend_codes(&run->attention, i / run->groups, query,
-                                           jk_least(query + run->group, query_count(run)), 0, end, NULL);
+        const size_t query = i % run->groups * run->group, last_query = jk_least(query + run->group, query_count(run));
+        run->engine->kernels->attend_codes(&run->attention, i / run->groups, query, last_query, 0, end, NULL);
+        turn_back(run, i / run->groups, query, last_query);
     }
 }
 
@@ -381,8 +396,9 @@ static void run_attend_merge(void *context, size_t first, size_t last) {
         }
         const size_t head = i / queries * share + i % queries % share;
         float *y = a->y + i % queries / share * a->y_stride + head * size;
-        run->engine->kernels->attend_merge(run->records + i * record, stride, run->parts, size, whole,
-                                           run->first_part + run->parts == seen ? y : NULL);
+        const bool is_end = run->first_part + run->parts == seen;
+        run->engine->kernels->attend_merge(run->records + i * record, stride, run->parts, size, whole, is_end ? y : NULL);
+        if (is_end) turn_back(run, i / queries, i % queries, i % queries + 1);
     }
 }
 
@@ -422,7 +438,7 @@ void jk_attend(const jk_engine *engine, const jk_kv *kv, const float *q, size_t 
                size_t first, size_t tokens, float *y, size_t y_stride, float *scratch) {
     attend_run run = {engine, {kv, q, q_stride, heads, scale, first, y, y_stride}, .tokens = tokens, .records = scratch};
     if (tokens == 0) return;
-    if (kv->type == JK_KV_I8) {
+    if (jk_kv_has_codes(kv)) {
         attend_to_codes(&run);
         return;
     }

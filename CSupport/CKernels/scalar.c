@@ -11,6 +11,15 @@
 // The products of codes that attention sums, for `count` queries at once.
 enum { ATTEND_BATCH = 4 };
 
+// Points of 4-bit indices: of 64 bytes, first those of the lower halves, then those of the upper ones; `count` times.
+static void open_codes(const uint8_t *indices, int8_t *codes, size_t count) {
+    for (; count > 0; count--, indices += 64, codes += 128)
+        for (size_t i = 0; i < 64; i++) {
+            codes[i] = jk_kv_points[indices[i] % 16];
+            codes[64 + i] = jk_kv_points[indices[i] / 16];
+        }
+}
+
 // dots[t][j] = the query's code . key j, for the first `positions`; codes of query t at t * stride.
 static void dot_keys(const int8_t *keys, size_t quads, size_t positions, const int8_t *codes, size_t stride, const int32_t *sums,
                      size_t count, int32_t dots[][JK_PAGE_POSITIONS]) {

@@ -113,6 +113,7 @@ extension CacheType {
     case JAMBA_CACHE_F32: .f32
     case JAMBA_CACHE_F16: .f16
     case JAMBA_CACHE_INT8: .int8
+    case JAMBA_CACHE_INT4: .int4
     default: throw .argument("the cache type is \(type.rawValue), which is none of jamba_cache_type")
     }
   }

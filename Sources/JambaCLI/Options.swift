@@ -122,7 +122,7 @@ struct AttentionOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How keys and values are kept: f16, int8 or f32; int8 when not given, f32 beside weights in f32.", valueName: "type"))
+      "How keys and values are kept: f16, int8, int4 or f32; int8 when not given, f32 beside weights in f32.", valueName: "type"))
   var kv: CacheType?
 
   /// nil for all.

@@ -32,8 +32,8 @@ import Testing
     }
   }
 
-  /// What transformers in float32 computes up to 9000 tokens from the beginning. int8 keys and values stay near it.
-  @Test(arguments: [(CacheType.f32, 1e-4), (.int8, 0.03)])
+  /// What transformers in float32 computes up to 9000 tokens from the beginning. int8 keys and values stay near it, int4 ones not far.
+  @Test(arguments: [(CacheType.f32, 1e-4), (.int8, 0.03), (.int4, 0.2)])
   func logitsFarIntoATextAreThoseOfTheReference(type: CacheType, tolerance: Double) throws {
     let reference = try TensorFile(Fixtures.repository + "/Tests/Fixtures/checkpoints/long/long.safetensors")
     let positions = reference.integers("positions").map(Int.init)

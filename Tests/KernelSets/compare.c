@@ -337,7 +337,7 @@ static void compare_attention(jk_kv_type type, size_t head_size, size_t position
         y[i] = make(SHARE * width * sizeof(float), 0x5A);
         const jk_attention a = {&kv, q, SHARE * width, SHARE * HEADS, 0.3f, positions - 1, y[i], SHARE * width};
         for (size_t head = 0; head < HEADS; head++) {
-            if (type == JK_KV_I8)
+            if (jk_kv_has_codes(&kv))
                 kernels->attend_codes(&a, head, 0, SHARE, 0, jk_parts(positions, JK_PART_POSITIONS), NULL);
             else
                 for (size_t j = SHARE * head; j < SHARE * (head + 1); j++)
@@ -357,6 +357,9 @@ static void compare_attention(jk_kv_type type, size_t head_size, size_t position
         }
     }
     same_floats("attend", y[0], y[1], SHARE * width);
+    if (type != JK_KV_I4) return;
+    for (int i = 0; i < 2; i++) (i ? set : scalar)->turn(y[i], head_size, 1.0f / (float)head_size);
+    same_floats("turn", y[0], y[1], head_size);
 }
 
 // Records of parts, of which some have seen nothing.
@@ -508,6 +511,7 @@ static void compare_set(void) {
                     const size_t window = j % 2 ? 1 + positions[j] / 2 : SIZE_MAX;
                     compare_attention((jk_kv_type)((i + j) / 2 % 3), head_sizes[i], positions[j], window,
                                       jk_least(i, window - 1), p);
+                    compare_attention(JK_KV_I4, (size_t)32 << (i + j) % 4, positions[j], window, jk_least(i, window - 1), p);
                 }
         for (size_t i = 1; i < 80; i += 13) compare_merging(i, 1 + i % 7, p);
         if (p == INFINITE || p == NOT_A_NUMBER) continue;  // the quantizers' callers refuse these

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// A KV cache with room for `positions`, or for a window of them; memory that was never written holds NaN.
-private final class Cache {
+final class Cache {
   let type: jk_kv_type
   let kvHeads: Int
   let headSize: Int

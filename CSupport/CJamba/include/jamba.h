@@ -171,7 +171,8 @@ typedef enum jamba_cache_type {
     JAMBA_CACHE_DEFAULT = 0, /* f32 beside weights in f32, else int8 */
     JAMBA_CACHE_F32 = 1,
     JAMBA_CACHE_F16 = 2,
-    JAMBA_CACHE_INT8 = 3
+    JAMBA_CACHE_INT8 = 3,
+    JAMBA_CACHE_INT4 = 4     /* for heads of 32, 64, 128 or 256 elements */
 } jamba_cache_type;
 
 typedef enum jamba_access {

@@ -192,13 +192,16 @@ void jk_scan(const jk_engine *engine, const jk_scan_arguments *arguments);
 
 // ---------------------------------------------------------------------------------------------- attention
 
-typedef enum { JK_KV_F32 = 0, JK_KV_F16 = 1, JK_KV_I8 = 2 } jk_kv_type;
+typedef enum { JK_KV_F32 = 0, JK_KV_F16 = 1, JK_KV_I8 = 2, JK_KV_I4 = 3 } jk_kv_type;
 
 // The KV cache of one attention layer, in pages of 64 absolute positions. A page holds, per KV head, keys as
 // [position / 8][head_size][position % 8] and then values as [position][head_size]. JK_KV_I8 holds codes, keys as
 // [position / 16][head_size / 4, rounded up][position % 16][head_size % 4] and values as
 // [position / 4][head_size][position % 4], and behind them, per KV head, a float scale for each position's key and then for
 // each position's value: scale = max|x| / 127, code = round-to-even(x * (127 / max|x|)), over the head_size elements.
+// JK_KV_I4 holds indices of four bits into jk_kv_points, of x turned by a Hadamard matrix (x' = H x, H H = head_size), so that
+// no element stands out: element e of JK_KV_I8's order is in byte e / 128 * 64 + e % 64, the upper half of it if e / 64 is odd.
+// scale = max|x'| * f / 127, f the one of 0.6, 0.65 ... 1 with the least squared error; the point nearest to x' / scale.
 //
 // A token at position p sees positions 0 ..< sinks and p - window <.. p. Pages 0 ..< fixed_pages stay where they are; the
 // others take turns in a ring: page n is pages[n] below fixed_pages, else
@@ -212,6 +215,9 @@ typedef struct {
     size_t kv_heads, head_size;
 } jk_kv;
 
+extern const int8_t jk_kv_points[16];
+// Whether keys and values of so many elements can be held so: JK_KV_I4 takes powers of two from 32 to 256.
+bool jk_kv_takes(jk_kv_type type, size_t head_size);
 size_t jk_kv_page_size(jk_kv_type type, size_t kv_heads, size_t head_size);
 
 // Stores the keys and values ([tokens][stride], kv_heads x head_size wide) of positions first ..< first + tokens.
@@ -224,7 +230,8 @@ void jk_kv_store(const jk_engine *engine, const jk_kv *kv, const float *k, size_
 // depend on the position, the window and the sinks alone.
 // JK_KV_I8: a query becomes codes as a key does, and dot products are exact in int32. Of each block the weights
 // exp(score - maximum) x the value's scale become codes, 0 ... 254, with a step of their largest / 254, whose sums of products
-// with values are exact in int32, too. Parts of 2048 absolute positions are summed each by itself, then added ascending.
+// with values are exact in int32, too. JK_KV_I4: a query is turned before it becomes codes, and y is turned back.
+// Parts of 2048 absolute positions are summed each by itself, then added ascending.
 // scratch: jk_attend_scratch floats.
 void jk_attend(const jk_engine *engine, const jk_kv *kv, const float *q, size_t q_stride, size_t heads, float scale,
                size_t first, size_t tokens, float *y, size_t y_stride, float *scratch);

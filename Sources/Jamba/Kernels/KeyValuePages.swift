@@ -8,14 +8,20 @@ public enum CacheType: String, Sendable, CaseIterable {
   case f16
   /// A byte each, with a scale for each position and head.
   case int8
+  /// Half a byte each, turned so that none stands out; for heads of 32, 64, 128 or 256 elements.
+  case int4
 
   fileprivate var raw: jk_kv_type {
     switch self {
     case .f32: JK_KV_F32
     case .f16: JK_KV_F16
     case .int8: JK_KV_I8
+    case .int4: JK_KV_I4
     }
   }
+
+  /// Whether heads of so many elements can be kept so.
+  func takes(headSize: Int) -> Bool { jk_kv_takes(raw, headSize) }
 }
 
 /// The pages of one attention layer's KV cache as the kernels see them, and where a position is among them (jk_kv).

@@ -16,6 +16,7 @@ package struct CachedPages {
     case 0: type = .f32
     case 1: type = .f16
     case 2, 3: type = .int8
+    case 4: type = .int4
     default: return nil
     }
     isEarlier = number == 2
@@ -26,6 +27,7 @@ package struct CachedPages {
     case .f32: 0
     case .f16: 1
     case .int8: isEarlier ? 2 : 3
+    case .int4: 4
     }
   }
 

@@ -41,14 +41,15 @@ final class LoadedModel: Sendable {
       } catch { throw .format(error) }
       configuration = try file.modelConfiguration()
       catalog = try WeightCatalog(file.directory, configuration, path: path)
-      layout = Outline.layout(file.directory, configuration, options)
+      layout = try Outline.layout(file.directory, configuration, options)
       plan = try Outline.plan(file.directory, configuration, catalog, options, fileByteCount: file.byteCount)
     }
 
-    private static func layout(_ directory: Directory, _ configuration: ModelConfiguration, _ options: ModelOptions) -> KeyValueLayout {
-      KeyValueLayout(
-        type: options.cacheType ?? preferredCacheType(directory, configuration), window: options.window, sinks: options.sinks,
-        chunk: options.chunk)
+    private static func layout(
+      _ directory: Directory, _ configuration: ModelConfiguration, _ options: ModelOptions
+    ) throws(JambaError) -> KeyValueLayout {
+      let type = options.cacheType ?? preferredCacheType(directory, configuration)
+      return try KeyValueLayout(type: type, window: options.window, sinks: options.sinks, chunk: options.chunk).checked(for: configuration)
     }
 
     static func plan(
@@ -58,7 +59,7 @@ final class LoadedModel: Sendable {
       let context = try options.context(within: configuration.maxPositionEmbeddings)
       return try MemoryPlan(
         MemoryNeeds(
-          directory, configuration, catalog, layout(directory, configuration, options), draft: options.draft,
+          directory, configuration, catalog, try layout(directory, configuration, options), draft: options.draft,
           sessions: options.sessions, adapters: try adapterByteCount(options.adapters)),
         limit: options.memory.map { MemoryLimit(byteCount: $0) } ?? .ofProcess, context: context, chunk: options.chunk,
         snapshots: options.snapshotByteCount, access: options.access, fileByteCount: fileByteCount)

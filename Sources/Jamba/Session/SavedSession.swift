@@ -115,7 +115,8 @@ struct SavedSession {
       throw damaged("its description makes no sense")
     }
     guard saved == adapters.identity else { throw .foreignAdapters(path: path, saved: saved.count, given: adapters.identity.count) }
-    guard let cached = CachedPages(number: typeNumber), sinks == 0 || window > 0 else {
+    guard let cached = CachedPages(number: typeNumber), cached.type.takes(headSize: model.configuration.headDim), sinks == 0 || window > 0
+    else {
       throw damaged("its keys and values are of no known type")
     }
     let type = cached.type

@@ -32,7 +32,7 @@ struct SessionCore {
     let chosen = KeyValueLayout(
       type: options.cacheType ?? preferred.type, window: options.window ?? preferred.window,
       sinks: options.window == nil ? preferred.sinks : options.sinks, chunk: options.chunk)
-    let layout = layout ?? chosen
+    let layout = try (layout ?? chosen).checked(for: model.configuration)
     snapshotInterval = options.snapshotInterval ?? defaults.snapshotInterval ?? max(256, layout.chunk)
     // A pass that is verified fits a chunk; and where layers stream, replaying it would read them all again.
     let chunk = min(layout.chunk, model.batcher.capacity)

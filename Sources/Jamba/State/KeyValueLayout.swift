@@ -22,6 +22,15 @@ struct KeyValueLayout: Sendable, Equatable {
     self.chunk = chunk
   }
 
+  /// - Throws: `invalidOption` where the model's heads cannot be kept so.
+  func checked(for configuration: ModelConfiguration) throws(JambaError) -> KeyValueLayout {
+    guard type.takes(headSize: configuration.headDim) else {
+      throw .invalidOption(
+        "keys and values in \(type.rawValue) need heads of 32, 64, 128 or 256 elements; the model's have \(configuration.headDim)")
+    }
+    return self
+  }
+
   /// Whether two texts' keys and values can stand for each other. The chunk changes places, never values.
   func keepsTheSame(as other: KeyValueLayout) -> Bool {
     type == other.type && window == other.window && sinks == other.sinks

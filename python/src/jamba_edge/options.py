@@ -12,11 +12,11 @@ from . import _library as c
 from .errors import Status, error
 from .schema import Schema, SchemaSource, tool
 
-CacheType = Literal["f32", "f16", "int8"]
+CacheType = Literal["f32", "f16", "int8", "int4"]
 Access = Literal["cached", "direct"]
 ToolUse = Literal["free", "constrained", "required"]
 
-CACHE_TYPES = {None: 0, "f32": 1, "f16": 2, "int8": 3}
+CACHE_TYPES = {None: 0, "f32": 1, "f16": 2, "int8": 3, "int4": 4}
 ACCESSES = {None: 0, "cached": 1, "direct": 2}
 TOOL_USES = {"free": 0, "constrained": 1, "required": 2}
 
