@@ -42,7 +42,7 @@ import Testing
   func bitsDoNotDependOnChunks(window: Int, sinks: Int) throws {
     for type in CacheType.allCases {
       // Heads of 16 elements cannot be kept in half a byte each.
-      let name = type == .int4 ? "demo" : "moe"
+      let name = type == .int4 ? "long" : "moe"
       let (model, tokens) = (try model(name), try tokens(name, 400))
       func logits(_ chunk: Int) throws -> [Float] {
         try self.logits(model, tokens, SessionOptions(chunk: chunk, window: window, sinks: sinks, cacheType: type))
