@@ -140,7 +140,12 @@ let package = Package(
       dependencies: ["Jamba", "JambaConvert", "JambaFormat", "JambaGrammar", "JambaSystem", "JambaText", "TestSupport"],
       exclude: ["Fixtures"]),
     .testTarget(
-      name: "JambaServerTests", dependencies: ["JambaServer", "Jamba", "JambaConvert", "JambaSystem", "TestSupport"]),
+      name: "JambaServerTests",
+      dependencies: [
+        "JambaServer", "Jamba", "JambaConvert", "JambaSystem", "TestSupport", .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"), .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ]),
     .testTarget(
       name: "JambaCLITests", dependencies: ["JambaCLI", "JambaFormat", "JambaSystem", "TestSupport"], exclude: ["Fixtures"]),
   ]

@@ -15,7 +15,9 @@ final class AnswerHandle: @unchecked Sendable {
   /// Why the answer ended, once it has.
   private var reason: FinishReason?
   /// What the piece handed out last points to.
-  private var texts: [TextMemory] = []
+  private var text = TextMemory()
+  private var reasoning = TextMemory()
+  private var toolCalls = TextMemory()
 
   /// - Parameter start: reads the prompt.
   init(_ handle: SessionHandle, _ start: (Session) throws(JambaError) -> Generation) throws(Failure) {
@@ -41,12 +43,13 @@ final class AnswerHandle: @unchecked Sendable {
     var given = unsafe jamba_piece()
     unsafe given.struct_size = MemoryLayout<jamba_piece>.size
     unsafe given.token = piece?.token ?? -1
-    texts = [TextMemory(piece?.text ?? ""), TextMemory(piece?.reasoning ?? "")]
-    unsafe (given.text, given.text_length) = (texts[0].start, texts[0].count)
-    unsafe (given.reasoning, given.reasoning_length) = (texts[1].start, texts[1].count)
+    text.hold(piece?.text ?? "")
+    reasoning.hold(piece?.reasoning ?? "")
+    unsafe (given.text, given.text_length) = (text.start, text.count)
+    unsafe (given.reasoning, given.reasoning_length) = (reasoning.start, reasoning.count)
     if let calls = piece?.toolCalls, !calls.isEmpty {
-      texts.append(TextMemory(JSON.array(calls.map(\.json)).text()))
-      unsafe given.tool_calls = texts[2].start
+      toolCalls.hold(JSON.array(calls.map(\.json)).text())
+      unsafe given.tool_calls = toolCalls.start
     }
     if let ended = piece?.finishReason {
       reason = ended
@@ -56,17 +59,29 @@ final class AnswerHandle: @unchecked Sendable {
   }
 }
 
-/// A text in memory that stays where it is. Invariant: `bytes` is the allocation of `count` bytes and a NUL.
+/// A text that C reads until the next one is held in the same memory. Invariant: `bytes` is an allocation, and begins with
+/// `count` bytes and a NUL.
 @safe
-private final class TextMemory {
-  private let bytes: UnsafeMutableBufferPointer<CChar>
-  var start: UnsafePointer<CChar>? { unsafe UnsafePointer(bytes.baseAddress) }
-  var count: Int { unsafe bytes.count - 1 }
+private struct TextMemory: ~Copyable {
+  private var bytes: UnsafeMutableBufferPointer<UInt8>
+  private(set) var count = 0
+  var start: UnsafePointer<CChar>? {
+    unsafe UnsafeRawPointer(bytes.baseAddress!).assumingMemoryBound(to: CChar.self)
+  }
 
-  init(_ text: String) {
-    unsafe bytes = .allocate(capacity: text.utf8.count + 1)
-    for (index, byte) in text.utf8.enumerated() { unsafe bytes[index] = CChar(bitPattern: byte) }
-    unsafe bytes[text.utf8.count] = 0
+  init() {
+    unsafe bytes = .allocate(capacity: 64)
+    unsafe bytes[0] = 0
+  }
+
+  mutating func hold(_ text: String) {
+    count = text.utf8.count
+    if unsafe count >= bytes.count {
+      unsafe bytes.deallocate()
+      unsafe bytes = .allocate(capacity: 2 * count)
+    }
+    _ = unsafe bytes.update(fromContentsOf: text.utf8)
+    unsafe bytes[count] = 0
   }
 
   deinit { unsafe bytes.deallocate() }

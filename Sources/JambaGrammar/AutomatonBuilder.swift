@@ -103,9 +103,10 @@ struct AutomatonBuilder {
       // What is repeated often is counted: its states are reckoned rather than kept.
       let counted = most ?? least
       if counted > 0 {
+        // Counters come in the order of their states, so those within the body before this one.
+        let start = try part(body)
         let counter = Counter(
-          base: try counterStates(counted + 1), kind: .repetition(body: try part(body), least: least, most: counted),
-          behind: try state())
+          base: try counterStates(counted + 1), kind: .repetition(body: start, least: least, most: counted), behind: try state())
         connect(here, .counter, to: Int32(counters.count))
         counters.append(counter)
         here = counter.behind

@@ -42,13 +42,15 @@ enum GrammarLimits {
   static let sourceBytes = 1 << 20
   /// Parentheses within parentheses; schemas within schemas.
   static let nesting = 100
+  /// The deepest nesting of alternatives that are factored, which takes time for each level.
+  static let factoredHeight = 8
   /// The largest bound of a repetition.
   static let repetitions = 1_000_000
   static let states = 1 << 18
   /// Rules waiting for the end of others: what a text may nest.
   static let depth = 1000
   /// Steps of one token mask.
-  static let work = 10_000_000
+  static let work = 5_000_000
   /// Bytes of sets of stacks kept between steps.
   static let stackBytes = 12 << 20
   /// Bytes of masks kept between steps.

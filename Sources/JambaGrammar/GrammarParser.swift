@@ -3,6 +3,7 @@
 struct GrammarParser: GrammarScanner {
   let scalars: [Unicode.Scalar]
   var position = 0
+  var height = 0
   private var rules: GrammarRules
 
   /// Reads a grammar; it must define `root`.
@@ -74,17 +75,23 @@ struct GrammarParser: GrammarScanner {
   private mutating func alternatives(depth: Int) throws(GrammarError) -> GrammarRules.Expression {
     guard depth < GrammarLimits.nesting else { throw failure("parentheses nest deeper than \(GrammarLimits.nesting)") }
     var alternatives = [try sequence(depth: depth)]
+    var highest = height
     while current == "|" {
       position += 1
       skipSpace(newlines: true)
       alternatives.append(try sequence(depth: depth))
+      highest = max(highest, height)
     }
-    return alternatives.count == 1 ? alternatives[0] : .choice(alternatives)
+    height = highest
+    return .alternatives(alternatives, height: height)
   }
 
   private mutating func sequence(depth: Int) throws(GrammarError) -> GrammarRules.Expression {
     var items: [GrammarRules.Expression] = []
+    var highest = 0
+    defer { height = highest }
     while let scalar = current {
+      height = 0
       let item: GrammarRules.Expression
       switch scalar {
       case "\"": item = .text(try literal())
@@ -98,44 +105,45 @@ struct GrammarParser: GrammarScanner {
         item = try alternatives(depth: depth + 1)
         skipSpace(newlines: true)
         guard skip(")") else { throw failure("expected )") }
+        try nest()
       case _ where GrammarParser.isNameScalar(scalar): item = .rule(try rules.number(of: name()))
       case "<", "!": throw failure("tokens by name or number are not supported")
-      case "\n", "\r", "|", ")": return items.count == 1 ? items[0] : .sequence(items)
+      case "\n", "\r", "|", ")": return .joined(items)
       default: throw failure("\(scalar.escaped(asASCII: true)) means nothing here")
       }
       items.append(try repetitions(of: item, isNested: depth > 0))
+      highest = max(highest, height)
       skipSpace(newlines: depth > 0)
     }
-    return items.count == 1 ? items[0] : .sequence(items)
+    return .joined(items)
   }
 
   private mutating func repetitions(
     of item: GrammarRules.Expression, isNested: Bool
   ) throws(GrammarError) -> GrammarRules.Expression {
     var item = item
-    var count = 0
+    var isRepeated = false
     while true {
       // A blank may stand before a repetition.
       let behind = position
       skipSpace(newlines: isNested)
-      guard let scalar = current else { return item }
-      switch scalar {
-      case "*": item = .repeated(item, 0, nil)
-      case "+": item = .repeated(item, 1, nil)
-      case "?": item = .repeated(item, 0, 1)
+      let bounds: (least: Int, most: Int?)
+      switch current {
+      case "*": bounds = (0, nil)
+      case "+": bounds = (1, nil)
+      case "?": bounds = (0, 1)
       case "{":
         position += 1
-        let (least, most) = try bounds()
-        item = .repeated(item, least, most)
+        bounds = try self.bounds()
       default:
         position = behind
         return item
       }
       position += 1
-      count += 1
-      guard count < GrammarLimits.nesting else { throw failure("too many repetitions of repetitions") }
+      item = .repetition(of: item, bounds.least, bounds.most)
+      if isRepeated { try nest() }
+      isRepeated = true
     }
-    return item
   }
 
   private mutating func literal() throws(GrammarError) -> String {

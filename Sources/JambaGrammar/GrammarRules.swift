@@ -1,6 +1,6 @@
 /// A context-free grammar as it is written: rules of expressions over Unicode scalars.
 package struct GrammarRules: Sendable {
-  package indirect enum Expression: Sendable {
+  package indirect enum Expression: Hashable, Sendable {
     case text(String)
     case scalars(ScalarSet)
     case sequence([Expression])
@@ -19,8 +19,8 @@ package struct GrammarRules: Sendable {
     package static func any(_ body: Expression) -> Expression { .repeated(body, 0, nil) }
   }
 
-  package struct Machine: Sendable {
-    struct Edge: Sendable {
+  package struct Machine: Hashable, Sendable {
+    struct Edge: Hashable, Sendable {
       /// A number in `labels`.
       let label: Int
       let target: Int
@@ -40,7 +40,7 @@ package struct GrammarRules: Sendable {
     }
   }
 
-  package struct Members: Sendable {
+  package struct Members: Hashable, Sendable {
     /// These come, in this order.
     var required: [Expression]
     /// These may come, each at any place.
@@ -57,7 +57,7 @@ package struct GrammarRules: Sendable {
   }
 
   package private(set) var names: [String] = []
-  private(set) var bodies: [Expression?] = []
+  package private(set) var bodies: [Expression?] = []
   private var numbers: [String: Int] = [:]
   package var root = 0
 

@@ -2,6 +2,8 @@
 protocol GrammarScanner {
   var scalars: [Unicode.Scalar] { get }
   var position: Int { get set }
+  /// How deep parentheses nest in what was read last, and repetitions of repetitions.
+  var height: Int { get set }
 }
 
 extension GrammarScanner {
@@ -21,6 +23,14 @@ extension GrammarScanner {
     let line = scalars[..<place].count { $0 == "\n" } + 1
     let lineStart = scalars[..<place].lastIndex(of: "\n").map { $0 + 1 } ?? 0
     return .syntax(reason, line: line, column: place - lineStart + 1)
+  }
+
+  /// Reads what is nested in `height` levels as one more.
+  mutating func nest() throws(GrammarError) {
+    height += 1
+    guard height <= GrammarLimits.nesting else {
+      throw failure("parentheses and repetitions of repetitions nest deeper than \(GrammarLimits.nesting)")
+    }
   }
 
   mutating func skip(_ text: String) -> Bool {

@@ -17,15 +17,18 @@ struct LarkParser: GrammarScanner {
 
   let scalars: [Unicode.Scalar]
   var position = 0
+  var height = 0
   private var rules = GrammarRules()
   private let table = LanguageTable()
   private var terminals: [String: Terminal] = [:]
   private var languages: [String: Language] = [:]
   private var open: Set<String> = []
+  /// How deep terminals nest where one is made a language.
+  private var depth = 0
   /// Machines of terminals, each a rule.
   private var machines: [Language: GrammarRules.Expression] = [:]
-  /// By rule: its alternatives, and where it stands.
-  private var definitions: [(name: String, alternatives: [[Item]], place: Int)] = []
+  /// By rule: its alternatives, how deep parts nest in them, and where it stands.
+  private var definitions: [(name: String, alternatives: [[Item]], height: Int, place: Int)] = []
   private var names: Set<String> = []
   private var ignored: [Terminal] = []
 
@@ -33,7 +36,7 @@ struct LarkParser: GrammarScanner {
   private indirect enum Item {
     case rule(String, Int)
     case terminal(Terminal, Int)
-    case group([[Item]])
+    case group([[Item]], height: Int)
     case repeated(Item, Int, Int?)
     case made(GrammarRules.Expression)
   }
@@ -110,7 +113,8 @@ struct LarkParser: GrammarScanner {
           terminals[name] = try terminalAlternatives(depth: 0)
         } else {
           guard names.insert(name).inserted else { throw failure("\"\(name)\" is defined twice", at: place) }
-          definitions.append((name, try alternatives(depth: 0), place))
+          let alternatives = try alternatives(depth: 0)
+          definitions.append((name, alternatives, height, place))
         }
       }
       skipSpace(newlines: false)
@@ -169,13 +173,17 @@ struct LarkParser: GrammarScanner {
   private mutating func alternatives(depth: Int) throws(GrammarError) -> [[Item]] {
     guard depth < GrammarLimits.nesting else { throw failure("parentheses nest deeper than \(GrammarLimits.nesting)") }
     var all: [[Item]] = []
+    var highest = 0
+    defer { height = highest }
     _ = skipBar(nested: depth > 0)
     repeat {
       var items: [Item] = []
       while true {
         skipSpace(newlines: depth > 0)
+        height = 0
         guard let item = try item(depth: depth) else { break }
         items.append(try repeated(item) { .repeated($0, $1, $2) })
+        highest = max(highest, height)
       }
       if skip("->") {
         skipSpace(newlines: false)
@@ -193,9 +201,11 @@ struct LarkParser: GrammarScanner {
     case "(", "[":
       let isOptional = current == "["
       position += 1
-      let group = Item.group(try alternatives(depth: depth + 1))
+      let parts = try alternatives(depth: depth + 1)
+      let group = Item.group(parts, height: height)
       skipSpace(newlines: true)
       guard skip(isOptional ? "]" : ")") else { throw failure("expected \(isOptional ? "]" : ")")") }
+      try nest()
       return isOptional ? .repeated(group, 0, 1) : group
     case "<": throw failure("tokens by name or number are not supported")
     case "%":
@@ -223,13 +233,17 @@ struct LarkParser: GrammarScanner {
   private mutating func terminalAlternatives(depth: Int) throws(GrammarError) -> Terminal {
     guard depth < GrammarLimits.nesting else { throw failure("parentheses nest deeper than \(GrammarLimits.nesting)") }
     var all: [Terminal] = []
+    var highest = 0
+    defer { height = highest }
     _ = skipBar(nested: depth > 0)
     repeat {
       var items: [Terminal] = []
       while true {
         skipSpace(newlines: depth > 0)
+        height = 0
         guard let item = try terminalItem(depth: depth) else { break }
         items.append(try repeated(item) { .repeated($0, $1, $2) })
+        highest = max(highest, height)
       }
       all.append(.sequence(items))
     } while skipBar(nested: depth > 0)
@@ -246,6 +260,7 @@ struct LarkParser: GrammarScanner {
       let group = try terminalAlternatives(depth: depth + 1)
       skipSpace(newlines: true)
       guard skip(isOptional ? "]" : ")") else { throw failure("expected \(isOptional ? "]" : ")")") }
+      try nest()
       return isOptional ? .repeated(group, 0, 1) : group
     case "\"":
       let text = try literal()
@@ -280,7 +295,7 @@ struct LarkParser: GrammarScanner {
 
   private mutating func repeated<Part>(_ part: Part, _ make: (Part, Int, Int?) -> Part) throws(GrammarError) -> Part {
     var part = part
-    var count = 0
+    var isRepeated = false
     while true {
       let before = position
       skipSpace(newlines: false)
@@ -305,8 +320,8 @@ struct LarkParser: GrammarScanner {
         return part
       }
       position += 1
-      count += 1
-      guard count < GrammarLimits.nesting else { throw failure("too many repetitions of repetitions") }
+      if isRepeated { try nest() }
+      isRepeated = true
     }
   }
 
@@ -418,8 +433,9 @@ struct LarkParser: GrammarScanner {
           firsts.append(try expression(of: items, gap))
         }
       }
-      let body = GrammarRules.Expression.choice(firsts)
-      rules.define(rule, laters.isEmpty ? body : .sequence([body, .any(.choice(laters))]))
+      let body = GrammarRules.Expression.alternatives(firsts, height: definition.height)
+      let rest = GrammarRules.Expression.alternatives(laters, height: definition.height)
+      rules.define(rule, laters.isEmpty ? body : .joined([body, .repetition(of: rest, 0, nil)]))
     }
     let start = GrammarRules.Expression.rule(try rules.number(of: "start"))
     rules.root = try rules.number(of: "#start")
@@ -432,7 +448,7 @@ struct LarkParser: GrammarScanner {
   ) throws(GrammarError) -> GrammarRules.Expression {
     var parts: [GrammarRules.Expression] = []
     for item in items { parts.append(try expression(of: item, gap)) }
-    return parts.count == 1 ? parts[0] : .sequence(parts)
+    return .joined(parts)
   }
 
   private mutating func expression(of item: Item, _ gap: GrammarRules.Expression?) throws(GrammarError) -> GrammarRules.Expression {
@@ -444,15 +460,19 @@ struct LarkParser: GrammarScanner {
       let text = try machine(of: language(of: terminal))
       return gap.map { .sequence([text, $0]) } ?? text
     case .made(let made): return gap.map { .sequence([made, $0]) } ?? made
-    case .repeated(let body, let least, let most): return .repeated(try expression(of: body, gap), least, most)
-    case .group(let alternatives):
+    case .repeated(let body, let least, let most): return .repetition(of: try expression(of: body, gap), least, most)
+    case .group(let alternatives, let height):
       var all: [GrammarRules.Expression] = []
       for one in alternatives { all.append(try expression(of: one, gap)) }
-      return all.count == 1 ? all[0] : .choice(all)
+      return .alternatives(all, height: height)
     }
   }
 
   private mutating func language(of terminal: Terminal) throws(GrammarError) -> Language {
+    depth += 1
+    defer { depth -= 1 }
+    // A level of parentheses is a repetition, a choice and a sequence.
+    guard depth <= 4 * GrammarLimits.nesting else { throw .tooLarge("terminals nest deeper than \(GrammarLimits.nesting)") }
     switch terminal {
     case .language(let language): return language
     case .name(let name, let place):

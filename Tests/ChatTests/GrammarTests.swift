@@ -1,5 +1,6 @@
 import Jamba
 import JambaGrammar
+import JambaSystem
 import Testing
 
 /// GBNF: what is read, what it matches, and what is refused.
@@ -25,6 +26,8 @@ import Testing
       ("root ::= ([a-z]+ \" \"?){1,100000}", ["once upon a time"], ["", "a  b"]),
       ("root ::= ([a-z]+ \" \"?){3,5} \"!\"", ["abc!", "a b c d e!", "abcdefgh!"], ["ab!", "a b c d e f!"]),
       ("root ::= (\"a\"{1000}){2}", [String(repeating: "a", count: 2000)], [String(repeating: "a", count: 1999)]),
+      ("root ::= (\"a\"{2,4} \"b\"){3,5} \"c\"", ["aabaaabaaaabc"], ["aabaabc", "aababaabc", "aabaabaab"]),
+      ("root ::= (\"a\"{1,3} | \"b\"{3}){2,4}", ["aa", "aaaabbb", "bbbbbb"], ["a", "abb", "aabbbb"]),
       ("root ::= [\\]\\-^] [+-]", ["]-", "^+", "-+"], ["a+", "--+"]),
       // Behind a count that takes something a rule may come to itself.
       ("root ::= \"a\"{1,4} \"b\" root | \"a\"{1,4} root | \"x\"", ["x", "aabx", "aaaax"], ["", "aab", "bx"]),
@@ -215,5 +218,123 @@ extension Result where Success == Bool {
     case .success(let value): value
     case .failure: true
     }
+  }
+}
+
+/// Grammars are written with fewer parts before they are followed. Their texts are those that a definition of expressions gives.
+@Suite struct ExpressionFormTests {
+  private indirect enum Expression {
+    case text(String)
+    case sequence([Expression])
+    case choice([Expression])
+    case repeated(Expression, Int, Int?)
+
+    static func random(_ random: inout SplitMix64, _ levels: Int) -> Expression {
+      func parts() -> [Expression] { (0..<1 + random.next() % 3).map { _ in .random(&random, levels - 1) } }
+      switch levels == 0 ? 0 : random.next() % 4 {
+      case 0: return .text(["a", "b", "ab", ""][Int(random.next() % 4)])
+      case 1: return .sequence(parts())
+      case 2: return .choice(parts() + parts())
+      default:
+        let least = Int(random.next() % 3)
+        let most = random.next() % 3 == 0 ? nil : least + Int(random.next() % 3)
+        return .repeated(.random(&random, levels - 1), least, most)
+      }
+    }
+
+    func written(_ bar: String, _ repetition: (Int, Int?) -> String) -> String {
+      switch self {
+      case .text(let text): "\"\(text)\""
+      case .sequence(let parts): parts.map { $0.written(bar, repetition) }.joined(separator: " ")
+      case .choice(let parts): "(" + parts.map { $0.written(bar, repetition) }.joined(separator: bar) + ")"
+      case .repeated(let body, let least, let most): "(\(body.written(bar, repetition)))\(repetition(least, most))"
+      }
+    }
+
+    /// Its texts of at most so many characters.
+    func texts(_ length: Int) -> Set<String> {
+      switch self {
+      case .text(let text): return text.count <= length ? [text] : []
+      case .choice(let parts): return parts.reduce(into: []) { $0.formUnion($1.texts(length)) }
+      case .sequence(let parts): return Expression.joined(parts.map { $0.texts(length) }, length)
+      case .repeated(let body, let least, let most):
+        let once = body.texts(length)
+        var now = Expression.joined(Array(repeating: once, count: least), length)
+        var all = now
+        // Who repeats more than `length` times repeats nothing.
+        for _ in least..<max(least, min(most ?? .max, least + length + 1)) {
+          now = Expression.joined([now, once], length)
+          all.formUnion(now)
+        }
+        return all
+      }
+    }
+
+    private static func joined(_ parts: [Set<String>], _ length: Int) -> Set<String> {
+      parts.reduce([""]) { begun, next in
+        Set(begun.flatMap { first in next.map { first + $0 } }.filter { $0.count <= length })
+      }
+    }
+  }
+
+  /// Of at most five characters.
+  private static let all = (0..<5).reduce(into: [[""]]) { texts, _ in
+    texts.append(texts.last!.flatMap { [$0 + "a", $0 + "b"] })
+  }.joined()
+
+  @Test func keepTheTexts() throws {
+    var random = SplitMix64(seed: 5)
+    for _ in 0..<100 {
+      let expression = Expression.random(&random, 4)
+      let texts = expression.texts(5)
+      let source = "root ::= " + expression.written(" | ") { least, most in "{\(least),\(most.map(String.init) ?? "")}" }
+      guard let grammar = try? Grammar(gbnf: source) else { continue }
+      for text in ExpressionFormTests.all {
+        #expect(try grammar.matches(text) == texts.contains(text), "\(source) \(text)")
+      }
+    }
+  }
+
+  @Test(arguments: [
+    (#""a" x | "a" x | "b""#, #""a" x | "b""#), (#""a" x "c" | "a" y "c""#, #""a" (x | y) "c""#),
+    (#""a" x | "a""#, #""a" x?"#), (#"x "c" | "c""#, #"x? "c""#), (#"[a-c] x | "d" x | [e] x"#, "[a-e] x"),
+    (#"x{0,3} | x{2,5} | x{7}"#, "x{0,5} | x{7}"), ("x | (x | y) | y+", "x | y+"), ("(x*)*", "x*"), ("((x?)+)?", "x*"),
+    ("(x{1,3}){2,4}", "x{2,12}"), ("(x{2,3}){2}", "(x{2,3}){2}"), (#"x "" y ("a" "b")"#, #"x y "a" "b""#), (#"x | """#, "x?"),
+  ])
+  func areTheShortest(_ written: String, _ short: String) throws {
+    let ends = "\nx ::= \"x\"\ny ::= \"y\""
+    let bodies = try [written, short].map { try Grammar(gbnf: "root ::= \($0)\(ends)").rules.bodies }
+    #expect(bodies[0] == bodies[1])
+  }
+
+  /// Alternatives that each begin alike and end alike, of a rule that calls itself: followed one by one they were 10^7 steps.
+  @Test func alternativesAlikeAreFollowedOnce() throws {
+    let alike = (0..<600).map { "[^05a]+ list{0,3} \")\($0 % 3)\"" }.joined(separator: " | ")
+    let rules = try Grammar(gbnf: "root ::= list\nlist ::= \(alike) | \"(\"").rules
+    let short = try Grammar(gbnf: #"root ::= list\#nlist ::= [^05a]+ list{0,3} (")0" | ")1" | ")2") | "(""#).rules
+    #expect(rules.bodies == short.bodies)
+  }
+
+  @Test func nestingIsBounded() throws {
+    func nested(_ count: Int, _ repetition: String) -> String {
+      String(repeating: "(", count: count) + "\"a\"" + String(repeating: ")" + repetition, count: count)
+    }
+    func often(_ count: Int) -> String { String(repeating: "{2,3}", count: count) }
+    for (count, repetition) in [(99, ""), (99, often(1)), (33, often(3)), (1, often(100))] {
+      _ = try Grammar(gbnf: "root ::= \(nested(count, repetition))")
+      _ = try Grammar(lark: "start: \(nested(count, repetition))")
+    }
+    for (count, repetition) in [(101, ""), (99, often(2)), (34, often(3)), (1, often(101))] {
+      #expect(throws: GrammarError.self) { try Grammar(gbnf: "root ::= \(nested(count, repetition))") }
+      #expect(throws: GrammarError.self) { try Grammar(lark: "start: \(nested(count, repetition))") }
+    }
+    // Terminals within terminals, each in parentheses.
+    func terminals(_ count: Int) -> String {
+      let parentheses = (String(repeating: "(", count: 20), String(repeating: ")", count: 20))
+      let rules = (0..<count).map { "T\($0): \(parentheses.0)T\($0 + 1)\(parentheses.1)\n" }
+      return "start: T0\n\(rules.joined())T\(count): \"a\"\n"
+    }
+    #expect(try Grammar(lark: terminals(5)).matches("a"))
+    #expect(throws: GrammarError.self) { try Grammar(lark: terminals(60)) }
   }
 }

@@ -82,6 +82,23 @@ import Testing
     #expect(throws: TemplateError.self) { try ChatTemplate(source).render([:], maximumWork: Self.work) }
   }
 
+  /// Where a rendering ends depends on its steps and on no clock: so many are enough, and one fewer is not.
+  @Test func stepsAreCounted() throws {
+    #expect(TemplateLimits.work == 10_000_000)
+    let needed = try [1000, 2000, 3000].map { count in
+      let template = try ChatTemplate("{% for i in range(\(count)) %}{{ i + 1000 }}{% endfor %}")
+      func renders(_ work: Int) -> Bool { (try? template.render([:], maximumWork: work)) != nil }
+      var (tooFew, enough) = (count, 100 * count)
+      #expect(!renders(tooFew) && renders(enough))
+      while enough - tooFew > 1 {
+        let middle = (tooFew + enough) / 2
+        if renders(middle) { enough = middle } else { tooFew = middle }
+      }
+      return enough
+    }
+    #expect(needed[2] - needed[1] == needed[1] - needed[0])
+  }
+
   /// Values that refer to one another in long chains, or in circles, are released one by one.
   @Test(arguments: [
     "{% for x in [1] %}{{ 'a' if loop.changed(ns.s) }}{% set ns.s = loop %}{% endfor %}",

@@ -42,6 +42,20 @@ def test_draws_are_those_of_a_loop_of_ones_own(session):
         session.step(token)
 
 
+def test_a_text_may_have_nul_bytes(session):
+    nul = jamba_edge.Sampling(logit_bias={session.model.tokenize("\0", add_special=False)[-1]: 1000})
+    assert session.generate("Once", sampling=nul, max_tokens=3, ignore_end=True).text() == "\0\0\0"
+
+
+def test_a_piece_is_a_value(session):
+    answer = session.generate("Once", max_tokens=2, ignore_end=True)
+    first, second, *_ = answer
+    assert first == jamba_edge.Piece(first.token, first.text) != second and hash(first) is not None
+    assert str(first) == first.text and (first.reasoning, first.tool_calls) == ("", ())
+    with pytest.raises(AttributeError):
+        first.text = "other"
+
+
 def test_stop_texts_end_an_answer(session):
     answer = session.chat(QUESTION, stop=["e"])
     assert "e" not in answer.text()

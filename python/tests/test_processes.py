@@ -94,6 +94,42 @@ def test_threads_press_into_one_answer(session):
     assert sorted((piece.token or -1, piece.text) for piece in pieces) == sorted((piece.token or -1, piece.text) for piece in alone)
 
 
+def test_another_thread_closes_an_answer(session):
+    for turn in range(20):
+        answer = session.generate("Once", max_tokens=100000, ignore_end=True)
+        pieces = []
+        failures = []
+
+        def read():
+            try:
+                pieces.extend(answer)
+            except jamba_edge.JambaError as failure:
+                failures.append(failure)
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        time.sleep(turn / 1000)
+        answer.close()
+        thread.join()
+        assert [type(failure) for failure in failures] == [jamba_edge.HandleError] and answer.result is None
+        session.reset()
+
+
+def test_a_signals_handler_closes_an_answer(session):
+    answer = session.generate("Once", max_tokens=100000, ignore_end=True)
+    before = signal.signal(signal.SIGUSR1, lambda *_: answer.close())
+    killer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1))
+    try:
+        killer.start()
+        with pytest.raises(jamba_edge.HandleError, match="closed"):
+            for _ in answer:
+                pass
+    finally:
+        killer.join()
+        signal.signal(signal.SIGUSR1, before)
+    session.reset()
+
+
 def test_a_forked_process_is_refused_and_opens_its_own(model, session, demo):
     tokens = model.tokenize("Once upon a time")
     session.prefill(tokens)

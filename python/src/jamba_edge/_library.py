@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import functools
 import os
 import pathlib
 import threading
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from ctypes import POINTER, c_char, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 from typing import Any, TypeVar
 
-from .errors import Status, error
+from .errors import JambaError, Status, error
 
 ADD_SPECIAL, PARSE_SPECIAL, SKIP_SPECIAL, NO_ANSWER, IGNORE_END = 1, 2, 4, 8, 16
 
@@ -28,8 +29,8 @@ class Struct(ctypes.Structure):
 
 class Piece(Struct):
     _fields_ = [
-        ("struct_size", c_size_t), ("token", c_int32), ("reserved", c_int32), ("text", c_void_p), ("text_length", c_size_t),
-        ("reasoning", c_void_p), ("reasoning_length", c_size_t), ("tool_calls", c_char_p),
+        ("struct_size", c_size_t), ("token", c_int32), ("reserved", c_int32), ("text", c_char_p), ("text_length", c_size_t),
+        ("reasoning", c_char_p), ("reasoning_length", c_size_t), ("tool_calls", c_char_p),
     ]
 
 
@@ -156,7 +157,6 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "chat_begin": [
         _Handle, POINTER(Message), c_size_t, POINTER(ChatOptions), POINTER(GenerationOptions), POINTER(Callbacks),
         POINTER(_Handle)],
-    "answer_next": [_Handle, POINTER(Piece), POINTER(Result)],
 }
 
 
@@ -178,18 +178,21 @@ def _load() -> ctypes.CDLL:
 
 
 library = _load()
+# Called for every token, and only with what is of C already: ctypes has nothing to check.
+answer_next = library.jamba_answer_next
 
 # ---- Calls ----
 
-# The threads that are inside the library. A process forked meanwhile gets its locks as they were and nobody to open them.
-_inside: set[int] = set()
-_is_cut_off = False
+# Who is inside the library: threads, and answers that compute a piece. A process forked meanwhile gets the library's locks as
+# they were and nobody to open them.
+inside: set[object] = set()
+is_cut_off = False
 
 
 def _after_fork_in_child() -> None:
-    global _is_cut_off
-    _is_cut_off = _is_cut_off or bool(_inside)
-    _inside.clear()
+    global is_cut_off
+    is_cut_off = is_cut_off or bool(inside)
+    inside.clear()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
@@ -197,19 +200,28 @@ os.register_at_fork(after_in_child=_after_fork_in_child)
 
 def call(function: Callable[..., int], *arguments: Any) -> None:
     """Calls a function of the library, and raises what it failed for."""
-    if _is_cut_off:
-        raise error(
-            Status.HANDLE, "this process was forked while another thread was inside the library: start it by spawn instead")
+    if is_cut_off:
+        raise cut_off()
     thread = threading.get_ident()
-    is_outermost = thread not in _inside
-    _inside.add(thread)
+    is_outermost = thread not in inside
+    inside.add(thread)
     try:
         status = function(*arguments)
         if status:
-            raise error(status, library.jamba_last_error().decode())
+            raise failure(status)
     finally:
         if is_outermost:
-            _inside.discard(thread)
+            inside.discard(thread)
+
+
+def failure(status: int) -> JambaError:
+    """Why this thread's last call failed."""
+    return error(status, library.jamba_last_error().decode())
+
+
+def cut_off() -> JambaError:
+    return error(
+        Status.HANDLE, "this process was forked while another thread was inside the library: start it by spawn instead")
 
 
 Progress = Callable[[int, int], Any]
@@ -220,19 +232,22 @@ class Stop:
     """What can stop a call that reads a prompt or opens a model: its callbacks, and an order from another thread."""
 
     def __init__(self, progress: Progress | None = None) -> None:
+        self.progress = progress
         self.is_wanted = False
         self.failure: BaseException | None = None
 
-        def report(_: int | None, done: int, total: int) -> int:
-            try:
-                if progress is not None and progress(done, total) is False:
-                    self.is_wanted = True
-            except BaseException as failure:  # of the caller's callback: raised where the call returns
-                self.failure = failure
-                self.is_wanted = True
-            return int(self.is_wanted)
+    @functools.cached_property
+    def callbacks(self) -> Callbacks:
+        return Callbacks(progress=ProgressFunction(self._report), cancelled=CancelledFunction(lambda _: int(self.is_wanted)))
 
-        self.callbacks = Callbacks(progress=ProgressFunction(report), cancelled=CancelledFunction(lambda _: int(self.is_wanted)))
+    def _report(self, _: int | None, done: int, total: int) -> int:
+        try:
+            if self.progress is not None and self.progress(done, total) is False:
+                self.is_wanted = True
+        except BaseException as failure:  # of the caller's callback: raised where the call returns
+            self.failure = failure
+            self.is_wanted = True
+        return int(self.is_wanted)
 
     def run(self, body: Callable[[], _Value]) -> _Value:
         """Runs a call with these callbacks so that a signal's exception, such as that of Ctrl-C, stops it.
@@ -294,12 +309,17 @@ class Handle:
 
     def free(self) -> None:
         pointer, self._pointer = self._pointer, c_void_p()
-        if pointer.value and not _is_cut_off:
+        if pointer.value and not is_cut_off:
             getattr(library, f"jamba_{self._kind}_free")(pointer)
 
     def __del__(self) -> None:
         if library is not None:  # at the interpreter's end names are gone
             self.free()
+
+
+def bytes_at(struct: Struct, offset: int, length: int) -> bytes:
+    """What the pointer at an offset points to, where a field of type char * would end at the first NUL."""
+    return ctypes.string_at(c_void_p.from_buffer(struct, offset).value or 0, length)
 
 
 def text(value: str, name: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import ctypes
 import dataclasses
 import os
@@ -242,9 +243,9 @@ class Model:
 
     def detokenize(self, tokens: Tokens, *, skip_special: bool = False) -> str:
         """The text of tokens; bytes that are no UTF-8 become U+FFFD. Raises TokenError."""
-        ids = token_array(tokens)
+        ids, count, _held = token_array(tokens)
         return _text(
-            c.library.jamba_detokenize, self._handle.pointer, ids.ctypes.data, len(ids), c.SKIP_SPECIAL if skip_special else 0)
+            c.library.jamba_detokenize, self._handle.pointer, ids, count, c.SKIP_SPECIAL if skip_special else 0)
 
     def format_chat(
         self, messages: Messages, *, tools: Sequence[Tool] = (), documents: Sequence[Mapping[str, Any]] = (),
@@ -325,14 +326,24 @@ def _session_options(
         snapshot_interval=c.number(snapshot_interval, 32, "snapshot_interval"), draft=c.number(draft, 32, "draft"))
 
 
-def token_array(tokens: Tokens) -> numpy.typing.NDArray[numpy.int32]:
-    """Tokens as the library reads them; int32 arrays as they are."""
+def token_array(tokens: Tokens) -> tuple[int, int, object]:
+    """Tokens as the library reads them: their address, their count, and what holds them there; int32 arrays as they are."""
+    if isinstance(tokens, list):
+        # A short prompt would not pay for numpy.
+        try:
+            row = array.array("i", tokens)
+        except OverflowError:
+            raise error(Status.TOKEN, "a token is not within 32 bits") from None
+        except TypeError:
+            raise error(Status.ARGUMENT, "tokens are not one row of whole numbers") from None
+        return *row.buffer_info(), row
     ids = numpy.asarray(tokens)
     if ids.ndim != 1 or (ids.size and not numpy.issubdtype(ids.dtype, numpy.integer)):
         raise error(Status.ARGUMENT, "tokens are not one row of whole numbers")
     if ids.dtype != numpy.int32 and ids.size and not -(2**31) <= int(ids.min()) <= int(ids.max()) < 2**31:
         raise error(Status.TOKEN, "a token is not within 32 bits")
-    return numpy.ascontiguousarray(ids, numpy.int32)
+    ids = numpy.ascontiguousarray(ids, numpy.int32)
+    return ids.ctypes.data, len(ids), ids
 
 
 def token_list(function: Any, *arguments: Any, expected: int = 0) -> list[int]:

@@ -7,9 +7,8 @@ import ctypes
 import dataclasses
 import json
 import os
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy
 import numpy.typing
@@ -21,12 +20,14 @@ from .model import Model, Path, Sampler, Tokens, token_array, token_list
 from .options import Messages, Sampling, Tool, ToolUse
 from .schema import Schema, SchemaSource
 
+# Prompts of so many tokens are read without asking meanwhile whether to stop.
+_SHORT_PROMPT = 8
+_new_tuple: Any = tuple.__new__
 _FINISHES = {1: "stop", 2: "length", 3: "tool_calls", 4: "cancelled"}
 _Value = TypeVar("_Value")
 
 
-@dataclasses.dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """A step of generation: a token, and the text that became certain with it.
 
     Attributes:
@@ -73,43 +74,67 @@ class Answer(Iterator[Piece]):
 
     result: Result | None
 
-    def __init__(self, handle: c.Handle, schema: Schema | None) -> None:
+    def __init__(self, handle: c.Handle, schema: Schema | None, is_chat: bool) -> None:
         self._handle = handle
         self._schema = schema
-        self._raw, self._end = c.Piece(), c.Result()
-        # Made once: they are what a token costs.
-        self._places = ctypes.byref(self._raw), ctypes.byref(self._end)
-        # A piece's texts live until the next call, so nobody else calls until they are copied.
-        self._turn = threading.RLock()
+        self._is_closing = False
         self.result = None
+        raw, end = c.Piece(), c.Result()
+        # What a step needs, to be taken out by one thread at a time, as a piece's texts live until the next call. Empty for good
+        # behind the end.
+        self._idle: list[tuple[Any, ...]] = [(
+            c.answer_next, handle.pointer, ctypes.byref(raw), ctypes.byref(end), raw, end, is_chat, c.inside)]
 
+    # Behind a step that has swept the caches, each name that is looked up here and each object that is made costs several times
+    # what it costs by itself.
     def __next__(self) -> Piece:
-        if not self._turn.acquire(blocking=False):
-            raise error(Status.BUSY, "another thread waits for the next piece of this answer")
         try:
-            return self._next()
-        finally:
-            self._turn.release()
-
-    def _next(self) -> Piece:
-        if self.result is not None:
-            raise StopIteration
+            step = self._idle.pop()
+        except IndexError:
+            raise self._refusal() from None
+        answer_next, handle, to_raw, to_end, raw, end, is_chat, inside = step
         try:
-            c.call(c.library.jamba_answer_next, self._handle.pointer, *self._places)
-            raw, end = self._raw, self._end
-            piece = Piece(
-                raw.token if raw.token >= 0 else None, ctypes.string_at(raw.text, raw.text_length).decode(),
-                ctypes.string_at(raw.reasoning, raw.reasoning_length).decode() if raw.reasoning_length else "",
-                tuple(json.loads(raw.tool_calls)) if raw.tool_calls else ())
+            if c.is_cut_off:
+                raise c.cut_off()
+            inside.add(self)
+            status = answer_next(handle, to_raw, to_end)
+            if status:
+                raise c.failure(status)
+            text = raw.text
+            if len(text) != raw.text_length:
+                text = c.bytes_at(raw, c.Piece.text.offset, raw.text_length)
+            reasoning, calls = "", ()
+            if is_chat:
+                if raw.reasoning_length:
+                    reasoning = c.bytes_at(raw, c.Piece.reasoning.offset, raw.reasoning_length).decode()
+                if raw.tool_calls:
+                    calls = tuple(json.loads(raw.tool_calls))
             if end.finish:
                 self.result = Result(_FINISHES[end.finish], end.prompt_tokens, end.completion_tokens)
-                self.close()
+                self._is_closing = True
+            token = raw.token
+            piece: Piece = _new_tuple(Piece, (token if token >= 0 else None, text.decode(), reasoning, calls))
             return piece
         except BaseException as failure:
             # Another call is in the session for a moment: the answer goes on.
             if not isinstance(failure, BusyError):
-                self.close()
+                self._is_closing = True
             raise
+        finally:
+            inside.discard(self)
+            if self._is_closing:
+                self._handle.free()
+            else:
+                self._idle.append(step)
+                if self._is_closing:  # by now
+                    self.close()
+
+    def _refusal(self) -> Exception:
+        if self.result is not None:
+            return StopIteration()
+        if self._is_closing:
+            return error(Status.HANDLE, "the answer is closed")
+        return error(Status.BUSY, "another thread waits for the next piece of this answer")
 
     def text(self) -> str:
         """The rest of the answer in one text, without reasoning."""
@@ -125,9 +150,16 @@ class Answer(Iterator[Piece]):
         return self._schema.value(text) if self._schema else json.loads(text)
 
     def close(self) -> None:
-        """Ends the answer; its session holds the tokens before the last one that was handed out."""
-        with self._turn:
-            self._handle.free()
+        """Ends the answer; its session holds the tokens before the last one that was handed out.
+
+        Where another thread waits for a piece, the answer ends behind that one.
+        """
+        self._is_closing = True
+        try:
+            self._idle.pop()
+        except IndexError:
+            return  # it is closed, or whose turn it is will close it
+        self._handle.free()
 
     def __enter__(self) -> Answer:
         return self
@@ -219,7 +251,8 @@ class Session:
         stop: Sequence[str] | str = (), grammar: str | None = None, schema: SchemaSource | None = None,
         ignore_end: bool = False, progress: c.Progress | None = None,
     ) -> Answer:
-        """Appends a prompt, and generates after it. The prompt is read before the answer is returned.
+        """Appends a prompt, and generates after it. The prompt is read before the answer is returned; one of a few tokens is read
+        to its end, whatever comes.
 
         Args:
             prompt: a text, framed by special tokens where the session is empty; or tokens as they are. In an empty session
@@ -285,14 +318,21 @@ class Session:
         self, prompt: str | Tokens, halt: c.Stop, sampling: Sampling | None, max_tokens: int, stop: Sequence[str] | str,
         grammar: str | None, schema: SchemaSource | None, ignore_end: bool,
     ) -> Answer:
-        ids = token_array(self._tokens_of(prompt) if isinstance(prompt, str) else prompt)
+        ids, count, _held = token_array(self._tokens_of(prompt) if isinstance(prompt, str) else prompt)
         fit = None if schema is None else Schema(schema)
         options = given.generation(sampling, max_tokens, stop, grammar, fit, ignore_end)
         handle = c.Handle("answer")
-        halt.run(lambda: c.call(
-            c.library.jamba_generate_begin, self._handle.pointer, ids.ctypes.data, len(ids), ctypes.byref(options),
-            ctypes.byref(halt.callbacks), handle.place()))
-        return Answer(handle, fit)
+
+        def begin(callbacks: Any) -> None:
+            c.call(
+                c.library.jamba_generate_begin, self._handle.pointer, ids, count, ctypes.byref(options),
+                callbacks, handle.place())
+
+        if count > _SHORT_PROMPT or halt.progress is not None:
+            halt.run(lambda: begin(ctypes.byref(halt.callbacks)))
+        else:
+            begin(None)
+        return Answer(handle, fit, is_chat=False)
 
     def _chat(
         self, messages: Messages, halt: c.Stop, tools: Sequence[Tool], tool_use: ToolUse,
@@ -307,7 +347,7 @@ class Session:
         halt.run(lambda: c.call(
             c.library.jamba_chat_begin, self._handle.pointer, turns, count, ctypes.byref(chat), ctypes.byref(options),
             ctypes.byref(halt.callbacks), handle.place()))
-        return Answer(handle, fit)
+        return Answer(handle, fit, is_chat=True)
 
     def _tokens_of(self, prompt: str) -> Sequence[int]:
         if not prompt:
@@ -327,9 +367,9 @@ class Session:
         Raises:
             BusyError; TokenError, ContextFullError and OutOfMemoryError before anything is computed; CancelledError.
         """
-        ids, stop = token_array(tokens), c.Stop(progress)
+        (ids, count, _held), stop = token_array(tokens), c.Stop(progress)
         stop.run(lambda: c.call(
-            c.library.jamba_prefill, self._handle.pointer, ids.ctypes.data, len(ids), ctypes.byref(stop.callbacks)))
+            c.library.jamba_prefill, self._handle.pointer, ids, count, ctypes.byref(stop.callbacks)))
 
     def step(self, token: int) -> None:
         """Appends one token. Raises what `prefill` raises."""
@@ -364,10 +404,10 @@ class Session:
         Raises:
             what `prefill` raises.
         """
-        ids, stop = token_array(tokens), c.Stop(progress)
-        values, best = numpy.empty(len(ids), numpy.float32), numpy.empty(len(ids), numpy.int32)
+        (ids, count, _held), stop = token_array(tokens), c.Stop(progress)
+        values, best = numpy.empty(count, numpy.float32), numpy.empty(count, numpy.int32)
         stop.run(lambda: c.call(
-            c.library.jamba_score, self._handle.pointer, ids.ctypes.data, len(ids), ctypes.byref(stop.callbacks),
+            c.library.jamba_score, self._handle.pointer, ids, count, ctypes.byref(stop.callbacks),
             values.ctypes.data, best.ctypes.data))
         return values, best
 
