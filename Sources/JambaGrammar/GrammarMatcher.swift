@@ -195,7 +195,9 @@ struct GrammarMatcher {
     var builder = MaskBuilder(vocabularyCount: trie.vocabularyCount)
     var open: [Int32]? = []
     let explored = try explore(top, texts, trie, to: &builder, open: &open, mayForget: false)
-    guard let isMarked = explored.isMarked, let open else { return nil }
+    guard let isMarked = explored.isMarked, var open, open.count <= GrammarMatcher.openLimit else { return nil }
+    // Nodes of a remainder may lie behind one another, and then come to the same ones.
+    if texts != TopMasks.all { open = Set(open).sorted() }
     let rest = open.isEmpty ? nil : tops.remainder(open, isMarked: isMarked)
     let mask = TopMasks.Top(tokens: builder.kept, rest: rest)
     tops.keep(mask, of: top, texts)
