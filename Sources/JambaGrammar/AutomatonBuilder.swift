@@ -8,6 +8,8 @@ struct AutomatonBuilder {
   private(set) var counters: [Counter] = []
   private(set) var uniqueStates: Set<Int32> = []
   private(set) var wideStates: Set<Int32> = []
+  /// The first state of a rule of JSON's strings.
+  var stringStart: Int32? { rules.strings.min().map { ruleStarts[$0] } }
   /// By state: the first one of the rule that it is in.
   private(set) var owners: [Int32] = []
   /// First states of rules that others repeat or label their edges with, as a string does its characters.

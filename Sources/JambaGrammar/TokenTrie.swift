@@ -13,6 +13,7 @@ final class TokenTrie: Sendable {
   /// Tokens that may end an item: those with a comma, a quotation mark or a bracket; with a comma or a bracket that closes;
   /// with a quotation mark and a comma or an escape.
   let structuralTokens: [Int32]
+  private let structuralMask: TokenMask
   let closingTokens: [Int32]
   /// Those with a bracket, and of them those with a quotation mark.
   let bracketTokens: [Int32]
@@ -28,6 +29,16 @@ final class TokenTrie: Sendable {
   private let texts: [UInt8]
   private let groups: [Group]
   private let runs = Mutex<[Run: TokenMask]>([:])
+  private let inside = Mutex<Inside?>(nil)
+
+  /// What may come within a string of JSON.
+  struct Inside: Sendable {
+    let tokens: TokenMask
+    /// Nodes of a tree at which the string may end with more behind it.
+    let open: [Int32]
+    /// Whether it is the tree of marked texts.
+    let isMarked: Bool
+  }
 
   /// Tokens of the same kinds of characters and the same number of them.
   private struct Group: Sendable {
@@ -79,6 +90,9 @@ final class TokenTrie: Sendable {
       tokens.filter { slice($0).contains(UInt8(ascii: byte)) }
     }
     (emptyTokens, structuralTokens, openingTokens) = (empty, structural, having("[", having(",", structural)))
+    var structuralMask = TokenMask(vocabularyCount: vocabularyCount)
+    structuralMask.insert(structural)
+    self.structuralMask = structuralMask
     closingTokens = Set(having(",", structural) + having("}", structural) + having("]", structural)).sorted()
     let quotes = having("\"", structural)
     let brackets: [Unicode.Scalar] = ["[", "]", "{", "}"]
@@ -89,12 +103,15 @@ final class TokenTrie: Sendable {
     _ = mask(of: .all, characters: maximumCharacters)
   }
 
-  private static func isStructural(_ byte: UInt8) -> Bool {
+  static func isStructural(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "\""), UInt8(ascii: ","), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"): true
     default: false
     }
   }
+
+  /// Whether a token is one of `structuralTokens`.
+  func isStructural(_ token: Int32) -> Bool { structuralMask.contains(Int(token)) }
 
   func text(of token: Int32) -> ArraySlice<UInt8> {
     texts[Int(textStarts[Int(token)])..<Int(textStarts[Int(token) + 1])]
@@ -111,6 +128,16 @@ final class TokenTrie: Sendable {
       node += 1
     }
     return tree.tokens[Int(tree.nodes[node - 1].tokenStart)..<Int(tree.nodes[end].tokenStart)]
+  }
+
+  /// What may come within any string of JSON, whatever the grammar: found out once.
+  var insideString: Inside {
+    get throws(GrammarError) {
+      if let known = inside.withLock({ $0 }) { return known }
+      let found = try GrammarMatcher.insideString(self)
+      inside.withLock { $0 = found }
+      return found
+    }
   }
 
   /// The tokens of an alphabet with at most so many characters.

@@ -41,6 +41,16 @@ struct UniqueItems {
     }
   }
 
+  /// False where a text leads, within a string that is an item of its own, to none of the strings seen, whatever follows.
+  func mayRepeat(by text: ArraySlice<UInt8>) -> Bool {
+    guard isItem, let level = levels.last else { return true }
+    let begun = self.text[level.start...].drop { $0 <= 0x20 }
+    let item = begun + (begun.isEmpty ? text.drop { $0 <= 0x20 } : text)
+    guard item.first == UInt8(ascii: "\""), !item.contains(UInt8(ascii: "\\")), !item.dropFirst().contains(UInt8(ascii: "\""))
+    else { return true }
+    return level.seen.contains { $0.text.utf8.starts(with: item) }
+  }
+
   /// Goes on by a byte that the grammar allows. False where an item would come again.
   ///
   /// - Parameter opens: whether the byte opens such an array.
