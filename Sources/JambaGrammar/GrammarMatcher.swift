@@ -7,6 +7,7 @@ struct GrammarMatcher {
   private let byteClass: [UInt8]
   private let hasUnique: Bool
   private var unique = UniqueItems()
+  private var lastItem = UniqueItems.Last()
   private var start: Int32
   private var here: Int32
   /// Masks of places that were there before: inside a string, a place comes back with every token.
@@ -68,7 +69,7 @@ struct GrammarMatcher {
     if set == StackSets.dead { return false }
     guard hasUnique else { return true }
     let opens = byte == UInt8(ascii: "[") && sets.opensUnique(before, byteClass: byteClass[Int(byte)])
-    return items.take(byte, opens: opens)
+    return items.take(byte, opens: opens, &lastItem)
   }
 
   /// The bytes that must come next, as far as there is no choice and as many as that.
@@ -356,12 +357,12 @@ struct GrammarMatcher {
     let text = trie.text(of: token)
     if unique.isItem { return !unique.mayRepeat(by: text) }
     // Within an item, where there is a choice of what does not end it.
-    guard !trie.isStructural(token) else { return false }
+    guard !trie.hasBracket(token) else { return false }
     var place = here
     for byte in text { place = try sets.step(place, byteClass: byteClass[Int(byte)]) }
     bytes.removeAll(keepingCapacity: true)
     sets.appendBytes(of: place, to: &bytes)
-    return bytes.count { !TokenTrie.isStructural($0) } > 1
+    return bytes.count { !TokenTrie.isBracket($0) } > 1
   }
 
   private mutating func isNew(_ text: ArraySlice<UInt8>, _ looksAhead: Bool) throws(GrammarError) -> Bool {

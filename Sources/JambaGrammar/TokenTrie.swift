@@ -13,10 +13,10 @@ final class TokenTrie: Sendable {
   /// Tokens that may end an item: those with a comma, a quotation mark or a bracket; with a comma or a bracket that closes;
   /// with a quotation mark and a comma or an escape.
   let structuralTokens: [Int32]
-  private let structuralMask: TokenMask
   let closingTokens: [Int32]
   /// Those with a bracket, and of them those with a quotation mark.
   let bracketTokens: [Int32]
+  private let bracketMask: TokenMask
   let quotedBracketTokens: [Int32]
   let endingTokens: [Int32]
   let vocabularyCount: Int
@@ -90,28 +90,32 @@ final class TokenTrie: Sendable {
       tokens.filter { slice($0).contains(UInt8(ascii: byte)) }
     }
     (emptyTokens, structuralTokens, openingTokens) = (empty, structural, having("[", having(",", structural)))
-    var structuralMask = TokenMask(vocabularyCount: vocabularyCount)
-    structuralMask.insert(structural)
-    self.structuralMask = structuralMask
     closingTokens = Set(having(",", structural) + having("}", structural) + having("]", structural)).sorted()
     let quotes = having("\"", structural)
     let brackets: [Unicode.Scalar] = ["[", "]", "{", "}"]
     bracketTokens = Set(brackets.flatMap { having($0, structural) }).sorted()
+    var bracketMask = TokenMask(vocabularyCount: vocabularyCount)
+    bracketMask.insert(bracketTokens)
+    self.bracketMask = bracketMask
     quotedBracketTokens = having("\"", bracketTokens)
     endingTokens = Set(having("\\", quotes) + having(",", quotes)).sorted()
     (self.texts, textStarts) = (texts, starts)
     _ = mask(of: .all, characters: maximumCharacters)
   }
 
-  static func isStructural(_ byte: UInt8) -> Bool {
+  private static func isStructural(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: "\"") || byte == UInt8(ascii: ",") || isBracket(byte)
+  }
+
+  static func isBracket(_ byte: UInt8) -> Bool {
     switch byte {
-    case UInt8(ascii: "\""), UInt8(ascii: ","), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"): true
+    case UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"): true
     default: false
     }
   }
 
-  /// Whether a token is one of `structuralTokens`.
-  func isStructural(_ token: Int32) -> Bool { structuralMask.contains(Int(token)) }
+  /// Whether a token is one of `bracketTokens`.
+  func hasBracket(_ token: Int32) -> Bool { bracketMask.contains(Int(token)) }
 
   func text(of token: Int32) -> ArraySlice<UInt8> {
     texts[Int(textStarts[Int(token)])..<Int(textStarts[Int(token) + 1])]
