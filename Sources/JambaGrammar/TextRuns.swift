@@ -12,10 +12,10 @@ struct TextRuns: Sendable {
   private let automaton: Automaton
   /// Characters of the longest text that matters: what comes behind is not asked for.
   private let reach: Int
-  private var moves: StateMap<[Move]>
-  private var singles: StateMap<CharacterBits>
+  private var moves: [Int32: [Move]] = [:]
+  private var singles: [Int32: CharacterBits] = [:]
   /// By alphabet and state: of how many characters all its texts may follow, `endless` for any number.
-  private var verdicts: [Alphabet: StateMap<Int>] = [:]
+  private var verdicts: [Alphabet: [Int32: Int]] = [:]
   private static let endless = Int.max
 
   private static let stateLimit = 4096
@@ -26,8 +26,6 @@ struct TextRuns: Sendable {
 
   init(_ automaton: Automaton, reach: Int) {
     (self.automaton, self.reach) = (automaton, reach)
-    moves = StateMap(automaton)
-    singles = StateMap(automaton)
   }
 
   /// A large alphabet of which every text of the reach may follow where these moves are possible; empty for none that is worth the while.
@@ -55,10 +53,10 @@ struct TextRuns: Sendable {
   /// not known; nil where they are too many.
   private mutating func explore(_ first: [Move], _ alphabet: Alphabet) -> [Int32]? {
     let characters = alphabet.characters
-    var known = verdicts.removeValue(forKey: alphabet) ?? StateMap(automaton)
+    var known = verdicts.removeValue(forKey: alphabet) ?? [:]
     defer { verdicts[alphabet] = known }
     var states: [Int32] = []
-    var numbers = StateMap<Int>(automaton)
+    var numbers: [Int32: Int] = [:]
     var users: [[Int]] = []
     func meet(_ moves: [Move], from user: Int?) {
       for move in moves where known[move.target] == nil && !move.characters.isDisjoint(with: characters) {
@@ -132,7 +130,8 @@ struct TextRuns: Sendable {
         case .call:
           let single = single(edge.target)
           if !single.isEmpty { found.append(Move(characters: single, target: edge.following)) }
-          enter(edge.target)
+          // A character's spellings are many, and no more to be found there.
+          if single.isEmpty || !automaton.isPart[Int(edge.target)] { enter(edge.target) }
         case .counter: enter(automaton.counters[Int(edge.target)].base)
         }
       }
@@ -145,7 +144,7 @@ struct TextRuns: Sendable {
       for (target, following) in called {
         let single = single(target)
         if !single.isEmpty { found.append(move(single, to: counter.successor(of: state, following, within: reach))) }
-        enter(target)
+        if single.isEmpty || !automaton.isPart[Int(target)] { enter(target) }
       }
       if mayEnd ?? false { enter(counter.behind) }
     }
@@ -210,18 +209,5 @@ struct TextRuns: Sendable {
     var bits = CharacterBits()
     bits.insert(edge.low...min(edge.high, 0x7F))
     return !bits.isDisjoint(with: characters)
-  }
-}
-
-/// Something by state.
-private struct StateMap<Value: Sendable>: Sendable {
-  private var kept: [Value?]
-  private var counted: [Int32: Value] = [:]
-
-  init(_ automaton: Automaton) { kept = Array(repeating: nil, count: automaton.isEnd.count) }
-
-  subscript(state: Int32) -> Value? {
-    get { state < Counter.firstState ? kept[Int(state)] : counted[state] }
-    set { if state < Counter.firstState { kept[Int(state)] = newValue } else { counted[state] = newValue } }
   }
 }
