@@ -540,6 +540,12 @@ struct StackSets {
     let (nodes, byteClass, transitions, rows) = (tree.nodes.span, automaton.byteClass.span, transitions.span, rows.span)
     let treeTokens = tree.tokens.span
     var sets = path.mutableSpan
+    // Tokens that lie behind one another are taken together.
+    var (first, behind) = (0, 0)
+    func take(_ tokens: inout [Int32]) {
+      if behind - first < 8 { for place in first..<behind { tokens.append(treeTokens[place]) } } else { tokens += tree.tokens[first..<behind] }
+    }
+    defer { take(&tokens) }
     while index < end {
       let node = nodes[index]
       let depth = Int(node.depth)
@@ -555,7 +561,14 @@ struct StackSets {
       }
       sets[depth + 1] = next
       index += 1
-      for place in Int(node.tokenStart)..<Int(nodes[index].tokenStart) { tokens.append(treeTokens[place]) }
+      let (start, end) = (Int(node.tokenStart), Int(nodes[index].tokenStart))
+      if start < end {
+        if start != behind {
+          take(&tokens)
+          first = start
+        }
+        behind = end
+      }
       if accepting[Int(next)], Int(node.end) > index { open?.append(Int32(index - 1)) }
     }
   }

@@ -31,14 +31,19 @@ struct TextRuns: Sendable {
   /// A large alphabet of which every text of the reach may follow where these moves are possible; empty for none that is worth the while.
   mutating func alphabet(_ first: [Move]) -> Alphabet {
     var alphabet = TextRuns.cover(first)
-    for _ in 0..<3 {
+    for _ in 0..<4 {
       guard !alphabet.isDisjoint(with: .common), let reached = explore(first, alphabet) else { return [] }
       let characters = alphabet.characters
       let known = verdicts[alphabet]!
       var covered = CharacterBits()
       for move in first where (known[move.target] ?? 0) >= reach - 1 { covered.formUnion(move.characters) }
       if covered.isSuperset(of: characters) { return alphabet }
-      let less = reached.reduce(alphabet) { $0.intersection(TextRuns.cover(moves[$1] ?? [])) }
+      // Without the characters that lead to where not much may follow.
+      let ends = Set(reached.filter { TextRuns.cover(moves[$0] ?? []).isDisjoint(with: .common) })
+      func rest(_ moves: [Move]) -> Alphabet { TextRuns.cover(ends.isEmpty ? moves : moves.filter { !ends.contains($0.target) }) }
+      let less = reached.reduce(alphabet.intersection(rest(first))) {
+        ends.contains($1) ? $0 : $0.intersection(rest(moves[$1] ?? []))
+      }
       if less == alphabet { return [] }
       alphabet = less
     }
