@@ -19,6 +19,10 @@ struct TextRuns: Sendable {
   private static let endless = Int.max
 
   private static let stateLimit = 4096
+  /// States that are explored for an alphabet.
+  private static let exploreLimit = 768
+  /// Alphabets that are tried.
+  private static let tries = 6
   /// States that are reached without a character.
   private static let closureLimit = 64
   /// Rules within rules that are looked into for single characters.
@@ -31,8 +35,15 @@ struct TextRuns: Sendable {
   /// A large alphabet of which every text of the reach may follow where these moves are possible; empty for none that is worth the while.
   mutating func alphabet(_ first: [Move]) -> Alphabet {
     var alphabet = TextRuns.cover(first)
-    for _ in 0..<4 {
-      guard !alphabet.isDisjoint(with: .common), let reached = explore(first, alphabet) else { return [] }
+    for _ in 0..<TextRuns.tries {
+      guard !alphabet.isDisjoint(with: .common) else { return [] }
+      let reached: [Int32]
+      switch explore(first, alphabet) {
+      case .states(let states): reached = states
+      case .narrower(let rest):
+        alphabet.formIntersection(rest)
+        continue
+      }
       let characters = alphabet.characters
       let known = verdicts[alphabet]!
       var covered = CharacterBits()
@@ -54,9 +65,15 @@ struct TextRuns: Sendable {
     Alphabet(within: moves.reduce(into: CharacterBits()) { $0.formUnion($1.characters) })
   }
 
-  /// Finds out for all states that an alphabet's texts lead to whether all its texts may follow there. Returns those that were
-  /// not known; nil where they are too many.
-  private mutating func explore(_ first: [Move], _ alphabet: Alphabet) -> [Int32]? {
+  private enum Explored {
+    /// The states of which nothing was known.
+    case states([Int32])
+    /// What may still be an alphabet: a state that is come to lets no more pass, or there are too many.
+    case narrower(Alphabet)
+  }
+
+  /// Finds out for all states that an alphabet's texts lead to whether all its texts may follow there.
+  private mutating func explore(_ first: [Move], _ alphabet: Alphabet) -> Explored {
     let characters = alphabet.characters
     var known = verdicts.removeValue(forKey: alphabet) ?? [:]
     defer { verdicts[alphabet] = known }
@@ -79,8 +96,13 @@ struct TextRuns: Sendable {
     // By number of characters: states with moves to ones of which is known that no more may follow.
     var bounded: [[Int]] = Array(repeating: [], count: reach)
     while next < states.count {
-      guard states.count < TextRuns.stateLimit else { return nil }
+      // Letters and digits alone may lead to fewer states.
+      guard states.count < TextRuns.exploreLimit else {
+        return .narrower(alphabet.isSubset(of: .lettersAndDigits) ? [] : .lettersAndDigits)
+      }
       let moves = find(movesFrom: states[next])
+      let cover = TextRuns.cover(moves)
+      if !cover.isSuperset(of: alphabet), !cover.isDisjoint(with: .common) { return .narrower(cover) }
       for move in moves {
         if let count = known[move.target], count < reach { bounded[count].append(next) }
       }
@@ -104,7 +126,7 @@ struct TextRuns: Sendable {
         waiting += users[index]
       }
     }
-    return states
+    return .states(states)
   }
 
   /// A move to a state, or to one that no text of the reach can tell from it.
