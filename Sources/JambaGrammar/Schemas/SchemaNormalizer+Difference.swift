@@ -6,6 +6,9 @@ import JambaSystem
 /// left out, so what comes out may be less than the difference, never more. In the outer reading it may be more, never less:
 /// where something would be left out, all that was there stays.
 extension SchemaNormalizer {
+  /// What two arrays or objects cost that are looked at member by member, in conjunctions.
+  private static let differenceWork = 48
+
   /// - Parameters:
   ///   - b: in the reading opposite to `reading`, which is that of `a`.
   ///   - keyword: for which it is done, with its place for errors.
@@ -83,8 +86,7 @@ extension SchemaNormalizer {
     var rest = values
     for other in others {
       var left: [Value] = []
-      // Each is looked at member by member.
-      try count(8 * rest.count)
+      try count(2 * rest.count)
       for value in rest { left += try subtract(value, other) }
       rest = left
       guard rest.count <= SchemaNormalizer.alternatives else {
@@ -109,6 +111,7 @@ extension SchemaNormalizer {
     _ a: ArrayValues, _ b: ArrayValues, _ reading: Reading, _ keyword: String, _ place: SchemaPlace
   ) throws(GrammarError) -> [ArrayValues] {
     guard let common = intersect(a, b), try !isEmpty(common, .outer, depth: 0) else { return [a] }
+    try count(SchemaNormalizer.differenceWork)
     var ways: [ArrayValues] = []
     var isMore = false
     func add(_ change: (inout ArrayValues) -> Void) {
@@ -146,6 +149,7 @@ extension SchemaNormalizer {
     _ a: ObjectValues, _ b: ObjectValues, _ reading: Reading, _ keyword: String, _ place: SchemaPlace
   ) throws(GrammarError) -> [ObjectValues] {
     guard let common = intersect(a, b), try !isEmpty(common, .outer, depth: 0) else { return [a] }
+    try count(SchemaNormalizer.differenceWork)
     var ways: [ObjectValues] = []
     var isMore = false
     func add(_ change: (inout ObjectValues) throws(GrammarError) -> Void) throws(GrammarError) {
