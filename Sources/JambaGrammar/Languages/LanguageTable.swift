@@ -391,8 +391,12 @@ final class LanguageTable {
         parts.append(derivative(rest, by: value))
       }
       result = union(parts)
-    case .union(let members): result = union(places(of: members).map { derivative(member(at: $0), by: value) })
-    case .both(let members): result = both(places(of: members).map { derivative(member(at: $0), by: value) })
+    case .union(let members):
+      count(count(of: members) / 64)
+      result = union(places(of: members).map { derivative(member(at: $0), by: value) })
+    case .both(let members):
+      count(count(of: members) / 64)
+      result = both(places(of: members).map { derivative(member(at: $0), by: value) })
     case .complement(let body): result = complement(derivative(body, by: value))
     case .repeated(let body, let least, let most):
       let rest = repeated(body, max(0, Int(least) - 1), most < 0 ? nil : Int(most) - 1)

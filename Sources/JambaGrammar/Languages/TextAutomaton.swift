@@ -326,7 +326,7 @@ extension LanguageTable {
         result.targets.append(number)
       }
     }
-    count(pairs.count)
+    count(pairs.count * classCount / 16)
     return isFull ? nil : result.trimmed()
   }
 
@@ -360,6 +360,7 @@ extension LanguageTable {
       }
       for group in classes.groupOf { result.targets.append(found[group]) }
     }
+    count(states.count * classCount / 16)
     return isFull ? nil : result.trimmed()
   }
 

@@ -6,8 +6,8 @@ import JambaSystem
 /// left out, so what comes out may be less than the difference, never more. In the outer reading it may be more, never less:
 /// where something would be left out, all that was there stays.
 extension SchemaNormalizer {
-  /// What two arrays or objects cost that are looked at member by member, in conjunctions.
-  private static let differenceWork = 48
+  /// What two values cost that are looked at part by part, in conjunctions; their members besides.
+  private static let differenceWork = 8
 
   /// - Parameters:
   ///   - b: in the reading opposite to `reading`, which is that of `a`.
@@ -33,9 +33,16 @@ extension SchemaNormalizer {
   private func subtract(_ a: [NumberValues], _ b: [NumberValues], _ reading: Reading) throws(GrammarError) -> [NumberValues] {
     if b.isEmpty || a.isEmpty { return a }
     if b.contains(NumberValues()) { return [] }
-    var outer: [Language] = []
-    for numbers in b { outer.append(try language(of: numbers, reading.opposite)) }
-    let others = table.complement(table.union(outer))
+    var known: Language?
+    func others() throws(GrammarError) -> Language {
+      if let known { return known }
+      try count(SchemaNormalizer.differenceWork + 4 * b.count)
+      var outer: [Language] = []
+      for numbers in b { outer.append(try language(of: numbers, reading.opposite)) }
+      let others = table.complement(table.union(outer))
+      known = others
+      return others
+    }
     var rest: [NumberValues] = []
     for numbers in a {
       var left = numbers
@@ -54,6 +61,7 @@ extension SchemaNormalizer {
         rest.append(numbers)
         continue
       }
+      let others = try others()
       left.language = numbers.language.map { table.both([$0, others]) } ?? others
       if try !isEmpty(left, reading) { rest.append(left) }
     }
@@ -149,7 +157,7 @@ extension SchemaNormalizer {
     _ a: ObjectValues, _ b: ObjectValues, _ reading: Reading, _ keyword: String, _ place: SchemaPlace
   ) throws(GrammarError) -> [ObjectValues] {
     guard let common = intersect(a, b), try !isEmpty(common, .outer, depth: 0) else { return [a] }
-    try count(SchemaNormalizer.differenceWork)
+    try count(SchemaNormalizer.differenceWork + a.names.count + b.names.count)
     var ways: [ObjectValues] = []
     var isMore = false
     func add(_ change: (inout ObjectValues) throws(GrammarError) -> Void) throws(GrammarError) {
