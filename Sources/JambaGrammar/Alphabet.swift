@@ -23,6 +23,8 @@ struct Alphabet: OptionSet, Hashable, Sendable {
   /// Kinds of which there are so many tokens that they are worth being taken together.
   static let common: Alphabet = [.lower, .upper]
 
+  static let lettersAndDigits: Alphabet = [.digits, .hexLower, .lower, .hexUpper, .upper]
+
   /// All but `.marks`.
   static let all = kinds.reduce(into: Alphabet.wide) { $0.formUnion($1.alphabet) }
 

@@ -38,6 +38,8 @@ struct Automaton: Sendable {
   /// By class: a byte of it.
   private(set) var classByte: [UInt8]
   let start: Int32
+  /// The first state of a rule of JSON's strings, if there is one that can be come to.
+  let stringStart: Int32?
   private(set) var counters: [Counter]
   /// States behind the brackets that open arrays whose items must all differ.
   let uniqueStates: Set<Int32>
@@ -47,6 +49,7 @@ struct Automaton: Sendable {
     try graph.build()
     let outgoing = graph.edges
     start = graph.ruleStarts[rules.root]
+    stringStart = graph.stringStart
     uniqueStates = graph.uniqueStates
     wideStates = graph.wideStates
     isEnd = graph.isEnd

@@ -8,6 +8,8 @@ struct AutomatonBuilder {
   private(set) var counters: [Counter] = []
   private(set) var uniqueStates: Set<Int32> = []
   private(set) var wideStates: Set<Int32> = []
+  /// The first state of a rule of JSON's strings.
+  var stringStart: Int32? { rules.strings.min().map { ruleStarts[$0] } }
   /// By state: the first one of the rule that it is in.
   private(set) var owners: [Int32] = []
   /// First states of rules that others repeat or label their edges with, as a string does its characters.
@@ -235,19 +237,22 @@ struct AutomatonBuilder {
     partStarts.insert(start)
     let end = try state()
     isEnd[Int(end)] = true
-    // States from which the same bytes follow are one.
-    var tails: [[ClosedRange<UInt8>]: Int32] = [[]: end]
+    // States from which the same bytes follow are one. A tail of at most three ranges is known by its bytes.
+    var tails: [UInt64: Int32] = [:]
     for sequence in UTF8Ranges.sequences(of: set) {
-      for length in 1..<max(sequence.count, 1) {
-        let tail = Array(sequence.suffix(length))
-        guard tails[tail] == nil else { continue }
+      var (behind, tail) = (end, UInt64(0))
+      for range in sequence.dropFirst().reversed() {
+        tail = tail << 16 | UInt64(range.lowerBound) << 8 | UInt64(range.upperBound)
+        if let known = tails[tail] {
+          behind = known
+          continue
+        }
         let here = try state()
-        connect(here, .bytes, low: tail[0].lowerBound, high: tail[0].upperBound, to: tails[Array(tail.dropFirst())]!)
+        connect(here, .bytes, low: range.lowerBound, high: range.upperBound, to: behind)
         tails[tail] = here
+        behind = here
       }
-      connect(
-        start, .bytes, low: sequence[0].lowerBound, high: sequence[0].upperBound,
-        to: tails[Array(sequence.dropFirst())]!)
+      connect(start, .bytes, low: sequence[0].lowerBound, high: sequence[0].upperBound, to: behind)
     }
     setStarts[set] = start
     if AutomatonBuilder.wide.subtracting(set).isEmpty { wideStates.insert(start) }

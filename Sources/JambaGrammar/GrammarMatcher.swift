@@ -7,6 +7,7 @@ struct GrammarMatcher {
   private let byteClass: [UInt8]
   private let hasUnique: Bool
   private var unique = UniqueItems()
+  private var lastItem = UniqueItems.Last()
   private var start: Int32
   private var here: Int32
   /// Masks of places that were there before: inside a string, a place comes back with every token.
@@ -68,7 +69,7 @@ struct GrammarMatcher {
     if set == StackSets.dead { return false }
     guard hasUnique else { return true }
     let opens = byte == UInt8(ascii: "[") && sets.opensUnique(before, byteClass: byteClass[Int(byte)])
-    return items.take(byte, opens: opens)
+    return items.take(byte, opens: opens, &lastItem)
   }
 
   /// The bytes that must come next, as far as there is no choice and as many as that.
@@ -192,10 +193,21 @@ struct GrammarMatcher {
   ) throws(GrammarError) -> TopMasks.Top? {
     if let known = tops[top, texts] { return known }
     guard tops.byteCount < 2 * GrammarLimits.topBytes, sets.work < GrammarLimits.work / 4 else { return nil }
+    if texts == TopMasks.all {
+      if tops.string == nil { tops.string = .some(try sets.stringTop()) }
+      if tops.string! == top {
+        let inside = try trie.insideString
+        let mask = TopMasks.Top(tokens: .many(inside.tokens), rest: tops.remainder(inside.open, isMarked: inside.isMarked))
+        tops.keep(mask, of: top, texts)
+        return mask
+      }
+    }
     var builder = MaskBuilder(vocabularyCount: trie.vocabularyCount)
     var open: [Int32]? = []
     let explored = try explore(top, texts, trie, to: &builder, open: &open, mayForget: false)
-    guard let isMarked = explored.isMarked, let open else { return nil }
+    guard let isMarked = explored.isMarked, var open, open.count <= GrammarMatcher.openLimit else { return nil }
+    // Nodes of a remainder may lie behind one another, and then come to the same ones.
+    if texts != TopMasks.all { open = Set(open).sorted() }
     let rest = open.isEmpty ? nil : tops.remainder(open, isMarked: isMarked)
     let mask = TopMasks.Top(tokens: builder.kept, rest: rest)
     tops.keep(mask, of: top, texts)
@@ -282,6 +294,18 @@ struct GrammarMatcher {
     }
   }
 
+  /// What may come within any string of JSON.
+  static func insideString(_ trie: TokenTrie) throws(GrammarError) -> TokenTrie.Inside {
+    let automaton = try Grammar.json.automaton
+    var matcher = try GrammarMatcher(automaton)
+    matcher.runs = StringRuns(automaton, trie)
+    var builder = MaskBuilder(vocabularyCount: trie.vocabularyCount)
+    var open: [Int32]? = []
+    let top = try matcher.sets.stringTop()!
+    let explored = try matcher.explore(top, TopMasks.all, trie, to: &builder, open: &open, mayForget: false)
+    return TokenTrie.Inside(tokens: builder.mask, open: open!, isMarked: explored.isMarked!)
+  }
+
   // MARK: Items that differ
 
   private static let repeatingLimit = 4096
@@ -316,6 +340,7 @@ struct GrammarMatcher {
       }
     }
     for token in candidates where mask.contains(Int(token)) && !endTokens.contains(token) {
+      if looksAhead, try isSafe(token, trie) { continue }
       // Forgetting renumbers `here`, and nothing else is kept in between.
       if sets.byteCount > GrammarLimits.stackBytes { try forget() }
       sets.work = 0
@@ -327,6 +352,19 @@ struct GrammarMatcher {
     return removed
   }
 
+  /// Whether it is soon seen that a token cannot lead to an item that would come again.
+  private mutating func isSafe(_ token: Int32, _ trie: TokenTrie) throws(GrammarError) -> Bool {
+    let text = trie.text(of: token)
+    if unique.isItem { return !unique.mayRepeat(by: text) }
+    // Within an item, where there is a choice of what does not end it.
+    guard !trie.hasBracket(token) else { return false }
+    var place = here
+    for byte in text { place = try sets.step(place, byteClass: byteClass[Int(byte)]) }
+    bytes.removeAll(keepingCapacity: true)
+    sets.appendBytes(of: place, to: &bytes)
+    return bytes.count { !TokenTrie.isBracket($0) } > 1
+  }
+
   private mutating func isNew(_ text: ArraySlice<UInt8>, _ looksAhead: Bool) throws(GrammarError) -> Bool {
     var (place, items) = (here, unique)
     for byte in text { guard try step(&place, &items, byte) else { return false } }
@@ -334,7 +372,9 @@ struct GrammarMatcher {
     // Where only one byte can follow, it must be one that may.
     for _ in 0..<GrammarMatcher.lookaheadBytes where items.isActive {
       var only: (Int32, UniqueItems)?
-      for byte in UInt8.min...UInt8.max where sets.mayStep(place, byteClass: byteClass[Int(byte)]) {
+      bytes.removeAll(keepingCapacity: true)
+      sets.appendBytes(of: place, to: &bytes)
+      for byte in bytes {
         var (next, others) = (place, items)
         guard try step(&next, &others, byte) else { continue }
         if only != nil { return true }

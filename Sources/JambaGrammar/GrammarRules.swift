@@ -60,6 +60,8 @@ package struct GrammarRules: Sendable {
   package private(set) var bodies: [Expression?] = []
   private var numbers: [String: Int] = [:]
   package var root = 0
+  /// Rules of JSON's strings, any of them.
+  private(set) var strings: Set<Int> = []
 
   static let ruleLimit = 1 << 16
 
@@ -80,11 +82,15 @@ package struct GrammarRules: Sendable {
 
   package mutating func define(_ rule: Int, _ body: Expression) { bodies[rule] = body }
 
+  /// Says that a rule, which is there, is that of JSON's strings.
+  mutating func markString(_ rule: Int) { strings.insert(rule) }
+
   /// Adds another grammar's rules, under names of their own.
   package mutating func add(_ other: GrammarRules) throws(GrammarError) -> Expression {
     let first = names.count
     for name in other.names { _ = try number(of: "#\(first) \(name)") }
     for (index, body) in other.bodies.enumerated() { bodies[first + index] = body?.renumbered(by: first) }
+    strings.formUnion(other.strings.map { first + $0 })
     return .rule(first + other.root)
   }
 

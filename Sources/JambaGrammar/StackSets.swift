@@ -15,8 +15,10 @@ struct StackSets {
   private let classCount: Int
   private var table = ListTable<Entry>()
   private var depths: [Int32] = [0, 0]
-  /// By set and byte class: the set behind the byte, −1 while unknown.
+  /// By row and byte class: the set behind the byte, −1 while unknown. The first row knows nothing.
   private var transitions: [Int32]
+  /// By set: where its row begins in `transitions`; 0 until a byte is asked for, as it is of few sets.
+  private var rows: [Int32]
   private var unions: [UInt64: Int32] = [:]
   /// By set: the set that no token can tell from it, −1 while unknown.
   private var equivalents: [Int32] = []
@@ -28,7 +30,7 @@ struct StackSets {
   private var waitingTops: [Int32: [Top]] = [:]
   /// The most rules that wait for one another in any set.
   private(set) var maximumDepth: Int32 = 0
-  /// The places in `transitions` whose byte opens an array of which the items must differ.
+  /// Sets and byte classes whose byte opens an array of which the items must differ.
   private var opening: Set<Int> = []
   /// Steps done since it was set to zero.
   var work = 0
@@ -83,7 +85,8 @@ struct StackSets {
   init(_ automaton: Automaton) {
     self.automaton = automaton
     classCount = automaton.classCount
-    transitions = Array(repeating: 0, count: 2 * automaton.classCount)
+    transitions = Array(repeating: -1, count: classCount) + Array(repeating: StackSets.dead, count: classCount)
+    rows = [Int32(classCount), Int32(classCount)]
     closing = Closing(places: Array(repeating: 0, count: automaton.isEnd.count))
     _ = table.number([])
     _ = table.number([StackSets.endEntry])
@@ -118,15 +121,33 @@ struct StackSets {
   /// The set behind a byte; `dead` where the byte cannot come.
   @inline(__always)
   mutating func step(_ set: Int32, byteClass: UInt8) throws(GrammarError) -> Int32 {
-    let slot = Int(set) &* classCount &+ Int(byteClass)
-    let known = transitions[slot]
+    let known = transitions[Int(rows[Int(set)]) &+ Int(byteClass)]
     if known >= 0 { return known }
-    return try computeStep(set, byteClass, slot)
+    return try computeStep(set, byteClass)
+  }
+
+  /// Where a set's row begins. In a new one bytes that no state takes are known to lead nowhere.
+  private mutating func row(of set: Int32) -> Int {
+    let known = Int(rows[Int(set)])
+    if known > 0 { return known }
+    let row = transitions.count
+    transitions += repeatElement(StackSets.dead, count: classCount)
+    byteCount += 4 * classCount
+    for place in table.entries(of: set) where table[place] != StackSets.endEntry {
+      for index in automaton.byteEdges(of: StackSets.state(table[place])) {
+        let edge = automaton.edges[index]
+        for byteClass in automaton.byteClass[Int(edge.low)]...automaton.byteClass[Int(edge.high)] {
+          transitions[row + Int(byteClass)] = -1
+        }
+      }
+    }
+    rows[Int(set)] = Int32(row)
+    return row
   }
 
   /// Appends the bytes that may come, in ascending order.
-  func appendBytes(of set: Int32, to bytes: inout [UInt8]) {
-    let first = Int(set) * classCount
+  mutating func appendBytes(of set: Int32, to bytes: inout [UInt8]) {
+    let first = row(of: set)
     for byteClass in 0..<classCount where transitions[first + byteClass] != StackSets.dead {
       let last = byteClass + 1 < classCount ? automaton.classByte[byteClass + 1] - 1 : UInt8.max
       for byte in automaton.classByte[byteClass]...last { bytes.append(byte) }
@@ -135,8 +156,8 @@ struct StackSets {
 
   /// False where a byte is known to lead nowhere.
   @inline(__always)
-  func mayStep(_ set: Int32, byteClass: UInt8) -> Bool {
-    transitions[Int(set) &* classCount &+ Int(byteClass)] != StackSets.dead
+  mutating func mayStep(_ set: Int32, byteClass: UInt8) -> Bool {
+    transitions[row(of: set) &+ Int(byteClass)] != StackSets.dead
   }
 
   /// The byte that must come next; nil where others may, or the text may end.
@@ -160,18 +181,27 @@ struct StackSets {
   }
 
   @inline(never)
-  private mutating func computeStep(_ set: Int32, _ byteClass: UInt8, _ slot: Int) throws(GrammarError) -> Int32 {
+  private mutating func computeStep(_ set: Int32, _ byteClass: UInt8) throws(GrammarError) -> Int32 {
+    let row = row(of: set)
+    let known = transitions[row + Int(byteClass)]
+    if known >= 0 { return known }
     let byte = automaton.classByte[Int(byteClass)]
     let hasUnique = !automaton.uniqueStates.isEmpty
     // Most often one state follows, as in a word.
     var (first, others): (Entry?, Bool) = (nil, false)
+    // Bytes of a range are taken by the same edges: what is found out of one holds for all.
+    var (low, high, opens) = (UInt8.min, UInt8.max, false)
     for place in table.entries(of: set) {
       let entry = table[place]
       guard entry != StackSets.endEntry else { continue }
       for index in automaton.byteEdges(of: StackSets.state(entry)) {
         let edge = automaton.edges[index]
-        guard edge.low <= byte, byte <= edge.high else { continue }
-        if hasUnique, automaton.uniqueStates.contains(edge.target) { opening.insert(slot) }
+        guard edge.low <= byte, byte <= edge.high else {
+          if edge.high < byte { low = max(low, edge.high + 1) } else { high = min(high, edge.low - 1) }
+          continue
+        }
+        (low, high) = (max(low, edge.low), min(high, edge.high))
+        if hasUnique, automaton.uniqueStates.contains(edge.target) { opens = true }
         if first == nil {
           first = StackSets.entry(edge.target, StackSets.below(entry))
         } else {
@@ -194,7 +224,10 @@ struct StackSets {
     } else {
       next = try close()
     }
-    transitions[slot] = next
+    for other in automaton.byteClass[Int(low)]...automaton.byteClass[Int(high)] {
+      transitions[row + Int(other)] = next
+      if opens { opening.insert(Int(set) &* classCount &+ Int(other)) }
+    }
     return next
   }
 
@@ -317,22 +350,12 @@ struct StackSets {
       if fewer.count < entries.count { return try number(fewer) }
     }
     try count(entries.count)
-    byteCount += ListTable.bytes(of: entries) + 4 * classCount
+    byteCount += ListTable.bytes(of: entries) + 4
     guard byteCount < 2 * GrammarLimits.stackBytes else { throw .tooAmbiguous }
     let number = table.append(entries, hash)
     var depth: Int32 = 0
-    // Bytes that no state takes are known to lead nowhere.
-    let slots = transitions.count
-    transitions += repeatElement(StackSets.dead, count: classCount)
-    for entry in entries where entry != StackSets.endEntry {
-      depth = max(depth, depths[Int(StackSets.below(entry))] + 1)
-      for index in automaton.byteEdges(of: StackSets.state(entry)) {
-        let edge = automaton.edges[index]
-        for byteClass in automaton.byteClass[Int(edge.low)]...automaton.byteClass[Int(edge.high)] {
-          transitions[slots + Int(byteClass)] = -1
-        }
-      }
-    }
+    for entry in entries where entry != StackSets.endEntry { depth = max(depth, depths[Int(StackSets.below(entry))] + 1) }
+    rows.append(0)
     depths.append(depth)
     maximumDepth = max(maximumDepth, depth)
     accepting.append(entries.last == StackSets.endEntry)
@@ -434,6 +457,14 @@ struct StackSets {
   /// below, and what comes before that is alike at all of them.
   mutating func tops(of set: Int32) throws(GrammarError) -> [Top] { try tops(of: set, StackSets.partDepth) }
 
+  /// The top of a place behind the mark that opens one of JSON's strings.
+  mutating func stringTop() throws(GrammarError) -> Int32? {
+    guard let start = automaton.stringStart else { return nil }
+    try add(start, above: StackSets.bottom)
+    let opened = try step(try close(), byteClass: automaton.byteClass[Int(UInt8(ascii: "\""))])
+    return try tops(of: opened).first?.set
+  }
+
   private mutating func tops(of set: Int32, _ levels: Int) throws(GrammarError) -> [Top] {
     var pieces: [(below: Int32, entry: Entry)] = []
     pieces.reserveCapacity(table.entries(of: set).count)
@@ -506,9 +537,15 @@ struct StackSets {
     _ tree: TokenTree, from index: inout Int, to end: Int, path: inout [Int32], others: UInt16, tokens: inout [Int32],
     open: inout [Int32]?
   ) {
-    let (nodes, byteClass, transitions) = (tree.nodes.span, automaton.byteClass.span, transitions.span)
+    let (nodes, byteClass, transitions, rows) = (tree.nodes.span, automaton.byteClass.span, transitions.span, rows.span)
     let treeTokens = tree.tokens.span
     var sets = path.mutableSpan
+    // Tokens that lie behind one another are taken together.
+    var (first, behind) = (0, 0)
+    func take(_ tokens: inout [Int32]) {
+      if behind - first < 8 { for place in first..<behind { tokens.append(treeTokens[place]) } } else { tokens += tree.tokens[first..<behind] }
+    }
+    defer { take(&tokens) }
     while index < end {
       let node = nodes[index]
       let depth = Int(node.depth)
@@ -516,7 +553,7 @@ struct StackSets {
         index = Int(node.end)
         continue
       }
-      let next = transitions[Int(sets[depth]) &* classCount &+ Int(byteClass[Int(node.byte)])]
+      let next = transitions[Int(rows[Int(sets[depth])]) &+ Int(byteClass[Int(node.byte)])]
       if next <= StackSets.dead {
         if next < StackSets.dead { return }
         index = Int(node.end)
@@ -524,7 +561,14 @@ struct StackSets {
       }
       sets[depth + 1] = next
       index += 1
-      for place in Int(node.tokenStart)..<Int(nodes[index].tokenStart) { tokens.append(treeTokens[place]) }
+      let (start, end) = (Int(node.tokenStart), Int(nodes[index].tokenStart))
+      if start < end {
+        if start != behind {
+          take(&tokens)
+          first = start
+        }
+        behind = end
+      }
       if accepting[Int(next)], Int(node.end) > index { open?.append(Int32(index - 1)) }
     }
   }

@@ -12,13 +12,17 @@ struct TextRuns: Sendable {
   private let automaton: Automaton
   /// Characters of the longest text that matters: what comes behind is not asked for.
   private let reach: Int
-  private var moves: StateMap<[Move]>
-  private var singles: StateMap<CharacterBits>
+  private var moves: [Int32: [Move]] = [:]
+  private var singles: [Int32: CharacterBits] = [:]
   /// By alphabet and state: of how many characters all its texts may follow, `endless` for any number.
-  private var verdicts: [Alphabet: StateMap<Int>] = [:]
+  private var verdicts: [Alphabet: [Int32: Int]] = [:]
   private static let endless = Int.max
 
   private static let stateLimit = 4096
+  /// States that are explored for an alphabet.
+  private static let exploreLimit = 768
+  /// Alphabets that are tried.
+  private static let tries = 6
   /// States that are reached without a character.
   private static let closureLimit = 64
   /// Rules within rules that are looked into for single characters.
@@ -26,21 +30,31 @@ struct TextRuns: Sendable {
 
   init(_ automaton: Automaton, reach: Int) {
     (self.automaton, self.reach) = (automaton, reach)
-    moves = StateMap(automaton)
-    singles = StateMap(automaton)
   }
 
   /// A large alphabet of which every text of the reach may follow where these moves are possible; empty for none that is worth the while.
   mutating func alphabet(_ first: [Move]) -> Alphabet {
     var alphabet = TextRuns.cover(first)
-    for _ in 0..<3 {
-      guard !alphabet.isDisjoint(with: .common), let reached = explore(first, alphabet) else { return [] }
+    for _ in 0..<TextRuns.tries {
+      guard !alphabet.isDisjoint(with: .common) else { return [] }
+      let reached: [Int32]
+      switch explore(first, alphabet) {
+      case .states(let states): reached = states
+      case .narrower(let rest):
+        alphabet.formIntersection(rest)
+        continue
+      }
       let characters = alphabet.characters
       let known = verdicts[alphabet]!
       var covered = CharacterBits()
       for move in first where (known[move.target] ?? 0) >= reach - 1 { covered.formUnion(move.characters) }
       if covered.isSuperset(of: characters) { return alphabet }
-      let less = reached.reduce(alphabet) { $0.intersection(TextRuns.cover(moves[$1] ?? [])) }
+      // Without the characters that lead to where not much may follow.
+      let ends = Set(reached.filter { TextRuns.cover(moves[$0] ?? []).isDisjoint(with: .common) })
+      func rest(_ moves: [Move]) -> Alphabet { TextRuns.cover(ends.isEmpty ? moves : moves.filter { !ends.contains($0.target) }) }
+      let less = reached.reduce(alphabet.intersection(rest(first))) {
+        ends.contains($1) ? $0 : $0.intersection(rest(moves[$1] ?? []))
+      }
       if less == alphabet { return [] }
       alphabet = less
     }
@@ -51,14 +65,20 @@ struct TextRuns: Sendable {
     Alphabet(within: moves.reduce(into: CharacterBits()) { $0.formUnion($1.characters) })
   }
 
-  /// Finds out for all states that an alphabet's texts lead to whether all its texts may follow there. Returns those that were
-  /// not known; nil where they are too many.
-  private mutating func explore(_ first: [Move], _ alphabet: Alphabet) -> [Int32]? {
+  private enum Explored {
+    /// The states of which nothing was known.
+    case states([Int32])
+    /// What may still be an alphabet: a state that is come to lets no more pass, or there are too many.
+    case narrower(Alphabet)
+  }
+
+  /// Finds out for all states that an alphabet's texts lead to whether all its texts may follow there.
+  private mutating func explore(_ first: [Move], _ alphabet: Alphabet) -> Explored {
     let characters = alphabet.characters
-    var known = verdicts.removeValue(forKey: alphabet) ?? StateMap(automaton)
+    var known = verdicts.removeValue(forKey: alphabet) ?? [:]
     defer { verdicts[alphabet] = known }
     var states: [Int32] = []
-    var numbers = StateMap<Int>(automaton)
+    var numbers: [Int32: Int] = [:]
     var users: [[Int]] = []
     func meet(_ moves: [Move], from user: Int?) {
       for move in moves where known[move.target] == nil && !move.characters.isDisjoint(with: characters) {
@@ -76,8 +96,13 @@ struct TextRuns: Sendable {
     // By number of characters: states with moves to ones of which is known that no more may follow.
     var bounded: [[Int]] = Array(repeating: [], count: reach)
     while next < states.count {
-      guard states.count < TextRuns.stateLimit else { return nil }
+      // Letters and digits alone may lead to fewer states.
+      guard states.count < TextRuns.exploreLimit else {
+        return .narrower(alphabet.isSubset(of: .lettersAndDigits) ? [] : .lettersAndDigits)
+      }
       let moves = find(movesFrom: states[next])
+      let cover = TextRuns.cover(moves)
+      if !cover.isSuperset(of: alphabet), !cover.isDisjoint(with: .common) { return .narrower(cover) }
       for move in moves {
         if let count = known[move.target], count < reach { bounded[count].append(next) }
       }
@@ -101,7 +126,7 @@ struct TextRuns: Sendable {
         waiting += users[index]
       }
     }
-    return states
+    return .states(states)
   }
 
   /// A move to a state, or to one that no text of the reach can tell from it.
@@ -132,7 +157,8 @@ struct TextRuns: Sendable {
         case .call:
           let single = single(edge.target)
           if !single.isEmpty { found.append(Move(characters: single, target: edge.following)) }
-          enter(edge.target)
+          // A character's spellings are many, and no more to be found there.
+          if single.isEmpty || !automaton.isPart[Int(edge.target)] { enter(edge.target) }
         case .counter: enter(automaton.counters[Int(edge.target)].base)
         }
       }
@@ -145,7 +171,7 @@ struct TextRuns: Sendable {
       for (target, following) in called {
         let single = single(target)
         if !single.isEmpty { found.append(move(single, to: counter.successor(of: state, following, within: reach))) }
-        enter(target)
+        if single.isEmpty || !automaton.isPart[Int(target)] { enter(target) }
       }
       if mayEnd ?? false { enter(counter.behind) }
     }
@@ -210,18 +236,5 @@ struct TextRuns: Sendable {
     var bits = CharacterBits()
     bits.insert(edge.low...min(edge.high, 0x7F))
     return !bits.isDisjoint(with: characters)
-  }
-}
-
-/// Something by state.
-private struct StateMap<Value: Sendable>: Sendable {
-  private var kept: [Value?]
-  private var counted: [Int32: Value] = [:]
-
-  init(_ automaton: Automaton) { kept = Array(repeating: nil, count: automaton.isEnd.count) }
-
-  subscript(state: Int32) -> Value? {
-    get { state < Counter.firstState ? kept[Int(state)] : counted[state] }
-    set { if state < Counter.firstState { kept[Int(state)] = newValue } else { counted[state] = newValue } }
   }
 }

@@ -16,6 +16,7 @@ final class TokenTrie: Sendable {
   let closingTokens: [Int32]
   /// Those with a bracket, and of them those with a quotation mark.
   let bracketTokens: [Int32]
+  private let bracketMask: TokenMask
   let quotedBracketTokens: [Int32]
   let endingTokens: [Int32]
   let vocabularyCount: Int
@@ -28,6 +29,16 @@ final class TokenTrie: Sendable {
   private let texts: [UInt8]
   private let groups: [Group]
   private let runs = Mutex<[Run: TokenMask]>([:])
+  private let inside = Mutex<Inside?>(nil)
+
+  /// What may come within a string of JSON.
+  struct Inside: Sendable {
+    let tokens: TokenMask
+    /// Nodes of a tree at which the string may end with more behind it.
+    let open: [Int32]
+    /// Whether it is the tree of marked texts.
+    let isMarked: Bool
+  }
 
   /// Tokens of the same kinds of characters and the same number of them.
   private struct Group: Sendable {
@@ -83,6 +94,9 @@ final class TokenTrie: Sendable {
     let quotes = having("\"", structural)
     let brackets: [Unicode.Scalar] = ["[", "]", "{", "}"]
     bracketTokens = Set(brackets.flatMap { having($0, structural) }).sorted()
+    var bracketMask = TokenMask(vocabularyCount: vocabularyCount)
+    bracketMask.insert(bracketTokens)
+    self.bracketMask = bracketMask
     quotedBracketTokens = having("\"", bracketTokens)
     endingTokens = Set(having("\\", quotes) + having(",", quotes)).sorted()
     (self.texts, textStarts) = (texts, starts)
@@ -90,11 +104,18 @@ final class TokenTrie: Sendable {
   }
 
   private static func isStructural(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: "\"") || byte == UInt8(ascii: ",") || isBracket(byte)
+  }
+
+  static func isBracket(_ byte: UInt8) -> Bool {
     switch byte {
-    case UInt8(ascii: "\""), UInt8(ascii: ","), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"): true
+    case UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"): true
     default: false
     }
   }
+
+  /// Whether a token is one of `bracketTokens`.
+  func hasBracket(_ token: Int32) -> Bool { bracketMask.contains(Int(token)) }
 
   func text(of token: Int32) -> ArraySlice<UInt8> {
     texts[Int(textStarts[Int(token)])..<Int(textStarts[Int(token) + 1])]
@@ -111,6 +132,16 @@ final class TokenTrie: Sendable {
       node += 1
     }
     return tree.tokens[Int(tree.nodes[node - 1].tokenStart)..<Int(tree.nodes[end].tokenStart)]
+  }
+
+  /// What may come within any string of JSON, whatever the grammar: found out once.
+  var insideString: Inside {
+    get throws(GrammarError) {
+      if let known = inside.withLock({ $0 }) { return known }
+      let found = try GrammarMatcher.insideString(self)
+      inside.withLock { $0 = found }
+      return found
+    }
   }
 
   /// The tokens of an alphabet with at most so many characters.

@@ -15,6 +15,13 @@ struct UniqueItems {
     var isWhole = false
   }
 
+  /// An item that was written last, and what it is as a text that equal values share: tokens that end the same item ask for
+  /// the same.
+  struct Last {
+    fileprivate var item: [UInt8] = []
+    fileprivate var canonical: ExactString?
+  }
+
   private var levels: [Level] = []
   private var depth = 0
   private(set) var isInString = false
@@ -41,10 +48,22 @@ struct UniqueItems {
     }
   }
 
+  /// False where a text leads, within a string that is an item of its own, to none of the strings seen, whatever follows.
+  func mayRepeat(by text: ArraySlice<UInt8>) -> Bool {
+    guard isItem, let level = levels.last else { return true }
+    let begun = self.text[level.start...].drop { $0 <= 0x20 }
+    let item = begun + (begun.isEmpty ? text.drop { $0 <= 0x20 } : text)
+    guard item.first == UInt8(ascii: "\""), !item.contains(UInt8(ascii: "\\")), !item.dropFirst().contains(UInt8(ascii: "\""))
+    else { return true }
+    return level.seen.contains { $0.text.utf8.starts(with: item) }
+  }
+
   /// Goes on by a byte that the grammar allows. False where an item would come again.
   ///
-  /// - Parameter opens: whether the byte opens such an array.
-  mutating func take(_ byte: UInt8, opens: Bool) -> Bool {
+  /// - Parameters:
+  ///   - opens: whether the byte opens such an array.
+  ///   - last: the item that was looked at last, of this or another text.
+  mutating func take(_ byte: UInt8, opens: Bool, _ last: inout Last) -> Bool {
     guard isActive || opens else { return true }
     if isInString {
       text.append(byte)
@@ -54,7 +73,7 @@ struct UniqueItems {
         isEscaped = true
       } else if byte == UInt8(ascii: "\"") {
         isInString = false
-        return isItem ? finishItem() : true
+        return isItem ? finishItem(&last) : true
       }
       return true
     }
@@ -65,7 +84,7 @@ struct UniqueItems {
       if opens { levels.append(Level(depth: depth, start: text.count)) }
     case UInt8(ascii: "]"), UInt8(ascii: "}"):
       if isItem {
-        guard levels[levels.count - 1].isWhole || isBlank || finishItem() else { return false }
+        guard levels[levels.count - 1].isWhole || isBlank || finishItem(&last) else { return false }
         levels.removeLast()
       }
       text.append(byte)
@@ -74,19 +93,19 @@ struct UniqueItems {
         self = UniqueItems()
         return true
       }
-      return isItem ? finishItem() : true
+      return isItem ? finishItem(&last) : true
     case UInt8(ascii: ","):
       guard isItem else {
         text.append(byte)
         return true
       }
-      guard levels[levels.count - 1].isWhole || finishItem(), let item = canonical() else { return false }
+      guard levels[levels.count - 1].isWhole || finishItem(&last), let item = canonical(&last) else { return false }
       if levels.count == 1 { text.removeAll(keepingCapacity: true) } else { text.append(byte) }
       levels[levels.count - 1].seen.insert(item)
       levels[levels.count - 1].start = text.count
       levels[levels.count - 1].isWhole = false
     case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t"):
-      if isItem, !levels[levels.count - 1].isWhole, !isBlank, !finishItem() { return false }
+      if isItem, !levels[levels.count - 1].isWhole, !isBlank, !finishItem(&last) { return false }
       text.append(byte)
     case UInt8(ascii: "\""):
       text.append(byte)
@@ -107,24 +126,28 @@ struct UniqueItems {
 
   private var isBlank: Bool { text[levels.last!.start...].allSatisfy { $0 <= 0x20 } }
 
-  private mutating func finishItem() -> Bool {
+  private mutating func finishItem(_ last: inout Last) -> Bool {
     if levels[levels.count - 1].seen.isEmpty, text.last == UInt8(ascii: "\""), text[levels.last!.start] == UInt8(ascii: "\"") {
       // A string that is the first item.
       levels[levels.count - 1].isWhole = true
       return true
     }
-    guard let item = canonical(), !levels[levels.count - 1].seen.contains(item) else { return false }
+    guard let item = canonical(&last), !levels[levels.count - 1].seen.contains(item) else { return false }
     levels[levels.count - 1].isWhole = true
     return true
   }
 
   /// The item as a text that equal values share; nil for what is no value, such as an object that names a member twice.
-  private func canonical() -> ExactString? {
+  private func canonical(_ last: inout Last) -> ExactString? {
     let item = text[levels.last!.start...]
+    if last.item.elementsEqual(item) { return last.canonical }
+    last.item = Array(item)
+    last.canonical = nil
     guard let value = try? JSON.parse(item) else { return nil }
     var text = ""
     UniqueItems.write(value, to: &text)
-    return ExactString(text)
+    last.canonical = ExactString(text)
+    return last.canonical
   }
 
   private static func write(_ value: JSON, to text: inout String) {

@@ -34,6 +34,11 @@ extension LanguageTable {
     private(set) var list: [Language]
 
     init(_ parts: [Language]) {
+      // Mostly they are in their order.
+      if zip(parts, parts.dropFirst()).allSatisfy({ $0 < $1 }) {
+        list = parts
+        return
+      }
       list = []
       list.reserveCapacity(parts.count)
       for part in parts.sorted() where list.last != part { list.append(part) }
@@ -154,6 +159,7 @@ extension LanguageTable {
     var members: [Language] = []
     for member in flat where members.last != member { members.append(member) }
     if members.count < 2 { return members.first ?? anything }
+    if members.count == 2, let known = narrowed(members[0], by: members[1]) ?? narrowed(members[1], by: members[0]) { return known }
     var all = Facts(isNullable: true, isPlain: false, least: 0, most: Int.max)
     for member in members {
       if member == nothing { return nothing }
@@ -165,6 +171,31 @@ extension LanguageTable {
     }
     if all.least > all.most { return nothing }
     return add(.both(self.members(members)), all)
+  }
+
+  /// What begins with one of a set of scalars, where another language says of the first scalar alone what it may be, as a
+  /// look ahead mostly does; nil for anything else.
+  private func narrowed(_ language: Language, by other: Language) -> Language? {
+    let (first, rest) = beginning(of: language)
+    guard let first else { return nil }
+    if case .complement(let body) = kind(other) {
+      let (out, behind) = beginning(of: body)
+      guard let out, behind == anything else { return nil }
+      return sequence(set(sets[first].subtracting(sets[out])), rest)
+    }
+    let (most, behind) = beginning(of: other)
+    guard let most, behind == anything else { return nil }
+    return sequence(set(sets[first].intersection(sets[most])), rest)
+  }
+
+  /// The set that a language begins with, and what is behind it.
+  private func beginning(of language: Language) -> (set: Int?, rest: Language) {
+    switch kind(language) {
+    case .set(let number): return (Int(number), blank)
+    case .sequence(let head, let tail): if case .set(let number) = kind(head) { return (Int(number), tail) }
+    default: break
+    }
+    return (nil, language)
   }
 
   /// Makes one of sets, and one of repetitions of sets, as any length is; drops a length that the others keep anyway.

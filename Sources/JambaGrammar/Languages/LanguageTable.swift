@@ -41,25 +41,26 @@ final class LanguageTable {
     var most: Int
   }
 
-  private(set) var kinds: [Kind] = []
-  private(set) var facts: [Facts] = []
-  private(set) var sets: [ScalarSet] = []
-  private var numbers = HashedNumbers()
-  private var lists = ListTable<Int32>()
-  private var setNumbers: [ScalarSet: Int32] = [:]
-  private var remainders: [DigitRemainder] = []
-  private var remainderNumbers: [DigitRemainder: Int32] = [:]
-  private var derivatives = Derivatives()
-  var emptiness: [Language: Bool] = [:]
+  // Nothing here is used while it is changed: a table is of one thread, and its functions take no inout of their own.
+  @exclusivity(unchecked) private(set) var kinds: [Kind] = []
+  @exclusivity(unchecked) private(set) var facts: [Facts] = []
+  @exclusivity(unchecked) private(set) var sets: [ScalarSet] = []
+  @exclusivity(unchecked) private var numbers = HashedNumbers()
+  @exclusivity(unchecked) private var lists = ListTable<Int32>()
+  @exclusivity(unchecked) private var setNumbers: [ScalarSet: Int32] = [:]
+  @exclusivity(unchecked) private var remainders: [DigitRemainder] = []
+  @exclusivity(unchecked) private var remainderNumbers: [DigitRemainder: Int32] = [:]
+  @exclusivity(unchecked) private var derivatives = Derivatives()
+  @exclusivity(unchecked) var emptiness: [Language: Bool] = [:]
   /// By language; nil while unknown.
-  private var beginnings: [[Int32]?] = []
+  @exclusivity(unchecked) private var beginnings: [[Int32]?] = []
   /// By language: the last walk that came by.
-  private var marks: [Int32] = []
-  private var walkCount: Int32 = 0
+  @exclusivity(unchecked) private var marks: [Int32] = []
+  @exclusivity(unchecked) private var walkCount: Int32 = 0
   /// What variables stand for.
-  private(set) var definitions: [Language] = []
+  @exclusivity(unchecked) private(set) var definitions: [Language] = []
   /// Expressions made, over the limit of which none is made any more.
-  private(set) var isFull = false
+  @exclusivity(unchecked) private(set) var isFull = false
 
   let nothing: Language
   let blank: Language
@@ -68,7 +69,7 @@ final class LanguageTable {
 
   static let limit = 200_000
   /// Derivatives taken, and what takes as long.
-  private var work = 0
+  @exclusivity(unchecked) private var work = 0
   private static let workLimit = 300_000
 
   /// Counts work; beyond the limit the table is full.
@@ -315,6 +316,27 @@ final class LanguageTable {
   /// All sets that an expression is made of.
   func setsUsed(in language: Language) -> Set<ScalarSet> {
     var used: Set<ScalarSet> = []
+    walk(language) { part in
+      switch kind(part) {
+      case .set(let number): used.insert(sets[Int(number)])
+      case .multiple: used.formUnion(DigitRemainder.scalarSets)
+      default: break
+      }
+    }
+    return used
+  }
+
+  /// The largest bound of a repetition in an expression.
+  func longestCount(in language: Language) -> Int {
+    var longest = 0
+    walk(language) { part in
+      if case .repeated(_, let least, let most) = kind(part) { longest = max(longest, Int(least), Int(most)) }
+    }
+    return longest
+  }
+
+  /// Comes by every part of an expression once.
+  private func walk(_ language: Language, _ body: (Language) -> Void) {
     walkCount += 1
     marks += repeatElement(0, count: kinds.count - marks.count)
     var waiting: [Language] = []
@@ -327,20 +349,18 @@ final class LanguageTable {
     var parts = 0
     while let part = waiting.popLast() {
       parts += 1
+      body(part)
       switch kind(part) {
-      case .nothing, .blank: break
-      case .set(let number): used.insert(sets[Int(number)])
+      case .nothing, .blank, .set, .multiple: break
       case .sequence(let first, let second):
         see(first)
         see(second)
       case .union(let members), .both(let members): for place in places(of: members) { see(member(at: place)) }
       case .complement(let body), .repeated(let body, _, _): see(body)
       case .variable(let number): see(definitions[Int(number)])
-      case .multiple: used.formUnion(DigitRemainder.scalarSets)
       }
     }
     count(parts / 16)
-    return used
   }
 
   /// What may come behind a scalar.
@@ -371,8 +391,12 @@ final class LanguageTable {
         parts.append(derivative(rest, by: value))
       }
       result = union(parts)
-    case .union(let members): result = union(places(of: members).map { derivative(member(at: $0), by: value) })
-    case .both(let members): result = both(places(of: members).map { derivative(member(at: $0), by: value) })
+    case .union(let members):
+      count(count(of: members) / 64)
+      result = union(places(of: members).map { derivative(member(at: $0), by: value) })
+    case .both(let members):
+      count(count(of: members) / 64)
+      result = both(places(of: members).map { derivative(member(at: $0), by: value) })
     case .complement(let body): result = complement(derivative(body, by: value))
     case .repeated(let body, let least, let most):
       let rest = repeated(body, max(0, Int(least) - 1), most < 0 ? nil : Int(most) - 1)

@@ -165,10 +165,18 @@ struct PatternReader {
       guard most <= 8 || most * body.size <= PatternReader.copies else {
         throw PatternFailure(reason: "an anchor or a look ahead inside a long repetition")
       }
-      let optional = Pattern.choice([body, .blank])
-      return try read(
-        Array(repeating: body, count: least)[...] + Array(repeating: optional, count: most - least), then: rest,
-        isAtStart: isAtStart)
+      if body.least == 0 {
+        let optional = Pattern.choice([body, .blank])
+        return try read(
+          Array(repeating: body, count: least)[...] + Array(repeating: optional, count: most - least), then: rest,
+          isAtStart: isAtStart)
+      }
+      // One within the other, so that each count is one more alternative, not as many as there are below it.
+      var following = rest
+      for count in stride(from: most, to: least, by: -1) {
+        following = table.union([rest, try read(body, then: following, isAtStart: isAtStart && count == 1)])
+      }
+      return try read(Array(repeating: body, count: least)[...], then: following, isAtStart: isAtStart)
     }
   }
 

@@ -107,7 +107,12 @@ extension LanguageTable {
 
   /// An automaton of a language; nil where it has more states than the limit. Without states where the language is empty.
   func automaton(of language: Language, limit: Int) throws(GrammarError) -> TextAutomaton? {
+    // Each count of a repetition is a state at least.
+    if facts(language).isPlain, longestCount(in: language) > limit { return nil }
     var classes = try scalarClasses(of: language)
+    if case .both(let members) = kind(language), let product = product(of: list(members), &classes, limit: limit) {
+      return product.automaton(classes.members)
+    }
     var states = [language]
     var numbers = [language: 0]
     // By state its edges, by edge its classes.
@@ -193,6 +198,170 @@ extension LanguageTable {
       result.accepts.append(facts(states[state]).isNullable)
     }
     return result
+  }
+
+  // MARK: Products
+
+  /// An automaton whose edges are known by class.
+  private struct ClassAutomaton {
+    let classCount: Int
+    /// By state and class: the state behind; −1 for none.
+    var targets: [Int32] = []
+    var accepts: [Bool] = []
+
+    init(classCount: Int) { self.classCount = classCount }
+
+    /// Takes whatever it did not.
+    func complemented() -> ClassAutomaton {
+      var result = self
+      let sink = Int32(accepts.count)
+      result.targets = targets.map { $0 < 0 ? sink : $0 } + Array(repeating: sink, count: classCount)
+      result.accepts = accepts.map { !$0 } + [true]
+      return result.trimmed()
+    }
+
+    /// Without states from which no text ends.
+    func trimmed() -> ClassAutomaton {
+      var users: [[Int32]] = Array(repeating: [], count: accepts.count)
+      for (place, target) in targets.enumerated() where target >= 0 {
+        let user = Int32(place / classCount)
+        if users[Int(target)].last != user { users[Int(target)].append(user) }
+      }
+      var leads = accepts
+      var waiting = accepts.indices.filter { accepts[$0] }
+      while let state = waiting.popLast() {
+        for user in users[state] where !leads[Int(user)] {
+          leads[Int(user)] = true
+          waiting.append(Int(user))
+        }
+      }
+      var result = ClassAutomaton(classCount: classCount)
+      guard leads.first ?? false else { return result }
+      var renumbered = [Int32](repeating: -1, count: accepts.count)
+      for state in accepts.indices where leads[state] {
+        renumbered[state] = Int32(result.accepts.count)
+        result.accepts.append(accepts[state])
+      }
+      for state in accepts.indices where leads[state] {
+        for target in targets[state * classCount..<(state + 1) * classCount] {
+          result.targets.append(target < 0 ? -1 : renumbered[Int(target)])
+        }
+      }
+      return result
+    }
+
+    /// - Parameter members: the scalars of each class.
+    func automaton(_ members: [[ClosedRange<UInt32>]]) -> TextAutomaton {
+      var lists = ListTable<Int32>()
+      var result = TextAutomaton()
+      for state in accepts.indices {
+        // In the order of their first classes.
+        var order: [Int32] = []
+        var classes: [Int32: [Int32]] = [:]
+        for (index, target) in targets[state * classCount..<(state + 1) * classCount].enumerated() where target >= 0 {
+          if classes[target] == nil { order.append(target) }
+          classes[target, default: []].append(Int32(index))
+        }
+        result.edges.append(
+          order.map { target in
+            let list = Int(lists.number(classes[target]!))
+            if list == result.sets.count { result.sets.append(ScalarSet(classes[target]!.flatMap { members[Int($0)] })) }
+            return GrammarRules.Machine.Edge(label: list, target: Int(target))
+          })
+        result.accepts.append(accepts[state])
+      }
+      return result
+    }
+  }
+
+  /// Of members of an intersection, and of products of them.
+  private static let productStates = 2000
+  /// Targets, which are states times classes.
+  private static let productSize = 200_000
+
+  /// The automaton of an intersection, as the product of its members': a pair of states is less work than an expression. nil
+  /// where one of them is large.
+  private func product(of members: [Language], _ classes: inout ScalarClasses, limit: Int) -> ClassAutomaton? {
+    var result: ClassAutomaton?
+    for member in members {
+      let isNegative: Bool
+      let body: Language
+      if case .complement(let inner) = kind(member) { (body, isNegative) = (inner, true) } else { (body, isNegative) = (member, false) }
+      guard !(facts(body).isPlain && longestCount(in: body) > LanguageTable.productStates),
+        let one = classAutomaton(of: body, &classes)
+      else { return nil }
+      let next = isNegative ? one.complemented() : one
+      guard let known = result else {
+        result = next
+        continue
+      }
+      guard let both = product(known, next, limit) else { return nil }
+      result = both
+    }
+    return result
+  }
+
+  private func product(_ a: ClassAutomaton, _ b: ClassAutomaton, _ limit: Int) -> ClassAutomaton? {
+    let classCount = a.classCount
+    var result = ClassAutomaton(classCount: classCount)
+    guard !a.accepts.isEmpty, !b.accepts.isEmpty else { return result }
+    var pairs: [(Int, Int)] = [(0, 0)]
+    var numbers: [Int: Int32] = [0: 0]
+    while result.accepts.count < pairs.count {
+      let (one, other) = pairs[result.accepts.count]
+      result.accepts.append(a.accepts[one] && b.accepts[other])
+      for index in 0..<classCount {
+        let (x, y) = (Int(a.targets[one * classCount + index]), Int(b.targets[other * classCount + index]))
+        guard x >= 0, y >= 0 else {
+          result.targets.append(-1)
+          continue
+        }
+        let key = x * b.accepts.count + y
+        let number = numbers[key] ?? Int32(pairs.count)
+        if number == pairs.count {
+          guard pairs.count < limit, pairs.count * classCount < LanguageTable.productSize else { return nil }
+          numbers[key] = number
+          pairs.append((x, y))
+        }
+        result.targets.append(number)
+      }
+    }
+    count(pairs.count * classCount / 16)
+    return isFull ? nil : result.trimmed()
+  }
+
+  /// The automaton of a language by given classes; nil where it is large.
+  private func classAutomaton(of language: Language, _ classes: inout ScalarClasses) -> ClassAutomaton? {
+    let classCount = classes.representatives.count
+    var result = ClassAutomaton(classCount: classCount)
+    var states = [language]
+    var numbers = [language: Int32(0)]
+    while result.accepts.count < states.count {
+      count(1)
+      let here = states[result.accepts.count]
+      result.accepts.append(facts(here).isNullable)
+      classes.group(by: beginnings(of: here), sets)
+      var found: [Int32] = []
+      for index in classes.firsts {
+        let next = derivative(here, by: classes.representatives[Int(index)])
+        guard next != nothing else {
+          found.append(-1)
+          continue
+        }
+        let number = numbers[next] ?? Int32(states.count)
+        if number == states.count {
+          guard states.count < LanguageTable.productStates, states.count * classCount < LanguageTable.productSize, !isFull else {
+            return nil
+          }
+          numbers[next] = number
+          states.append(next)
+        }
+        found.append(number)
+      }
+      for group in classes.groupOf { result.targets.append(found[group]) }
+    }
+    count(states.count * classCount / 16)
+    return isFull ? nil : result.trimmed()
   }
 
   /// To a state, by the classes of a range of a list.

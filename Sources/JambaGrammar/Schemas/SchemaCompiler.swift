@@ -30,6 +30,7 @@ package struct SchemaCompiler {
     self.objects = try JSONObjects("x-objects", of: schema) ?? objects
     normalizer = try SchemaNormalizer(schema, table)
     rules = try GrammarParser.read(SchemaCompiler.prelude, into: GrammarRules())
+    rules.markString(rules.index(of: "string"))
     try take(JSONWhitespace("x-whitespace", of: schema) ?? whitespace)
   }
 

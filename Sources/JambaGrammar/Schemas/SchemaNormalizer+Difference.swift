@@ -6,6 +6,9 @@ import JambaSystem
 /// left out, so what comes out may be less than the difference, never more. In the outer reading it may be more, never less:
 /// where something would be left out, all that was there stays.
 extension SchemaNormalizer {
+  /// What two values cost that are looked at part by part, in conjunctions; their members besides.
+  private static let differenceWork = 8
+
   /// - Parameters:
   ///   - b: in the reading opposite to `reading`, which is that of `a`.
   ///   - keyword: for which it is done, with its place for errors.
@@ -30,9 +33,16 @@ extension SchemaNormalizer {
   private func subtract(_ a: [NumberValues], _ b: [NumberValues], _ reading: Reading) throws(GrammarError) -> [NumberValues] {
     if b.isEmpty || a.isEmpty { return a }
     if b.contains(NumberValues()) { return [] }
-    var outer: [Language] = []
-    for numbers in b { outer.append(try language(of: numbers, reading.opposite)) }
-    let others = table.complement(table.union(outer))
+    var known: Language?
+    func others() throws(GrammarError) -> Language {
+      if let known { return known }
+      try count(SchemaNormalizer.differenceWork + 4 * b.count)
+      var outer: [Language] = []
+      for numbers in b { outer.append(try language(of: numbers, reading.opposite)) }
+      let others = table.complement(table.union(outer))
+      known = others
+      return others
+    }
     var rest: [NumberValues] = []
     for numbers in a {
       var left = numbers
@@ -51,6 +61,7 @@ extension SchemaNormalizer {
         rest.append(numbers)
         continue
       }
+      let others = try others()
       left.language = numbers.language.map { table.both([$0, others]) } ?? others
       if try !isEmpty(left, reading) { rest.append(left) }
     }
@@ -83,8 +94,7 @@ extension SchemaNormalizer {
     var rest = values
     for other in others {
       var left: [Value] = []
-      // Each is looked at member by member.
-      try count(8 * rest.count)
+      try count(2 * rest.count)
       for value in rest { left += try subtract(value, other) }
       rest = left
       guard rest.count <= SchemaNormalizer.alternatives else {
@@ -109,6 +119,7 @@ extension SchemaNormalizer {
     _ a: ArrayValues, _ b: ArrayValues, _ reading: Reading, _ keyword: String, _ place: SchemaPlace
   ) throws(GrammarError) -> [ArrayValues] {
     guard let common = intersect(a, b), try !isEmpty(common, .outer, depth: 0) else { return [a] }
+    try count(SchemaNormalizer.differenceWork)
     var ways: [ArrayValues] = []
     var isMore = false
     func add(_ change: (inout ArrayValues) -> Void) {
@@ -146,6 +157,7 @@ extension SchemaNormalizer {
     _ a: ObjectValues, _ b: ObjectValues, _ reading: Reading, _ keyword: String, _ place: SchemaPlace
   ) throws(GrammarError) -> [ObjectValues] {
     guard let common = intersect(a, b), try !isEmpty(common, .outer, depth: 0) else { return [a] }
+    try count(SchemaNormalizer.differenceWork + a.names.count + b.names.count)
     var ways: [ObjectValues] = []
     var isMore = false
     func add(_ change: (inout ObjectValues) throws(GrammarError) -> Void) throws(GrammarError) {
