@@ -1,0 +1,132 @@
+"""Trains a small Jamba to answer questions about facts that it has read among stories, and writes a checkpoint.
+
+usage: recall.py DATA OUT      DATA as in README.md; writes OUT/checkpoint, for tools/measure/recall, and OUT/log.jsonl
+
+Stages go from short texts, where looking things up is learnt, to long ones. Only answers are learnt: what such a model writes
+otherwise means nothing. Seeds and numbers of steps are fixed; OUT/checkpoint is written at the end of each stage.
+"""
+import argparse
+import json
+import pathlib
+import random
+import time
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import checkpoint
+import data
+import facts
+from model import CONFIG, Jamba
+from optimizer import optimizers
+from train import keep_memory
+
+#: Four layers of which the third attends, experts in every second one: 1.9 million parameters, 1 million of them in vocabulary.
+RECALL = dict(CONFIG, hidden_size=128, intermediate_size=128, num_hidden_layers=4, attn_layer_period=4, attn_layer_offset=2,
+              num_attention_heads=4, num_key_value_heads=2, num_experts=4, mamba_dt_rank=8)
+
+
+class Stage(NamedTuple):
+    steps: int
+    batch: int
+    length: int  # tokens a text
+    facts: int  # in a text at most, and at least a quarter of them
+    questions: int
+
+
+STAGES = [Stage(600, 32, 128, 4, 12), Stage(400, 16, 512, 24, 40), Stage(300, 4, 2048, 96, 128), Stage(300, 1, 8192, 128, 256)]
+#: The last part of the steps, in which the rate falls to nothing.
+DECAY = 0.5
+
+TOKENIZER = pathlib.Path(__file__).resolve().parents[2] / "models" / "demo"
+
+
+class Texts:
+    """Stories with facts in them and questions anywhere behind each."""
+
+    def __init__(self, stories, words, seed=0):
+        self.stories, self.words, self.random = stories, words, random.Random(seed)
+
+    def text(self, stage, told):
+        """ids [length + 1], and whether each is of an answer"""
+        pool, items, known = facts.facts(self.words, told, self.random), [], 0
+        tells = [True] * (told - 1) + [False] * stage.questions
+        self.random.shuffle(tells)
+        for is_told in [True] + tells:
+            if is_told:
+                items.append((facts.told(pool[known]), [False] * facts.SIZE))
+                known += 1
+            else:
+                fact = pool[self.random.randrange(known)]
+                question, answer = facts.asked(fact), facts.answered(fact)
+                items.append((question + answer, [False] * len(question) + [True] * len(answer)))
+        length = stage.length + 1 - facts.SIZE * len(items)
+        places = sorted(self.random.randrange(length + 1) for _ in items)
+        begin = self.random.randrange(len(self.stories) - length)
+        return (facts.woven(self.stories[begin:begin + length].tolist(), [tokens for tokens, _ in items], places),
+                facts.woven([False] * length, [counts for _, counts in items], places))
+
+    def batch(self, stage):
+        """ids and targets [batch, length], and which targets are of answers"""
+        told = self.random.randint(max(1, stage.facts // 4), stage.facts)
+        ids, answers = (torch.tensor(rows) for rows in zip(*(self.text(stage, told) for _ in range(stage.batch))))
+        return ids[:, :-1], ids[:, 1:], answers[:, 1:]
+
+
+def stories(source):
+    encode = data.Encoder(TOKENIZER)
+    return np.array([token for story in data.documents(source / "stories-tinystories.txt") for token in encode(story)[1:]], np.uint16)
+
+
+def untrained():
+    """Embeddings of size one, and a head that begins as what they are: to copy a token is the first thing to be learnt."""
+    model = Jamba(RECALL)
+    with torch.no_grad():
+        model.embed_tokens.normal_(0, 1, generator=torch.Generator().manual_seed(0))
+        model.lm_head.weight.copy_(model.embed_tokens * RECALL["hidden_size"] ** -0.5)
+    return model
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=pathlib.Path)
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    a = parser.parse_args()
+    keep_memory()
+    torch.set_num_threads(a.threads)
+    a.out.mkdir(parents=True, exist_ok=True)
+    model = untrained()
+    muon, adam = optimizers(model, 0.02, 0.004)
+    texts = Texts(stories(a.data), facts.words(TOKENIZER / "tokenizer.json"))
+    total, step, started, recent = sum(stage.steps for stage in STAGES), 0, time.monotonic(), []
+    with (a.out / "log.jsonl").open("w") as log:
+        for stage in STAGES:
+            for _ in range(stage.steps):
+                for optimizer in (muon, adam):
+                    for group in optimizer.param_groups:
+                        group["lr"] = group["peak"] * min(1, (step + 1) / 50, (1 - step / total) / DECAY)
+                ids, targets, counts = texts.batch(stage)
+                logits = model.lm_head(model(ids)[counts]).float()
+                loss = F.cross_entropy(logits, targets[counts])
+                (loss + 0.01 * model.balance_loss()).backward()
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                for optimizer in (muon, adam):
+                    optimizer.step()
+                    optimizer.zero_grad(set_to_none=True)
+                step += 1
+                right = (logits.argmax(-1) == targets[counts]).view(-1, facts.ANSWER).all(-1).float().mean()
+                recent.append((loss.item(), right.item()))
+                if step % 25 == 0:
+                    line = dict(step=step, length=stage.length, seconds=round(time.monotonic() - started, 1),
+                                loss=round(float(np.mean(recent, 0)[0]), 4), recalled=round(float(np.mean(recent, 0)[1]), 4))
+                    recent.clear()
+                    print(json.dumps(line), file=log, flush=True)
+                    print(json.dumps(line), flush=True)
+            checkpoint.save(model, a.out / "checkpoint", TOKENIZER)
+
+
+if __name__ == "__main__":
+    main()
