@@ -2,8 +2,9 @@
 
 usage: recall.py DATA OUT      DATA as in README.md; writes OUT/checkpoint, for tools/measure/recall, and OUT/log.jsonl
 
-Stages go from short texts, where looking things up is learnt, to long ones. Only answers are learnt: what such a model writes
-otherwise means nothing. Seeds and numbers of steps are fixed; OUT/checkpoint is written at the end of each stage.
+Stages go from short texts, where looking things up is learnt, to long ones with many facts, where it is learnt well. Only answers are
+learnt: what such a model writes otherwise means nothing. Seeds and numbers of steps are fixed; OUT/checkpoint is written at the end of
+each stage, and --resume goes on with the one after it.
 """
 import argparse
 import json
@@ -34,9 +35,11 @@ class Stage(NamedTuple):
     length: int  # tokens a text
     facts: int  # in a text at most, and at least a quarter of them
     questions: int
+    again: bool  # facts are asked for any number of times, and not only when each that is known was asked for
 
 
-STAGES = [Stage(600, 32, 128, 4, 12), Stage(400, 16, 512, 24, 40), Stage(300, 4, 2048, 96, 128), Stage(300, 1, 8192, 128, 256)]
+STAGES = [Stage(600, 32, 128, 4, 12, again=True), Stage(400, 16, 512, 24, 40, again=True),
+          Stage(400, 4, 2048, 128, 128, again=False), Stage(200, 1, 8192, 192, 192, again=False)]
 #: The last part of the steps, in which the rate falls to nothing.
 DECAY = 0.5
 
@@ -51,15 +54,19 @@ class Texts:
 
     def text(self, stage, told):
         """ids [length + 1], and whether each is of an answer"""
-        pool, items, known = facts.facts(self.words, told, self.random), [], 0
+        pool, items, known, fresh = facts.facts(self.words, told, self.random), [], [], []
         tells = [True] * (told - 1) + [False] * stage.questions
         self.random.shuffle(tells)
         for is_told in [True] + tells:
             if is_told:
-                items.append((facts.told(pool[known]), [False] * facts.SIZE))
-                known += 1
+                fact = pool[len(known)]
+                items.append((facts.told(fact), [False] * facts.SIZE))
+                known.append(fact)
+                fresh.append(fact)
             else:
-                fact = pool[self.random.randrange(known)]
+                fact = self.random.choice(known if stage.again or not fresh else fresh)
+                if fact in fresh:
+                    fresh.remove(fact)
                 question, answer = facts.asked(fact), facts.answered(fact)
                 items.append((question + answer, [False] * len(question) + [True] * len(answer)))
         length = stage.length + 1 - facts.SIZE * len(items)
@@ -93,21 +100,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint, with optimizers that begin anew")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     a = parser.parse_args()
     keep_memory()
     torch.set_num_threads(a.threads)
     a.out.mkdir(parents=True, exist_ok=True)
-    model = untrained()
+    done = json.loads((a.out / "checkpoint" / "steps.json").read_text()) if a.resume else 0
+    model = checkpoint.load(a.out / "checkpoint") if done else untrained()
     muon, adam = optimizers(model, 0.02, 0.004)
-    texts = Texts(stories(a.data), facts.words(TOKENIZER / "tokenizer.json"))
-    total, step, started, recent = sum(stage.steps for stage in STAGES), 0, time.monotonic(), []
-    with (a.out / "log.jsonl").open("w") as log:
-        for stage in STAGES:
+    texts = Texts(stories(a.data), facts.words(TOKENIZER / "tokenizer.json"), seed=done)
+    total, step, started, recent = sum(stage.steps for stage in STAGES), done, time.monotonic(), []
+    with (a.out / "log.jsonl").open("a" if done else "w") as log:
+        for index, stage in enumerate(STAGES):
+            if sum(before.steps for before in STAGES[:index]) < done:
+                continue
             for _ in range(stage.steps):
                 for optimizer in (muon, adam):
                     for group in optimizer.param_groups:
-                        group["lr"] = group["peak"] * min(1, (step + 1) / 50, (1 - step / total) / DECAY)
+                        group["lr"] = group["peak"] * min(1, (step - done + 1) / 50, (1 - step / total) / DECAY)
                 ids, targets, counts = texts.batch(stage)
                 logits = model.lm_head(model(ids)[counts]).float()
                 loss = F.cross_entropy(logits, targets[counts])
@@ -126,6 +137,7 @@ def main():
                     print(json.dumps(line), file=log, flush=True)
                     print(json.dumps(line), flush=True)
             checkpoint.save(model, a.out / "checkpoint", TOKENIZER)
+            (a.out / "checkpoint" / "steps.json").write_text(f"{step}\n")
 
 
 if __name__ == "__main__":

@@ -154,7 +154,7 @@ class Data(unittest.TestCase):
 class Facts(unittest.TestCase):
     def test_what_is_learnt_is_what_the_text_has_told(self):
         words, texts = range(100, 150), Texts(np.arange(10_000, 11_000), range(100, 150))
-        ids, targets, counts = texts.batch(Stage(steps=1, batch=3, length=200, facts=8, questions=20))
+        ids, targets, counts = texts.batch(Stage(steps=1, batch=3, length=200, facts=8, questions=20, again=False))
         self.assertEqual([list(t.shape) for t in (ids, targets, counts)], [[3, 200]] * 3)
         self.assertTrue(torch.equal(ids[:, 1:], targets[:, :-1]))
         for row, counted in zip(torch.cat([ids[:, :1], targets], 1).tolist(), counts.tolist(), strict=True):
