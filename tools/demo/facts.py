@@ -17,6 +17,8 @@ WORDS = 512
 SIZE = 6
 #: Tokens of an answer: two words and what ends it.
 ANSWER = 3
+#: Where facts are in a text that is measured, in percent, and the tokens of story that those of a depth are spread over.
+DEPTHS, BAND = [0, 25, 50, 75, 100], 512
 
 
 def words(tokenizer):
@@ -52,3 +54,18 @@ def woven(story, items, places):
         text += item
         begin = place
     return text + story[begin:]
+
+
+def text(story, words, length, count, random):
+    """A text of `length` tokens with `count` facts at each depth, and [(depth, fact)]."""
+    pool = facts(words, count * len(DEPTHS), random)
+    story_length = length - 1 - SIZE * len(pool)
+    if story_length < len(DEPTHS) * count:
+        raise SystemExit(f"{len(pool)} facts leave no room for a story in {length} tokens")
+    band, places = min(BAND, story_length // 10), []
+    for depth in DEPTHS:
+        begin = (story_length - band) * depth // 100
+        places += sorted(random.randrange(begin, begin + band + 1) for _ in range(count))
+    begin = random.randrange(len(story) - story_length)
+    tokens = woven(story[begin:begin + story_length], [told(fact) for fact in pool], places)
+    return [START] + tokens, [(depth, pool[index * count + i]) for index, depth in enumerate(DEPTHS) for i in range(count)]

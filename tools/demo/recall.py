@@ -2,9 +2,9 @@
 
 usage: recall.py DATA OUT      DATA as in README.md; writes OUT/checkpoint, for tools/measure/recall, and OUT/log.jsonl
 
-Stages go from short texts, where looking things up is learnt, to long ones with many facts, where it is learnt well. Only answers are
-learnt: what such a model writes otherwise means nothing. Seeds and numbers of steps are fixed; OUT/checkpoint is written at the end of
-each stage, and --resume goes on with the one after it.
+Stages go from short texts, where looking things up is learnt, to long ones with many facts, where it is learnt well. Only
+answers are learnt: what such a model writes otherwise means nothing. Seeds and numbers of steps are fixed; OUT/checkpoint is
+written at the end of each stage, and --resume goes on with the one after it.
 """
 import argparse
 import json
@@ -84,7 +84,8 @@ class Texts:
 
 def stories(source):
     encode = data.Encoder(TOKENIZER)
-    return np.array([token for story in data.documents(source / "stories-tinystories.txt") for token in encode(story)[1:]], np.uint16)
+    texts = data.documents(source / "stories-tinystories.txt")
+    return np.array([token for text in texts for token in encode(text)[1:]], np.uint16)
 
 
 def untrained():
