@@ -39,9 +39,9 @@ class Stage(NamedTuple):
 
 
 STAGES = [Stage(600, 32, 128, 4, 12, again=True), Stage(400, 16, 512, 24, 40, again=True),
-          Stage(400, 4, 2048, 128, 128, again=False), Stage(200, 1, 8192, 192, 192, again=False)]
-#: The last part of the steps, in which the rate falls to nothing.
-DECAY = 0.5
+          Stage(400, 4, 2048, 128, 128, again=False)]
+#: The step from which on the learning rate falls, and the one at which it would be nothing, behind the last stage.
+FALLING, NOTHING = 800, 1600
 
 TOKENIZER = pathlib.Path(__file__).resolve().parents[2] / "models" / "demo"
 
@@ -111,7 +111,7 @@ def main():
     model = checkpoint.load(a.out / "checkpoint") if done else untrained()
     muon, adam = optimizers(model, 0.02, 0.004)
     texts = Texts(stories(a.data), facts.words(TOKENIZER / "tokenizer.json"), seed=done)
-    total, step, started, recent = sum(stage.steps for stage in STAGES), done, time.monotonic(), []
+    step, started, recent = done, time.monotonic(), []
     with (a.out / "log.jsonl").open("a" if done else "w") as log:
         for index, stage in enumerate(STAGES):
             if sum(before.steps for before in STAGES[:index]) < done:
@@ -119,7 +119,7 @@ def main():
             for _ in range(stage.steps):
                 for optimizer in (muon, adam):
                     for group in optimizer.param_groups:
-                        group["lr"] = group["peak"] * min(1, (step - done + 1) / 50, (1 - step / total) / DECAY)
+                        group["lr"] = group["peak"] * min(1, (step - done + 1) / 50, (NOTHING - step) / (NOTHING - FALLING))
                 ids, targets, counts = texts.batch(stage)
                 logits = model.lm_head(model(ids)[counts]).float()
                 loss = F.cross_entropy(logits, targets[counts])
