@@ -97,6 +97,25 @@ def untrained():
     return model
 
 
+def learn(model, both, ids, targets, counts):
+    """One step of the optimizers: the answers' loss before it, and the share of answers that were right."""
+    logits = model.lm_head(model(ids)[counts]).float()
+    loss = F.cross_entropy(logits, targets[counts])
+    (loss + 0.01 * model.balance_loss()).backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimizer in both:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    right = (logits.argmax(-1) == targets[counts]).view(-1, facts.ANSWER).all(-1)
+    return loss.item(), right.float().mean().item()
+
+
+def stages_after(done):
+    for index, stage in enumerate(STAGES):
+        if sum(before.steps for before in STAGES[:index]) >= done:
+            yield stage
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=pathlib.Path)
@@ -109,34 +128,23 @@ def main():
     a.out.mkdir(parents=True, exist_ok=True)
     done = json.loads((a.out / "checkpoint" / "steps.json").read_text()) if a.resume else 0
     model = checkpoint.load(a.out / "checkpoint") if done else untrained()
-    muon, adam = optimizers(model, 0.02, 0.004)
+    both = optimizers(model, 0.02, 0.004)
     texts = Texts(stories(a.data), facts.words(TOKENIZER / "tokenizer.json"), seed=done)
     step, started, recent = done, time.monotonic(), []
     with (a.out / "log.jsonl").open("a" if done else "w") as log:
-        for index, stage in enumerate(STAGES):
-            if sum(before.steps for before in STAGES[:index]) < done:
-                continue
+        for stage in stages_after(done):
             for _ in range(stage.steps):
-                for optimizer in (muon, adam):
-                    for group in optimizer.param_groups:
-                        group["lr"] = group["peak"] * min(1, (step - done + 1) / 50, (NOTHING - step) / (NOTHING - FALLING))
-                ids, targets, counts = texts.batch(stage)
-                logits = model.lm_head(model(ids)[counts]).float()
-                loss = F.cross_entropy(logits, targets[counts])
-                (loss + 0.01 * model.balance_loss()).backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                for optimizer in (muon, adam):
-                    optimizer.step()
-                    optimizer.zero_grad(set_to_none=True)
+                for group in (group for optimizer in both for group in optimizer.param_groups):
+                    group["lr"] = group["peak"] * min(1, (step - done + 1) / 50, (NOTHING - step) / (NOTHING - FALLING))
+                recent.append(learn(model, both, *texts.batch(stage)))
                 step += 1
-                right = (logits.argmax(-1) == targets[counts]).view(-1, facts.ANSWER).all(-1).float().mean()
-                recent.append((loss.item(), right.item()))
                 if step % 25 == 0:
-                    line = dict(step=step, length=stage.length, seconds=round(time.monotonic() - started, 1),
-                                loss=round(float(np.mean(recent, 0)[0]), 4), recalled=round(float(np.mean(recent, 0)[1]), 4))
+                    loss, right = np.mean(recent, 0)
                     recent.clear()
-                    print(json.dumps(line), file=log, flush=True)
-                    print(json.dumps(line), flush=True)
+                    line = json.dumps(dict(step=step, length=stage.length, seconds=round(time.monotonic() - started, 1),
+                                           loss=round(loss, 4), recalled=round(right, 4)))
+                    print(line, file=log, flush=True)
+                    print(line, flush=True)
             checkpoint.save(model, a.out / "checkpoint", TOKENIZER)
             (a.out / "checkpoint" / "steps.json").write_text(f"{step}\n")
 
