@@ -7,13 +7,16 @@ import unittest
 
 os.environ.setdefault("TRITON_INTERPRET", "1")  # the GPU's kernels, run by Triton's interpreter where there is no GPU
 
+import numpy as np
 import torch
 
 import checkpoint
 import data
+import facts
 import ops
 from model import CONFIG, Jamba
 from optimizer import Muon, optimizers, orthogonal
+from recall import Stage, Texts
 
 SMALL = dict(CONFIG, vocab_size=300, hidden_size=64, intermediate_size=48, num_attention_heads=4, num_experts=4)
 
@@ -146,6 +149,29 @@ class Data(unittest.TestCase):
     def test_copies(self):
         self.assertEqual(len(list(data.copies(range(100), 2, random.Random(0)))), 200)
         self.assertAlmostEqual(len(list(data.copies(range(1000), 1.5, random.Random(0)))), 1500, delta=60)
+
+
+class Facts(unittest.TestCase):
+    def test_what_is_learnt_is_what_the_text_has_told(self):
+        words, texts = range(100, 150), Texts(np.arange(10_000, 11_000), range(100, 150))
+        ids, targets, counts = texts.batch(Stage(steps=1, batch=3, length=200, facts=8, questions=20, again=False))
+        self.assertEqual([list(t.shape) for t in (ids, targets, counts)], [[3, 200]] * 3)
+        self.assertTrue(torch.equal(ids[:, 1:], targets[:, :-1]))
+        for row, counted in zip(torch.cat([ids[:, :1], targets], 1).tolist(), counts.tolist(), strict=True):
+            told, asked = {}, 0
+            for at, token in enumerate(row):
+                if token == facts.SYSTEM:
+                    told[row[at + 1]] = row[at + 3:at + 6]
+                elif token == facts.USER:
+                    self.assertEqual(row[at + 3:at + 6], told[row[at + 1]])
+                    self.assertEqual(counted[at - 1:at + 5], [False] * 3 + [True] * 3)
+                    asked += 1
+            self.assertEqual(asked, 20)
+            self.assertEqual(sum(counted), 20 * facts.ANSWER)
+            # The story is there as a whole, in its order.
+            story = [token for token in row if token >= 10_000]
+            self.assertEqual(story, list(range(story[0], story[0] + 201 - facts.SIZE * (20 + len(told)))))
+            self.assertTrue(all(token in words for answer in told.values() for token in answer[:2]))
 
 
 if __name__ == "__main__":
