@@ -543,7 +543,11 @@ struct StackSets {
     // Tokens that lie behind one another are taken together.
     var (first, behind) = (0, 0)
     func take(_ tokens: inout [Int32]) {
-      if behind - first < 8 { for place in first..<behind { tokens.append(treeTokens[place]) } } else { tokens += tree.tokens[first..<behind] }
+      if behind - first < 8 {
+        for place in first..<behind { tokens.append(treeTokens[place]) }
+      } else {
+        tokens += tree.tokens[first..<behind]
+      }
     }
     defer { take(&tokens) }
     while index < end {

@@ -51,7 +51,9 @@ struct TextRuns: Sendable {
       if covered.isSuperset(of: characters) { return alphabet }
       // Without the characters that lead to where not much may follow.
       let ends = Set(reached.filter { TextRuns.cover(moves[$0] ?? []).isDisjoint(with: .common) })
-      func rest(_ moves: [Move]) -> Alphabet { TextRuns.cover(ends.isEmpty ? moves : moves.filter { !ends.contains($0.target) }) }
+      func rest(_ moves: [Move]) -> Alphabet {
+        TextRuns.cover(ends.isEmpty ? moves : moves.filter { !ends.contains($0.target) })
+      }
       let less = reached.reduce(alphabet.intersection(rest(first))) {
         ends.contains($1) ? $0 : $0.intersection(rest(moves[$1] ?? []))
       }

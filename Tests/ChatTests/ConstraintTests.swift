@@ -178,10 +178,44 @@ import Testing
     (##"{"pattern": "^.{2,9}$", "type": "string"}"##, #""a日b\\ ab""#),
     (##"{"pattern": "[ab日]{2,4}$", "maxLength": 8, "type": "string"}"##, #""xyz日ab""#),
     (##"{"pattern": "^([a-z]+ ?){1,4}$", "maxLength": 150, "type": "string"}"##, #""ab xyz b""#),
+    // Texts whose every letter may end a part, with many counts of parts.
+    (##"{"pattern": "^([a-z]+ ?){1,5000}$", "type": "string"}"##, #""ab xyz b""#),
+    // Characters that lead to where little may follow, and words told from what is between them.
+    (##"{"format": "json-pointer", "type": "string"}"##, #""/ab~1日/b""#),
+    (##"{"pattern": "\\bab\\b", "type": "string"}"##, #""a-b ab""#),
+    (##"{"pattern": "^((?!a日|xyz).)*$", "type": "string"}"##, #""abc xy日b""#),
+    (##"{"format": "hostname", "type": "string"}"##, #""abc.a-b""#),
+    // Any name but those that are declared, and strings of any kind.
+    (
+      ##"{"type": "object", "properties": {"abc": {"type": "string"}, "a-b": {"type": "string", "maxLength": 5}}, "additionalProperties": {}}"##,
+      ##"{"abc": "a\"日", "ab": ["b"], "a-b": "日日"}"##
+    ),
   ])
   func masksAreTheSameAtEveryPlace(_ schema: String, _ text: String) throws {
     let words = Self.words + ["\u{A0}", "\u{2028}", "a\u{3000}b", "日\u{2028}", "b\"", "\":", "\"]", ", \"", "}}", "true}"]
     try expectMasks(of: Grammar(jsonSchema: JSON.parse(schema)), along: text, words)
+  }
+
+  /// No token is left that would come to an item that has been there, however far it is from the item's end.
+  @Test(arguments: [
+    (##"{"items": {"enum": ["ab", "a"]}}"##, ##"["ab","a"##, ["b", "b\""], ["\"", "\"]"]),
+    (##"{"items": {"enum": ["ab", "abc", "z"]}}"##, ##"["ab", "##, ["\"ab\""], ["\"ab", "\"", "\"z"]),
+    (##"{"items": {"enum": [{"a": 1}, {"a": 12}]}}"##, ##"[{"a":1},{"a":1"##, ["}", "}]"], ["2"]),
+    (##"{"items": {"properties": {"a": {"enum": [1, 12]}}, "required": ["a"], "additionalProperties": false}}"##, ##"[{"a":1},{"a":1"##, ["}", "}]"], ["2"]),
+    (##"{"items": {"items": {"enum": ["a", "b"]}, "minItems": 1, "maxItems": 1}}"##, ##"[["a"],["a"##, ["\"]"], ["\""]),
+    (##"{"items": {"type": "string"}}"##, ##"["a","\u006"##, ["1\"", "1\"]"], ["1", "2\""]),
+  ])
+  func repeatedItemsCannotCome(_ schema: String, _ begun: String, _ forbidden: [String], _ allowed: [String]) throws {
+    let tokenizer = try Self.tokenizer(forbidden + allowed)
+    guard case .object(var object) = try JSON.parse(schema) else { return }
+    object["type"] = .string("array")
+    object["uniqueItems"] = .bool(true)
+    let grammar = try Grammar(jsonSchema: .object(object))
+    let constraint = try TokenConstraint(grammar, TokenTexts(tokenizer), endTokens: [0], afterText: true)
+    for byte in begun.utf8 { try constraint.advance(tokenizer.id(of: "<0x00>")! + Int32(byte)) }
+    let mask = try constraint.allowedTokens()
+    for word in forbidden { #expect(!mask.contains(Int(tokenizer.id(of: word)!)), "\(word) behind \(begun)") }
+    for word in allowed { #expect(mask.contains(Int(tokenizer.id(of: word)!)), "\(word) behind \(begun)") }
   }
 
   /// Where hundreds of rules wait for one another, their limit counts, and everything is looked at.

@@ -228,6 +228,24 @@ import Testing
       let schema = try JSON.parse(schema)
       do { return try Grammar(jsonSchema: schema).matches(text) } catch { return nil }
     }
+    // What is to be told apart from hundreds of others is refused, or known by little.
+    func list(_ keyword: String, _ count: Int, _ schema: (Int) -> String) -> String {
+      "{\"\(keyword)\": [\((0..<count).map(schema).joined(separator: ", "))]}"
+    }
+    func pattern(_ number: Int) -> String { #"{"type": "string", "pattern": "^a*[b-z]{\#(number % 7 + 1)}b*\#(number)"}"# }
+    func object(_ number: Int) -> String {
+      #"{"type": "object", "properties": {"k\#(number)": {"type": "string"}, "z": {"type": "integer"}}, "required": ["z"]}"#
+    }
+    func constant(_ number: Int) -> String {
+      #"{"type": "object", "properties": {"t": {"const": \#(number)}}, "required": ["t"]}"#
+    }
+    #expect(try outcome(list("anyOf", 200, pattern), #""b0""#) == true)
+    #expect(try outcome(list("allOf", 200, pattern), #""b0""#) == nil)
+    #expect(try outcome(list("oneOf", 500, object), #"{"z": 1}"#) == nil)
+    #expect(try outcome(list("oneOf", 120, constant), #"{"t": 119}"#) == true)
+    // Copies of what looks ahead are as many as they are counted, not as many as there are pairs of them.
+    #expect(try outcome(#"{"type": "string", "pattern": "^((?![:*$])[ -~]){1,255}$"}"#, #""a b""#) == true)
+    #expect(try outcome(#"{"type": "string", "pattern": "^((?![:*$])[ -~]){1,255}$"}"#, #""a:b""#) == false)
     // Lengths are counted, not spelled out.
     let long = (0..<200).map { #""p\#($0)": {"type": "string", "maxLength": 1000000}"# }.joined(separator: ", ")
     #expect(try outcome("{\"type\": \"object\", \"properties\": {\(long)}}", #"{"p7": "a"}"#) == true)

@@ -286,7 +286,10 @@ extension LanguageTable {
     for member in members {
       let isNegative: Bool
       let body: Language
-      if case .complement(let inner) = kind(member) { (body, isNegative) = (inner, true) } else { (body, isNegative) = (member, false) }
+      switch kind(member) {
+      case .complement(let inner): (body, isNegative) = (inner, true)
+      default: (body, isNegative) = (member, false)
+      }
       guard !(facts(body).isPlain && longestCount(in: body) > LanguageTable.productStates),
         let one = classAutomaton(of: body, &classes)
       else { return nil }
