@@ -50,7 +50,7 @@ enum GrammarLimits {
   /// Rules waiting for the end of others: what a text may nest.
   static let depth = 1000
   /// Steps of one token mask.
-  static let work = 5_000_000
+  static let work = 2_000_000
   /// Bytes of sets of stacks kept between steps.
   static let stackBytes = 12 << 20
   /// Bytes of masks kept between steps.
