@@ -1,8 +1,9 @@
 // Attention to keys and values that are codes: the specification of `attend_codes` and `attend_merge`, over the vectors of any
 // set, but for the sums of products of codes, which are exact in int32 and a set's own affair.
 //
-// Tests/KernelTests compares it with double-precision formulas (CodeAttentionTests).
-// Defined before: attention-inl.h; and by the set, for at most ATTEND_BATCH queries, `dot_keys` and `sum_values`, and open_codes (below).
+// Tests/KernelTests compares it with double-precision formulas (AttentionTests, FourBitCacheTests).
+// Defined before: attention-inl.h; and by the set, `open_codes` and, for at most ATTEND_BATCH queries, `dot_keys` and `sum_values`
+// (scalar.c says what they are).
 #ifndef JK_ATTENTION_CODES_INL_H
 #define JK_ATTENTION_CODES_INL_H
 
