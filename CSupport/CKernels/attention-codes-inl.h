@@ -19,18 +19,27 @@ enum {
 
 // 2^x for x <= 0, but no less than 2^-126: 2^n 2^r, n = round(x), |r| <= 1/2; 2^r = 1 + r P(r), P fitted to the least maximum of
 // the relative error, 3e-6, since weights are rounded to 1/254 of the largest. 1 for 0, and not-a-number stays what it is.
-JK_INLINE v8 v8_exp2(v8 x) {
-    const v8 magic = v8_set(12582912.0f), z = v8_max(v8_set(-126.0f), x), t = v8_add(z, magic);
-    const v8 r = v8_sub(z, v8_sub(t, magic));
-    v8 p = v8_fma(r, v8_set(0.009582853f), v8_set(0.055906426f));
-    p = v8_fma(p, r, v8_set(0.24024099f));
-    p = v8_fma(p, r, v8_set(0.6931242f));
-    return v8_mul(v8_fma(p, r, v8_set(1.0f)), v8_power_of_two(t));
+// Step by step for `count` vectors: one alone waits for each step of its own.
+JK_INLINE void v8_exp2(v8 *x, const int count) {
+    enum { most = 4 };
+    const v8 magic = v8_set(12582912.0f);
+    v8 t[most], r[most], p[most];
+    JK_UNROLL for (int i = 0; i < count; i++) x[i] = v8_max(v8_set(-126.0f), x[i]);
+    JK_UNROLL for (int i = 0; i < count; i++) t[i] = v8_add(x[i], magic);
+    JK_UNROLL for (int i = 0; i < count; i++) r[i] = v8_sub(t[i], magic);
+    JK_UNROLL for (int i = 0; i < count; i++) r[i] = v8_sub(x[i], r[i]);
+    JK_UNROLL for (int i = 0; i < count; i++) p[i] = v8_fma(r[i], v8_set(0.009582853f), v8_set(0.055906426f));
+    JK_UNROLL for (int i = 0; i < count; i++) p[i] = v8_fma(p[i], r[i], v8_set(0.24024099f));
+    JK_UNROLL for (int i = 0; i < count; i++) p[i] = v8_fma(p[i], r[i], v8_set(0.6931242f));
+    JK_UNROLL for (int i = 0; i < count; i++) p[i] = v8_fma(p[i], r[i], v8_set(1.0f));
+    JK_UNROLL for (int i = 0; i < count; i++) x[i] = v8_mul(p[i], v8_power_of_two(t[i]));
 }
 
 JK_INLINE float exp2_of(float x) {
     float lanes[8];
-    v8_store(lanes, v8_exp2(v8_set(x)));
+    v8 power = v8_set(x);
+    v8_exp2(&power, 1);
+    v8_store(lanes, power);
     return lanes[0];
 }
 
@@ -46,7 +55,7 @@ typedef struct {
 // Step by step for all queries: what one of them waits for, the others fill.
 JK_INLINE void weigh(const int32_t dots[][JK_PAGE_POSITIONS], const float *factors, const float *scales, const float *seen,
                      const bool whole, const size_t count, attend_query *query, uint8_t codes[][JK_PAGE_POSITIONS]) {
-    enum { groups = JK_PAGE_POSITIONS / 8 };
+    enum { groups = JK_PAGE_POSITIONS / 8, together = 4 };
     const v8 none = v8_set(-INFINITY), zero = v8_set(0.0f);
     v8 s[ATTEND_BATCH][groups], largest[ATTEND_BATCH], sums[ATTEND_BATCH], poisons[ATTEND_BATCH];
     float factor[ATTEND_BATCH];
@@ -66,9 +75,10 @@ JK_INLINE void weigh(const int32_t dots[][JK_PAGE_POSITIONS], const float *facto
     for (size_t n = 0; n < count; n++) {
         const v8 maximum = v8_set(query[n].maximum);
         v8 sum = zero, heaviest = zero, poison = zero;
+        JK_UNROLL for (size_t g = 0; g < groups; g++) s[n][g] = v8_sub(s[n][g], maximum);
+        JK_UNROLL for (size_t g = 0; g < groups; g += together) v8_exp2(s[n] + g, together);
         JK_UNROLL for (size_t g = 0; g < groups; g++) {
-            v8 p = v8_exp2(v8_sub(s[n][g], maximum));
-            v8 w = v8_mul(p, v8_load(scales + JK_PAGE_POSITIONS + 8 * g));
+            v8 p = s[n][g], w = v8_mul(p, v8_load(scales + JK_PAGE_POSITIONS + 8 * g));
             if (!whole) {
                 p = v8_select(v8_load(seen + 8 * g), p, zero);
                 w = v8_select(v8_load(seen + 8 * g), w, zero);
