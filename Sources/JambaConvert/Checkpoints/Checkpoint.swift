@@ -55,7 +55,7 @@ extension Checkpoint {
 package func openCheckpoint(
   _ path: String, adapters: [AdapterSource] = []
 ) throws(ConversionError) -> any Checkpoint {
-  var checkpoint: any Checkpoint
+  let checkpoint: any Checkpoint
   var adapters = adapters
   if let base = try AdapterFolder.base(ofCheckpoint: path) {
     checkpoint = base
@@ -64,6 +64,12 @@ package func openCheckpoint(
     checkpoint = try openBase(path)
   }
   if let own = try AdapterFolder.own(of: checkpoint, besides: adapters) { adapters.insert(own, at: 0) }
+  return try merged(adapters, into: checkpoint)
+}
+
+/// A checkpoint whose weights are what adapters, one after another, make of the base's.
+package func merged(_ adapters: [AdapterSource], into base: any Checkpoint) throws(ConversionError) -> any Checkpoint {
+  var checkpoint = base
   for (index, adapter) in adapters.enumerated() {
     checkpoint = try AdaptedCheckpoint(checkpoint, adapter, number: index + 1)
   }

@@ -81,7 +81,7 @@ extension FuzzTarget {
       for name in ["adapter_model", "adapters"] {
         Scratch.write(joined(parts[1], parts[2]), "adapter/\(name).safetensors")
       }
-      merge(folder, into: ["odd", "dense"])
+      merge(folder, into: [bases["odd"]!, bases["dense"]!])
     })
 
   static let ggufAdapter = FuzzTarget(
@@ -89,7 +89,7 @@ extension FuzzTarget {
     shortCount: 1200,
     fixtures: { [try bytes(of: Fixtures.adapter("lora-embedding.gguf"))] },
     run: { bytes in
-      merge(Scratch.write(bytes, "adapter.gguf"), into: ["long"])
+      merge(Scratch.write(bytes, "adapter.gguf"), into: [bases["long"]!])
     })
 
   /// config.json, and generation_config.json behind a zero byte.
@@ -140,15 +140,22 @@ extension FuzzTarget {
     if let checkpoint = try? openCheckpoint(folder) { readRows(checkpoint) }
   }
 
-  private static func merge(_ adapter: String, into bases: [String]) {
-    let source = AdapterSource(path: adapter, scale: 0.5)
+  private static func merge(_ adapter: String, into bases: [any Checkpoint]) {
     for base in bases {
       // Of so many tensors some are changed by any adapter.
-      if let checkpoint = try? openCheckpoint(Fixtures.checkpoint(base), adapters: [source]) {
+      if let checkpoint = try? merged([AdapterSource(path: adapter, scale: 0.5)], into: base) {
         readRows(checkpoint, 40)
       }
     }
   }
+
+  /// Sound checkpoints, opened once: that takes longer than all that an adapter does.
+  private static let bases: [String: any Checkpoint] = {
+    do {
+      return try Dictionary(
+        uniqueKeysWithValues: ["odd", "dense", "long"].map { ($0, try openCheckpoint(Fixtures.checkpoint($0))) })
+    } catch { fatalError("no checkpoints: \(error)") }
+  }()
 
   /// The first and the last row of tensors.
   private static func readRows(_ checkpoint: any Checkpoint, _ limit: Int = 200) {

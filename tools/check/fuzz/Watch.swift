@@ -58,7 +58,7 @@ struct Watch {
     process.arguments = arguments
     // Traces take longer than thousands of inputs; --replay makes one.
     process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
-    FileManager.default.createFile(atPath: log, contents: nil)
+    _ = FileManager.default.createFile(atPath: log, contents: nil)
     process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
     try process.run()
     defer { Scratch.remove(ofProcess: process.processIdentifier) }

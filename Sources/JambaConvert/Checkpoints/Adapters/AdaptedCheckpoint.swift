@@ -166,7 +166,7 @@ struct AdaptedCheckpoint: Checkpoint {
     for part in parts[ExactString(tensor.name)] ?? [] where part.rows.overlaps(rows) {
       let first = part.rows.lowerBound
       let common = rows.clamped(to: part.rows)
-      let factors = try part.update.factors(rowCount: part.rows.count) { (rows, values) throws(ConversionError) in
+      let factors = try unsafe part.update.factors(rowCount: part.rows.count) { (rows, values) throws(ConversionError) in
         try unsafe readStored(first + rows.lowerBound..<first + rows.upperBound, of: tensor, into: values)
       }
       let start = (common.lowerBound - rows.lowerBound) * columns

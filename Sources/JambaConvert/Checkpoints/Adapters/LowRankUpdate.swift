@@ -70,7 +70,7 @@ final class LowRankUpdate: Sendable {
       case nil: break
       case .rows?: factors.lengths = try lengths()
       case .columns?:
-        let sums = try squares(factors, rowCount, readMatrix)
+        let sums = try unsafe squares(factors, rowCount, readMatrix)
         factors.stretch = zip(try lengths(), sums).map { Double($0) / $1.squareRoot() }
       }
       state = factors
