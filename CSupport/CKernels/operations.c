@@ -1,14 +1,17 @@
 // The operations of CKernels.h: each cuts its work into ranges, and the pool's threads run the kernels on them.
 //
 // Ranges are sized by a rough cost in the time of one multiplication-addition of 8 lanes: large enough that handing one
-// out (about 0.1 us) does not count, small enough that threads end together. Results do not depend on the cut.
+// out (about 0.1 us) does not count, small enough that threads end together; about RANGES_IN_ALL, but two a thread at least, as each is a
+// write to a counter that all threads want. Results do not depend on the cut.
 #include "kernels.h"
 
-enum { RANGE_COST = 16384, RANGES_PER_THREAD = 8 };
+enum { RANGE_COST = 16384, RANGES_PER_THREAD = 8, RANGES_IN_ALL = 64 };
 
 // Items a range, when an item costs `cost`.
 static size_t grain_of(const jk_engine *engine, size_t items, size_t cost) {
-    const size_t fair = jk_parts(items, jk_pool_threads(engine->pool) * RANGES_PER_THREAD);
+    const size_t threads = jk_pool_threads(engine->pool);
+    const size_t ranges = jk_least(RANGES_PER_THREAD, jk_most(2, RANGES_IN_ALL / threads));
+    const size_t fair = jk_parts(items, threads * ranges);
     return jk_most(fair, jk_parts(RANGE_COST, jk_most(cost, 1)));
 }
 

@@ -60,21 +60,23 @@ static bool spin(atomic_size_t *value, bool zero) {
     return false;
 }
 
-// Takes ranges until none is left.
+// Takes ranges until none is left, and then says how many it has done: the caller waits for the last of them anyhow, and who writes
+// to a counter that others want holds them up.
 static void work(jk_pool *pool) {
-    size_t remaining = atomic_load_explicit(&pool->remaining, memory_order_relaxed);
+    size_t done = 0, remaining = atomic_load_explicit(&pool->remaining, memory_order_relaxed);
     while (remaining > 0) {
         if (!atomic_compare_exchange_weak_explicit(&pool->remaining, &remaining, remaining - 1, memory_order_acquire,
                                                    memory_order_relaxed))
             continue;
         const size_t first = (pool->ranges - remaining) * pool->grain;
         pool->work(pool->context, first, first + jk_least(pool->grain, pool->count - first));
-        if (atomic_fetch_sub_explicit(&pool->unfinished, 1, memory_order_acq_rel) == 1) {
-            pthread_mutex_lock(&pool->mutex);
-            if (pool->caller_sleeps) pthread_cond_signal(&pool->done);
-            pthread_mutex_unlock(&pool->mutex);
-        }
+        done++;
         remaining = atomic_load_explicit(&pool->remaining, memory_order_relaxed);
+    }
+    if (done > 0 && atomic_fetch_sub_explicit(&pool->unfinished, done, memory_order_acq_rel) == done) {
+        pthread_mutex_lock(&pool->mutex);
+        if (pool->caller_sleeps) pthread_cond_signal(&pool->done);
+        pthread_mutex_unlock(&pool->mutex);
     }
 }
 
