@@ -225,4 +225,21 @@ import Testing
     // The test would mean nothing if nothing were guessed, or always rightly.
     #expect(passes > 50 && right > 50 && guessed > right)
   }
+
+  /// An answer that repeats its prompt but for one token: behind it, the guess is what stands behind the one that it replaces.
+  @Test func guessesGoOnBehindAnEdit() throws {
+    let model = try model()
+    var options = SessionOptions(draft: 3)
+    options.draftsEagerly = true
+    let session = try model.makeSession(options: options)
+    let prompt = (10..<70).map { Int32($0) }
+    _ = try session.append(prompt)
+    var answer = Array(prompt[..<40])
+    answer[20] = 5
+    try session.follow(answer)
+    // Two tokens tell where the text repeats itself, and from then on three of four are guessed. Behind two of three the pass with
+    // the wrong one ends; the next begins with the token that came instead.
+    #expect(session.draftStatistics.right == 4 * 3 + 2 + 5 * 3)
+    #expect(session.draftStatistics.guessed == session.draftStatistics.right + 1)
+  }
 }

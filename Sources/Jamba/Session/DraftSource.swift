@@ -129,11 +129,13 @@ struct DraftSource {
     accuracy[kind] += ((token == expected.token ? 1 : 0) - accuracy[kind]) / learnt[kind]
   }
 
-  /// A guess of an open pass was right, and `next` is the one after it.
-  mutating func confirm(next: Int32?) {
+  /// A guess of an open pass was right and is the last token of `text`; `next` is the one after it, if the pass has one.
+  mutating func confirm(in text: [Int32], next: Int32?) {
     guard let expected else { return }
     learn(expected.token)
-    self.expected = next.map { ($0, expected.reason.next, expected.place.map { $0 + 1 }) }
+    // What an earlier part of the text says is known beyond the pass, too.
+    let place = expected.place.map { $0 + 1 }.flatMap { $0 < text.count ? $0 : nil }
+    self.expected = (place.map { text[$0] } ?? next).map { ($0, expected.reason.next, place) }
   }
 
   /// A pass over `count` tokens took so long.

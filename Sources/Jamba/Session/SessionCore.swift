@@ -203,7 +203,7 @@ extension SessionCore {
       row = lookahead!.taken - 1
       draftStatistics.right += 1
       let next = lookahead!.taken
-      drafts.confirm(next: next < lookahead!.tokens.count ? lookahead!.tokens[next] : nil)
+      drafts.confirm(in: tokens, next: next < lookahead!.tokens.count ? lookahead!.tokens[next] : nil)
       return
     }
     let start = monotonicSeconds()
