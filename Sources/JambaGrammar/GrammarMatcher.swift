@@ -1,3 +1,5 @@
+import JambaSystem
+
 /// Follows an answer through a grammar and says which tokens may come next.
 struct GrammarMatcher {
   private var sets: StackSets
@@ -194,9 +196,8 @@ struct GrammarMatcher {
     if let known = tops[top, texts] { return known }
     guard tops.byteCount < 2 * GrammarLimits.topBytes, sets.work < GrammarLimits.work / 4 else { return nil }
     if texts == TopMasks.all {
-      if tops.string == nil { tops.string = .some(try sets.stringTop()) }
-      if tops.string! == top {
-        let inside = try trie.insideString
+      if let place = try sets.stringPlace(of: top, within: trie.tree.maximumDepth) {
+        let inside = try trie.inside(place)
         let mask = TopMasks.Top(tokens: .many(inside.tokens), rest: tops.remainder(inside.open, isMarked: inside.isMarked))
         tops.keep(mask, of: top, texts)
         return mask
@@ -295,13 +296,14 @@ struct GrammarMatcher {
   }
 
   /// What may come within any string of JSON.
-  static func insideString(_ trie: TokenTrie) throws(GrammarError) -> TokenTrie.Inside {
-    let automaton = try Grammar.json.automaton
+  static func inside(_ place: StackSets.StringPlace, _ trie: TokenTrie) throws(GrammarError) -> TokenTrie.Inside {
+    let schema = JSON.object(["type": .string("string"), "minLength": .integer(place.least)])
+    let automaton = try Grammar(jsonSchema: schema).automaton
     var matcher = try GrammarMatcher(automaton)
     matcher.runs = StringRuns(automaton, trie)
     var builder = MaskBuilder(vocabularyCount: trie.vocabularyCount)
     var open: [Int32]? = []
-    let top = try matcher.sets.stringTop()!
+    let top = try matcher.sets.stringTop(isEscaped: place.isEscaped)!
     let explored = try matcher.explore(top, TopMasks.all, trie, to: &builder, open: &open, mayForget: false)
     return TokenTrie.Inside(tokens: builder.mask, open: open!, isMarked: explored.isMarked!)
   }

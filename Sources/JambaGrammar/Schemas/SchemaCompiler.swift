@@ -181,7 +181,9 @@ package struct SchemaCompiler {
     guard let language = strings.language else { return try rule("string") }
     if let known = stringRules[strings] { return known }
     let content: Expression
+    var isCounted = false
     if case .repeated(table.scalar, let least, let most) = table.kind(language) {
+      isCounted = most >= 0
       content = .repeated(try rule("char"), Int(least), most < 0 ? nil : Int(most))
     } else if case .repeated(let body, let least, let most) = table.kind(language), case .set(let set) = table.kind(body) {
       content = .repeated(SchemaCompiler.spelling(of: table.sets[Int(set)]), Int(least), most < 0 ? nil : Int(most))
@@ -199,6 +201,7 @@ package struct SchemaCompiler {
       content = try machine(of: language, question) { SchemaCompiler.spelling(of: $0) }
     }
     let result = try add(.sequence([.text("\""), content, .text("\"")]))
+    if isCounted, case .rule(let rule) = result { rules.markCountedString(rule) }
     stringRules[strings] = result
     return result
   }
