@@ -22,12 +22,14 @@ package struct SchemaCompiler {
   /// What is meant where the schema does not say.
   private let usualObjects: JSONObjects
   private(set) var objects: JSONObjects
+  private var types: UnnamedTypes
 
   package init(
     _ schema: JSON, whitespace: JSONWhitespace = .compact, objects: JSONObjects = .declared
   ) throws(GrammarError) {
     usualObjects = objects
     self.objects = try JSONObjects("x-objects", of: schema) ?? objects
+    types = try UnnamedTypes("x-types", of: schema) ?? .spoken
     normalizer = try SchemaNormalizer(schema, table)
     rules = try GrammarParser.read(SchemaCompiler.prelude, into: GrammarRules())
     rules.markString(rules.index(of: "string"))
@@ -56,6 +58,7 @@ package struct SchemaCompiler {
     normalizer = try SchemaNormalizer(other, table)
     if let whitespace = try JSONWhitespace("x-whitespace", of: other) { try take(whitespace) }
     objects = try JSONObjects("x-objects", of: other) ?? usualObjects
+    types = try UnnamedTypes("x-types", of: other) ?? .spoken
     (stringRules, numberRules) = ([:], [:])
     return try document()
   }
@@ -112,10 +115,10 @@ package struct SchemaCompiler {
     return .rule(number)
   }
 
-  /// A schema that says nothing of types means those that its keywords speak of: narrower than the standard, where such
-  /// keywords let every other type pass.
+  /// A schema that says nothing of types means those that its keywords speak of, if nothing else is asked for: narrower than
+  /// the standard, where such keywords let every other type pass.
   func meant(_ values: SchemaValues) -> SchemaValues {
-    guard !values.isTyped, let spoken = values.spoken else { return values }
+    guard types == .spoken, !values.isTyped, let spoken = values.spoken else { return values }
     var values = values
     values.keep(spoken)
     return values
