@@ -455,8 +455,9 @@ struct StackSets {
 
   /// Where in one of JSON's strings, of any characters, a text is.
   struct StringPlace: Hashable {
-    /// How many characters must follow at least.
+    /// How many characters must follow at least, and how many may: as far as it matters to a token.
     let least: Int
+    let most: Int
     /// Whether it is behind the mark that begins an escape.
     let isEscaped: Bool
   }
@@ -467,8 +468,7 @@ struct StackSets {
     return [try tops(of: place).first?.set, try tops(of: escaped).first?.set]
   }
 
-  /// The place that a top is, where it is one within a string; nil where the string may end within the reach of a token
-  /// because it has no more characters.
+  /// The place that a top is, where it is one within a string.
   mutating func stringPlace(of top: Int32, within reach: Int) throws(GrammarError) -> StringPlace? {
     if anyStringTops == nil {
       anyStringTops = []
@@ -478,7 +478,7 @@ struct StackSets {
         anyStringTops = try stringTops(of: opened)
       }
     }
-    if let index = anyStringTops!.firstIndex(of: top) { return StringPlace(least: 0, isEscaped: index == 1) }
+    if let index = anyStringTops!.firstIndex(of: top) { return StringPlace(least: 0, most: reach + 1, isEscaped: index == 1) }
     guard !automaton.stringCounters.isEmpty else { return nil }
     // A part of a character stands on top, and how many there were below it.
     for index in table.entries(of: top).prefix(StackSets.partDepth) where table[index] != StackSets.endEntry {
@@ -491,18 +491,11 @@ struct StackSets {
         case .repetition(_, let least, let most) = counter.kind
       else { continue }
       let count = Int(state - counter.base) - 1
-      guard most - count > reach else { return nil }
       try add(state - 1, above: StackSets.bottom)
       guard let place = try stringTops(of: try close()).firstIndex(of: top) else { return nil }
-      return StringPlace(least: min(max(least - count, 0), reach + 1), isEscaped: place == 1)
+      return StringPlace(least: min(max(least - count, 0), reach + 1), most: min(most - count, reach + 1), isEscaped: place == 1)
     }
     return nil
-  }
-
-  /// The top of a place behind the mark that opens a string with which a text begins, or behind an escape's mark there.
-  mutating func stringTop(isEscaped: Bool) throws(GrammarError) -> Int32? {
-    let opened = try step(try initial(), byteClass: automaton.byteClass[Int(UInt8(ascii: "\""))])
-    return try stringTops(of: opened)[isEscaped ? 1 : 0]
   }
 
   private mutating func tops(of set: Int32, _ levels: Int) throws(GrammarError) -> [Top] {

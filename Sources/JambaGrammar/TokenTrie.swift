@@ -53,7 +53,7 @@ final class TokenTrie: Sendable {
   }
 
   private static let runLimit = 128
-  private static let insideLimit = 64
+  private static let insideLimit = 128
 
   /// - Parameters:
   ///   - vocabularyCount: how many logits the model gives.
@@ -135,15 +135,14 @@ final class TokenTrie: Sendable {
     return tree.tokens[Int(tree.nodes[node - 1].tokenStart)..<Int(tree.nodes[end].tokenStart)]
   }
 
-  /// What may come within a string of JSON of any characters, whatever the grammar: found out once.
-  func inside(_ place: StackSets.StringPlace) throws(GrammarError) -> Inside {
-    if let known = insides.withLock({ $0[place] }) { return known }
-    let found = try GrammarMatcher.inside(place, self)
+  /// What may come within a string of JSON of any characters, whatever the grammar; nil if no grammar came there before.
+  func inside(_ place: StackSets.StringPlace) -> Inside? { insides.withLock { $0[place] } }
+
+  func keep(_ inside: Inside, at place: StackSets.StringPlace) {
     insides.withLock { insides in
       if insides.count >= TokenTrie.insideLimit { insides.removeAll() }
-      insides[place] = found
+      insides[place] = inside
     }
-    return found
   }
 
   /// The tokens of an alphabet with at most so many characters.
