@@ -40,6 +40,8 @@ struct Automaton: Sendable {
   let start: Int32
   /// The first state of a rule of JSON's strings, if there is one that can be come to.
   let stringStart: Int32?
+  /// First states of the counters of characters in rules of JSON's strings.
+  let stringCounters: Set<Int32>
   private(set) var counters: [Counter]
   /// States behind the brackets that open arrays whose items must all differ.
   let uniqueStates: Set<Int32>
@@ -50,6 +52,7 @@ struct Automaton: Sendable {
     let outgoing = graph.edges
     start = graph.ruleStarts[rules.root]
     stringStart = graph.stringStart
+    stringCounters = graph.stringCounters
     uniqueStates = graph.uniqueStates
     wideStates = graph.wideStates
     isEnd = graph.isEnd

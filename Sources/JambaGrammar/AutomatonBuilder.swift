@@ -8,6 +8,8 @@ struct AutomatonBuilder {
   private(set) var counters: [Counter] = []
   private(set) var uniqueStates: Set<Int32> = []
   private(set) var wideStates: Set<Int32> = []
+  /// First states of the counters of strings' characters.
+  private(set) var stringCounters: Set<Int32> = []
   /// The first state of a rule of JSON's strings.
   var stringStart: Int32? { rules.strings.min().map { ruleStarts[$0] } }
   /// By state: the first one of the rule that it is in.
@@ -30,7 +32,9 @@ struct AutomatonBuilder {
     for (rule, body) in rules.bodies.enumerated() {
       guard let body else { throw .unknownRule(rules.names[rule]) }
       owner = ruleStarts[rule]
+      let known = counters.count
       isEnd[Int(try add(body, from: ruleStarts[rule]))] = true
+      if counters.count == known + 1, rules.countedStrings.contains(rule) { stringCounters.insert(counters[known].base) }
     }
   }
 

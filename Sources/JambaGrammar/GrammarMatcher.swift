@@ -193,14 +193,12 @@ struct GrammarMatcher {
   ) throws(GrammarError) -> TopMasks.Top? {
     if let known = tops[top, texts] { return known }
     guard tops.byteCount < 2 * GrammarLimits.topBytes, sets.work < GrammarLimits.work / 4 else { return nil }
-    if texts == TopMasks.all {
-      if tops.string == nil { tops.string = .some(try sets.stringTop()) }
-      if tops.string! == top {
-        let inside = try trie.insideString
-        let mask = TopMasks.Top(tokens: .many(inside.tokens), rest: tops.remainder(inside.open, isMarked: inside.isMarked))
-        tops.keep(mask, of: top, texts)
-        return mask
-      }
+    let place = texts == TopMasks.all ? try sets.stringPlace(of: top, within: trie.tree.maximumDepth) : nil
+    if let place, let inside = trie.inside(place) {
+      let mask = TopMasks.Top(
+        tokens: .many(inside.tokens), rest: inside.open.isEmpty ? nil : tops.remainder(inside.open, isMarked: inside.isMarked))
+      tops.keep(mask, of: top, texts)
+      return mask
     }
     var builder = MaskBuilder(vocabularyCount: trie.vocabularyCount)
     var open: [Int32]? = []
@@ -208,6 +206,7 @@ struct GrammarMatcher {
     guard let isMarked = explored.isMarked, var open, open.count <= GrammarMatcher.openLimit else { return nil }
     // Nodes of a remainder may lie behind one another, and then come to the same ones.
     if texts != TopMasks.all { open = Set(open).sorted() }
+    if let place { trie.keep(TokenTrie.Inside(tokens: builder.mask, open: open, isMarked: isMarked), at: place) }
     let rest = open.isEmpty ? nil : tops.remainder(open, isMarked: isMarked)
     let mask = TopMasks.Top(tokens: builder.kept, rest: rest)
     tops.keep(mask, of: top, texts)
@@ -292,18 +291,6 @@ struct GrammarMatcher {
       }
       _ = try sets.step(path[depth], byteClass: byteClass[Int(tree.nodes[index].byte)])
     }
-  }
-
-  /// What may come within any string of JSON.
-  static func insideString(_ trie: TokenTrie) throws(GrammarError) -> TokenTrie.Inside {
-    let automaton = try Grammar.json.automaton
-    var matcher = try GrammarMatcher(automaton)
-    matcher.runs = StringRuns(automaton, trie)
-    var builder = MaskBuilder(vocabularyCount: trie.vocabularyCount)
-    var open: [Int32]? = []
-    let top = try matcher.sets.stringTop()!
-    let explored = try matcher.explore(top, TopMasks.all, trie, to: &builder, open: &open, mayForget: false)
-    return TokenTrie.Inside(tokens: builder.mask, open: open!, isMarked: explored.isMarked!)
   }
 
   // MARK: Items that differ

@@ -62,6 +62,8 @@ package struct GrammarRules: Sendable {
   package var root = 0
   /// Rules of JSON's strings, any of them.
   private(set) var strings: Set<Int> = []
+  /// Rules of JSON's strings of so many characters, any of them.
+  private(set) var countedStrings: Set<Int> = []
 
   static let ruleLimit = 1 << 16
 
@@ -85,12 +87,16 @@ package struct GrammarRules: Sendable {
   /// Says that a rule, which is there, is that of JSON's strings.
   mutating func markString(_ rule: Int) { strings.insert(rule) }
 
+  /// Says that a rule is that of JSON's strings of so many characters.
+  mutating func markCountedString(_ rule: Int) { countedStrings.insert(rule) }
+
   /// Adds another grammar's rules, under names of their own.
   package mutating func add(_ other: GrammarRules) throws(GrammarError) -> Expression {
     let first = names.count
     for name in other.names { _ = try number(of: "#\(first) \(name)") }
     for (index, body) in other.bodies.enumerated() { bodies[first + index] = body?.renumbered(by: first) }
     strings.formUnion(other.strings.map { first + $0 })
+    countedStrings.formUnion(other.countedStrings.map { first + $0 })
     return .rule(first + other.root)
   }
 

@@ -32,7 +32,13 @@ struct ListTable<Element: FixedWidthInteger & Sendable> {
   }
 
   func find(_ list: [Element], _ hash: UInt32) -> Int32? {
-    numbers.find(hash) { pool[entries(of: Int32($0))].elementsEqual(list) }.map { Int32($0) }
+    let (pool, starts, list) = (pool.span, starts.span, list.span)
+    return numbers.find(hash) { number in
+      let (first, end) = (Int(starts[number]), Int(starts[number + 1]))
+      guard end - first == list.count else { return false }
+      for index in list.indices where pool[first + index] != list[index] { return false }
+      return true
+    }.map { Int32($0) }
   }
 
   func hash(_ list: [Element]) -> UInt32 {

@@ -28,6 +28,8 @@ struct StackSets {
   private var returns: [Int32] = []
   /// By set that waits: its tops, where it is known.
   private var waitingTops: [Int32: [Top]] = [:]
+  /// The tops within any string, once they have been asked for.
+  private var anyStringTops: [Int32?]?
   /// The most rules that wait for one another in any set.
   private(set) var maximumDepth: Int32 = 0
   /// Sets and byte classes whose byte opens an array of which the items must differ.
@@ -187,8 +189,7 @@ struct StackSets {
     if known >= 0 { return known }
     let byte = automaton.classByte[Int(byteClass)]
     let hasUnique = !automaton.uniqueStates.isEmpty
-    // Most often one state follows, as in a word.
-    var (first, others): (Entry?, Bool) = (nil, false)
+    var (targets, isPlain): ([Entry], Bool) = ([], true)
     // Bytes of a range are taken by the same edges: what is found out of one holds for all.
     var (low, high, opens) = (UInt8.min, UInt8.max, false)
     for place in table.entries(of: set) {
@@ -202,26 +203,21 @@ struct StackSets {
         }
         (low, high) = (max(low, edge.low), min(high, edge.high))
         if hasUnique, automaton.uniqueStates.contains(edge.target) { opens = true }
-        if first == nil {
-          first = StackSets.entry(edge.target, StackSets.below(entry))
-        } else {
-          if let first, !others { try add(StackSets.state(first), above: StackSets.below(first)) }
-          others = true
-          try add(edge.target, above: StackSets.below(entry))
-        }
+        targets.append(StackSets.entry(edge.target, StackSets.below(entry)))
+        isPlain = isPlain && automaton.isPlain[Int(edge.target)]
       }
     }
     let next: Int32
-    if let first, !others {
-      let state = StackSets.state(first)
-      if automaton.isPlain[Int(state)] {
-        try count(1)
-        next = try number([first])
-      } else {
-        try add(state, above: StackSets.below(first))
-        next = try close()
+    if isPlain {
+      // All of them take a byte, as within names that are written out: nothing is to be followed.
+      try count(targets.count)
+      if targets.count > 1 {
+        targets.sort()
+        targets = try unitingStates(targets)
       }
+      next = try number(targets)
     } else {
+      for entry in targets { try add(StackSets.state(entry), above: StackSets.below(entry)) }
       next = try close()
     }
     for other in automaton.byteClass[Int(low)]...automaton.byteClass[Int(high)] {
@@ -457,12 +453,49 @@ struct StackSets {
   /// below, and what comes before that is alike at all of them.
   mutating func tops(of set: Int32) throws(GrammarError) -> [Top] { try tops(of: set, StackSets.partDepth) }
 
-  /// The top of a place behind the mark that opens one of JSON's strings.
-  mutating func stringTop() throws(GrammarError) -> Int32? {
-    guard let start = automaton.stringStart else { return nil }
-    try add(start, above: StackSets.bottom)
-    let opened = try step(try close(), byteClass: automaton.byteClass[Int(UInt8(ascii: "\""))])
-    return try tops(of: opened).first?.set
+  /// Where in one of JSON's strings, of any characters, a text is.
+  struct StringPlace: Hashable {
+    /// How many characters must follow at least, and how many may: as far as it matters to a token.
+    let least: Int
+    let most: Int
+    /// Whether it is behind the mark that begins an escape.
+    let isEscaped: Bool
+  }
+
+  /// The tops of such a place, and behind the mark that begins an escape there.
+  private mutating func stringTops(of place: Int32) throws(GrammarError) -> [Int32?] {
+    let escaped = try step(place, byteClass: automaton.byteClass[Int(UInt8(ascii: "\\"))])
+    return [try tops(of: place).first?.set, try tops(of: escaped).first?.set]
+  }
+
+  /// The place that a top is, where it is one within a string.
+  mutating func stringPlace(of top: Int32, within reach: Int) throws(GrammarError) -> StringPlace? {
+    if anyStringTops == nil {
+      anyStringTops = []
+      if let start = automaton.stringStart {
+        try add(start, above: StackSets.bottom)
+        let opened = try step(try close(), byteClass: automaton.byteClass[Int(UInt8(ascii: "\""))])
+        anyStringTops = try stringTops(of: opened)
+      }
+    }
+    if let index = anyStringTops!.firstIndex(of: top) { return StringPlace(least: 0, most: reach + 1, isEscaped: index == 1) }
+    guard !automaton.stringCounters.isEmpty else { return nil }
+    // A part of a character stands on top, and how many there were below it.
+    for index in table.entries(of: top).prefix(StackSets.partDepth) where table[index] != StackSets.endEntry {
+      let waiting = table.entries(of: StackSets.below(table[index]))
+      guard waiting.count == 1, table[waiting.lowerBound] != StackSets.endEntry else { continue }
+      let state = StackSets.state(table[waiting.lowerBound])
+      guard state >= Counter.firstState else { continue }
+      let counter = automaton.counter(of: state)
+      guard automaton.stringCounters.contains(counter.base), state > counter.base,
+        case .repetition(_, let least, let most) = counter.kind
+      else { continue }
+      let count = Int(state - counter.base) - 1
+      try add(state - 1, above: StackSets.bottom)
+      guard let place = try stringTops(of: try close()).firstIndex(of: top) else { return nil }
+      return StringPlace(least: min(max(least - count, 0), reach + 1), most: min(most - count, reach + 1), isEscaped: place == 1)
+    }
+    return nil
   }
 
   private mutating func tops(of set: Int32, _ levels: Int) throws(GrammarError) -> [Top] {

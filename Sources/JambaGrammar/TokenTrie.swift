@@ -29,7 +29,7 @@ final class TokenTrie: Sendable {
   private let texts: [UInt8]
   private let groups: [Group]
   private let runs = Mutex<[Run: TokenMask]>([:])
-  private let inside = Mutex<Inside?>(nil)
+  private let insides = Mutex<[StackSets.StringPlace: Inside]>([:])
 
   /// What may come within a string of JSON.
   struct Inside: Sendable {
@@ -53,6 +53,7 @@ final class TokenTrie: Sendable {
   }
 
   private static let runLimit = 128
+  private static let insideLimit = 128
 
   /// - Parameters:
   ///   - vocabularyCount: how many logits the model gives.
@@ -134,13 +135,13 @@ final class TokenTrie: Sendable {
     return tree.tokens[Int(tree.nodes[node - 1].tokenStart)..<Int(tree.nodes[end].tokenStart)]
   }
 
-  /// What may come within any string of JSON, whatever the grammar: found out once.
-  var insideString: Inside {
-    get throws(GrammarError) {
-      if let known = inside.withLock({ $0 }) { return known }
-      let found = try GrammarMatcher.insideString(self)
-      inside.withLock { $0 = found }
-      return found
+  /// What may come within a string of JSON of any characters, whatever the grammar; nil if no grammar came there before.
+  func inside(_ place: StackSets.StringPlace) -> Inside? { insides.withLock { $0[place] } }
+
+  func keep(_ inside: Inside, at place: StackSets.StringPlace) {
+    insides.withLock { insides in
+      if insides.count >= TokenTrie.insideLimit { insides.removeAll() }
+      insides[place] = inside
     }
   }
 

@@ -23,9 +23,6 @@ struct TopMasks: Sendable {
   /// What is known of a top, where texts of a remainder are looked for.
   subscript(set: Int32, texts: Int32) -> Top? { tops[TopMasks.key(set, texts)] }
 
-  /// The top within any string of JSON, once it has been asked for.
-  var string: Int32??
-
   mutating func keep(_ top: Top, of set: Int32, _ texts: Int32) {
     tops[TopMasks.key(set, texts)] = top
     byteCount += 64 + top.tokens.byteCount

@@ -165,6 +165,11 @@ import Testing
   /// What stands on top of a place is looked at once for all places that have it there, and what is below it only where a
   /// token comes to it: one answer's masks at every place of a text are what the bytes of each token say.
   @Test(arguments: [
+    // Strings whose length is counted, far from the most characters and near to it, before and behind the least.
+    (
+      ##"{"type": "array", "items": {"anyOf": [{"type": "array", "items": {"type": "string", "minLength": 3, "maxLength": 90}}, {"type": "string", "maxLength": 30}, {"type": "object", "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 1000}}]}}"##,
+      ##"[["a\"日", "aaaaaaaa"], "a\nthe cat sat on\"", {"a": "\\aa", "b": "a\"}"}, ["\u00e9ab"]]"##
+    ),
     // Members before which one comma stands, some of them required, and others.
     (
       ##"{"properties": {"a": {"type": "array", "items": {"$ref": "#"}}, "b": {"maxLength": 3, "type": "string"}, "c": {}, "d": {}, "e": {}, "f": {}, "g": {}, "h": {}, "i": {}, "j": {}, "k": {}, "l": {}, "m": {}, "n": {}, "o": {}, "p": {}, "q": {}, "ab": {"const": 12}, "xyz": {"type": "null"}}, "required": ["b"], "additionalProperties": {"type": "boolean"}, "type": "object"}"##,

@@ -171,6 +171,22 @@ import Testing
     #expect(throws: GrammarError.self) { try Grammar(jsonSchema: JSON.parse(#"{"x-objects": "some"}"#)) }
   }
 
+  /// Where a schema names no type, values have those that its keywords speak of, or any by choice.
+  @Test func typesAreAnyByChoice() throws {
+    let texts = ["5", "1", #""a""#, "null", "[]", #"{"a": 5}"#, #"{"a": 1}"#, #"{"a": null}"#]
+    func allowed(_ schema: String) throws -> [Bool] {
+      let grammar = try Grammar(jsonSchema: JSON.parse(schema))
+      return try texts.map { try grammar.matches($0) }
+    }
+    #expect(try allowed(#"{"minimum": 3}"#) == [true, false, false, false, false, false, false, false])
+    #expect(try allowed(#"{"x-types": "any", "minimum": 3}"#) == [true, false, true, true, true, true, true, true])
+    let member = #""properties": {"a": {"minimum": 3}}"#
+    #expect(try allowed("{\(member)}") == [false, false, false, false, false, true, false, false])
+    #expect(try allowed(#"{"x-types": "any", \#(member)}"#) == [true, true, true, true, true, true, false, true])
+    #expect(try allowed(#"{"x-types": "any", "type": "object", \#(member)}"#) == [false, false, false, false, false, true, false, true])
+    #expect(throws: GrammarError.self) { try Grammar(jsonSchema: JSON.parse(#"{"x-types": "some"}"#)) }
+  }
+
   struct Case: Sendable, CustomTestStringConvertible {
     let schema: JSON
     let valid: [String]

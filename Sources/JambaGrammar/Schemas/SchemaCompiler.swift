@@ -22,12 +22,14 @@ package struct SchemaCompiler {
   /// What is meant where the schema does not say.
   private let usualObjects: JSONObjects
   private(set) var objects: JSONObjects
+  private var types: UnnamedTypes
 
   package init(
     _ schema: JSON, whitespace: JSONWhitespace = .compact, objects: JSONObjects = .declared
   ) throws(GrammarError) {
     usualObjects = objects
     self.objects = try JSONObjects("x-objects", of: schema) ?? objects
+    types = try UnnamedTypes("x-types", of: schema) ?? .spoken
     normalizer = try SchemaNormalizer(schema, table)
     rules = try GrammarParser.read(SchemaCompiler.prelude, into: GrammarRules())
     rules.markString(rules.index(of: "string"))
@@ -56,6 +58,7 @@ package struct SchemaCompiler {
     normalizer = try SchemaNormalizer(other, table)
     if let whitespace = try JSONWhitespace("x-whitespace", of: other) { try take(whitespace) }
     objects = try JSONObjects("x-objects", of: other) ?? usualObjects
+    types = try UnnamedTypes("x-types", of: other) ?? .spoken
     (stringRules, numberRules) = ([:], [:])
     return try document()
   }
@@ -112,10 +115,10 @@ package struct SchemaCompiler {
     return .rule(number)
   }
 
-  /// A schema that says nothing of types means those that its keywords speak of: narrower than the standard, where such
-  /// keywords let every other type pass.
+  /// A schema that says nothing of types means those that its keywords speak of, if nothing else is asked for: narrower than
+  /// the standard, where such keywords let every other type pass.
   func meant(_ values: SchemaValues) -> SchemaValues {
-    guard !values.isTyped, let spoken = values.spoken else { return values }
+    guard types == .spoken, !values.isTyped, let spoken = values.spoken else { return values }
     var values = values
     values.keep(spoken)
     return values
@@ -181,7 +184,9 @@ package struct SchemaCompiler {
     guard let language = strings.language else { return try rule("string") }
     if let known = stringRules[strings] { return known }
     let content: Expression
+    var isCounted = false
     if case .repeated(table.scalar, let least, let most) = table.kind(language) {
+      isCounted = most >= 0
       content = .repeated(try rule("char"), Int(least), most < 0 ? nil : Int(most))
     } else if case .repeated(let body, let least, let most) = table.kind(language), case .set(let set) = table.kind(body) {
       content = .repeated(SchemaCompiler.spelling(of: table.sets[Int(set)]), Int(least), most < 0 ? nil : Int(most))
@@ -199,6 +204,7 @@ package struct SchemaCompiler {
       content = try machine(of: language, question) { SchemaCompiler.spelling(of: $0) }
     }
     let result = try add(.sequence([.text("\""), content, .text("\"")]))
+    if isCounted, case .rule(let rule) = result { rules.markCountedString(rule) }
     stringRules[strings] = result
     return result
   }

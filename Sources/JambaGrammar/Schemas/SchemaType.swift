@@ -1,3 +1,11 @@
+/// Which types values have where a schema names none.
+enum UnnamedTypes: String, CaseIterable {
+  /// Those that its keywords speak of.
+  case spoken
+  /// Any, as the standard says.
+  case any
+}
+
 /// A type of JSON values, as `type` names them; whole numbers are numbers.
 enum SchemaType: String, CaseIterable {
   case null, boolean, number, string, array, object

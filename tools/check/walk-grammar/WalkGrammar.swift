@@ -23,6 +23,9 @@ struct WalkGrammar: ParsableCommand {
   @Option(help: "Tokens drawn freely; after them, those that end something are taken where they may be.")
   var free = 60
 
+  @Option(help: "Tokens after which one in four is drawn by its first byte: what few tokens begin, such as an escape, comes, too.")
+  var patience = 1000
+
   @Option(help: "Tokens after which a text is given up; 0 to compile grammars alone.")
   var limit = 4000
 
@@ -38,6 +41,7 @@ struct WalkGrammar: ParsableCommand {
     let begin = ContinuousClock().now
     texts.prepare()
     let preparation = ContinuousClock().now - begin
+    let firstBytes = (0..<Int32(tokenizer.idEnd)).map { tokenizer.textBytes(of: $0, showing: [], afterText: true)?.first }
     for line in try FileSystem.contents(of: grammars, limit: 1 << 30).split(separator: 10) {
       let line = try JSON.parse(line)
       var random = SplitMix(state: UInt64(line["seed"]?.integer ?? 0))
@@ -59,7 +63,10 @@ struct WalkGrammar: ParsableCommand {
           let begin = clock.now
           let mask = try constraint.allowedTokens()
           seconds.append(WalkGrammar.seconds(clock.now - begin))
-          let token = draw(mask, [end] + closers, isFree: tokens.count < free, tokenizer.idEnd, &random)
+          let token =
+            tokens.count >= patience && random.next() % 4 == 0
+            ? drawByByte(mask, firstBytes, &random)
+            : draw(mask, [end] + closers, isFree: tokens.count < free, tokenizer.idEnd, &random)
           if token == end { break }
           tokens.append(token)
           try constraint.advance(token)
@@ -104,6 +111,14 @@ struct WalkGrammar: ParsableCommand {
     if !isFree, random.next() % 4 > 0 { for token in preferred where mask.contains(Int(token)) { return token } }
     let allowed = (0..<count).filter { mask.contains($0) }
     return Int32(allowed[Int(random.next() % UInt64(allowed.count))])
+  }
+
+  private func drawByByte(_ mask: TokenMask, _ firstBytes: [UInt8?], _ random: inout SplitMix) -> Int32 {
+    let allowed = firstBytes.indices.filter { mask.contains($0) }
+    let bytes = Set(allowed.map { firstBytes[$0] }).sorted { ($0 ?? 0, $0 == nil ? 0 : 1) < ($1 ?? 0, $1 == nil ? 0 : 1) }
+    let byte = bytes[Int(random.next() % UInt64(bytes.count))]
+    let tokens = allowed.filter { firstBytes[$0] == byte }
+    return Int32(tokens[Int(random.next() % UInt64(tokens.count))])
   }
 }
 

@@ -57,6 +57,7 @@ struct MeasureMasks: ParsableCommand {
             let constraint = try TokenConstraint(grammar, texts, endTokens: [end], afterText: true)
             let tokens = tokenizer.encode(text, addSpecialTokens: false)
             var known = 0
+            var behind: [UInt8] = []
             for (index, token) in (tokens + [end]).enumerated() {
               var mask: TokenMask!
               let passed = try measure { mask = try constraint.allowedTokens() }
@@ -68,7 +69,7 @@ struct MeasureMasks: ParsableCommand {
               }
               place += 1
               if round + 1 >= rounds, masks[place - 1] > longest {
-                print("\(path):\(number + 1): \(masks[place - 1]) us for \(mask.count) tokens of \(text.prefix(80))")
+                print("\(path):\(number + 1): \(masks[place - 1]) us for \(mask.count) tokens behind \(String(decoding: behind.suffix(80), as: UTF8.self))")
               }
               guard mask.contains(Int(token)) else {
                 guard round == 0 else { break }
@@ -77,6 +78,7 @@ struct MeasureMasks: ParsableCommand {
                 break
               }
               if token != end { try constraint.advance(token) }
+              behind += tokenizer.textBytes(of: token, showing: [], afterText: true) ?? []
               guard round == 0 else { continue }
               steps += 1
               known -= 1
