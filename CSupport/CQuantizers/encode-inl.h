@@ -110,7 +110,7 @@ JK_INLINE encoder_targets encoder_targets_of(jk_type type) {
 
 JK_INLINE encoder_targets encoder_mean_targets_of(jk_type type) {
     static const float r3[] = {-19, -22, -25, -28, -32, 19, 22, 25, 28, 32};
-    static const float r2[] = {-22, -25, -28, -31, -35, 22, 25, 28, 31, 35};
+    static const float r2[] = {-22, -25, -29, -33, 22, 25, 29, 33};
     switch (type) {
         case JK_R3: return (encoder_targets){r3, sizeof r3 / sizeof *r3};
         case JK_R2: return (encoder_targets){r2, sizeof r2 / sizeof *r2};
@@ -127,9 +127,11 @@ JK_INLINE encoder_targets encoder_mean_targets_of(jk_type type) {
 JK_INLINE void encoder_try(jk_type type, const encoder_group *g, size_t count, v8 inverse, v8 *best, v8 *best_gain) {
     v8 xq = v8_set(0.0f), qq = v8_set(0.0f);
     v8i stored;
-    v8 codes[JK_GROUP];
-    int32_t indices[JK_GROUP][8];
-    if (jk_ring_bits(type)) ring_nearest(type, g->x, g->w, inverse, false, codes, indices);
+    v8 codes[JK_GROUP], indices[JK_GROUP];
+    if (jk_ring_bits(type)) {
+        const ring_grid grid = ring_grid_of(type);
+        ring_nearest(jk_ring_bits(type), &grid, g->x, g->w, inverse, false, codes, indices);
+    }
     for (size_t i = 0; i < count; i++) {
         v8 q = jk_ring_bits(type) ? codes[i] : encoder_nearest(type, v8_mul(g->x[i], inverse), &stored);
         v8 wq = v8_mul(g->w[i], q);
@@ -146,10 +148,11 @@ JK_INLINE void encoder_try(jk_type type, const encoder_group *g, size_t count, v
 // Keeps that of a ring's scales which costs least as it is: ways are not followed, only their costs.
 JK_INLINE void encoder_compare(jk_type type, const encoder_group *g, v8 inverse, encoder_targets targets, v8 *best,
                                v8 *best_gain) {
+    const ring_grid grid = ring_grid_of(type);
     for (size_t k = 0; k < targets.count; k++) {
         const v8 scaled = v8_mul(inverse, v8_set(targets.values[k]));
         const v8 scale = v8_div(v8_set(1.0f), scaled);
-        const v8 cost = ring_least_cost(type, g->x, g->w, scaled);
+        const v8 cost = ring_least_cost(jk_ring_bits(type), &grid, g->x, g->w, scaled);
         const v8 gain = v8_mul(v8_sub(v8_set(0.0f), cost), v8_mul(scale, scale));
         const v8 better = v8_less(*best_gain, gain);  // false for the infinities of a row of zeros
         *best = v8_select(better, scale, *best);
@@ -181,10 +184,8 @@ JK_INLINE v8 encoder_search(jk_type type, const encoder_group *g, size_t count) 
         for (size_t k = 0; k < targets.count; k++)
             encoder_try(type, g, count, v8_mul(inverse, v8_set(targets.values[k])), &best, &gain);
     }
-    for (int turn = 0; turn < (jk_ring_bits(type) ? 2 : 1); turn++) {
-        v8 found = v8_less(zero, v8_abs(best));
-        encoder_try(type, g, count, v8_select(found, v8_div(v8_set(1.0f), best), zero), &best, &gain);
-    }
+    const v8 found = v8_less(zero, v8_abs(best));
+    encoder_try(type, g, count, v8_select(found, v8_div(v8_set(1.0f), best), zero), &best, &gain);
     return best;
 }
 
@@ -209,7 +210,7 @@ JK_INLINE float encoder_relative(const float *importance, size_t columns, size_t
     return relative < 0.5f ? 0.5f : relative > 2.0f ? 2.0f : relative;
 }
 
-// Writes the codes of 32 columns as one tile, as jk_tile_stored reads them. Where bits are shared, neighbours agree on them.
+// Writes the codes of 32 columns as one tile, as jk_tile_stored reads them; those of rings are ring_write's.
 JK_INLINE void encoder_write_tile(jk_type type, uint8_t *tile, const int32_t codes[32][8]) {
     memset(tile, 0, jk_tile_size(type));
     for (int c = 0; c < 32; c++)
@@ -227,14 +228,7 @@ JK_INLINE void encoder_write_tile(jk_type type, uint8_t *tile, const int32_t cod
                     break;
                 }
                 case JK_R3:
-                case JK_R2: {
-                    const int bits = jk_ring_bits(type);
-                    for (size_t i = 0; i < 4; i++) {
-                        const size_t bit = (jk_ring_bit(bits, (size_t)c) + i) % (32 * (size_t)bits);
-                        tile[jk_ring_byte(bits, (size_t)r, bit)] |= (uint8_t)((codes[c][r] >> i & 1) << bit % 8);
-                    }
-                    break;
-                }
+                case JK_R2:
                 JK_FLOAT_TYPES(JK_CASE) __builtin_trap();
             }
         }
@@ -290,6 +284,7 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
                               const float *importance, float step, uint8_t *strip, double error[2]) {
     const size_t group = jk_scale_group(type, columns), groups = jk_parts(columns, group);
     const size_t tile = jk_tile_size(type);
+    const ring_grid grid = jk_ring_bits(type) ? ring_grid_of(type) : (ring_grid){0};
     uint8_t *tiles = strip + jk_header_size(groups);
     memset(strip, 0, jk_header_size(groups));
 
@@ -345,11 +340,12 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
         const v8 scale = v8_mul(row_scale, v8i_float(code));
         const v8 inverse = v8_select(v8_less(zero, v8_abs(scale)), v8_div(v8_set(1.0f), scale), zero);
         encoder_load(g.x, rows, stride, row_count, columns, k * group, group, factor);
-        v8 errors = zero, squares = zero, ring[JK_GROUP];
+        v8 errors = zero, squares = zero, ring[JK_GROUP], indices[JK_GROUP];
         int32_t codes[64][8];
         if (jk_ring_bits(type)) {
             encoder_weigh(&g, k * group, group, columns, importance, most, v8_load(spread));
-            ring_nearest(type, g.x, g.w, inverse, true, ring, codes);
+            ring_nearest(jk_ring_bits(type), &grid, g.x, g.w, inverse, true, ring, indices);
+            ring_write(jk_ring_bits(type), first_tile, indices);
         }
         for (size_t i = 0; i < group; i++) {
             v8i index;
@@ -360,7 +356,7 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
             errors = v8_fma(v8_mul(difference, real), difference, errors);
             squares = v8_fma(g.x[i], g.x[i], squares);
         }
-        for (size_t i = 0; i < group / JK_GROUP; i++)
+        for (size_t i = 0; !jk_ring_bits(type) && i < group / JK_GROUP; i++)
             encoder_write_tile(type, first_tile + i * tile, (const int32_t(*)[8])(codes + i * JK_GROUP));
         encoder_add_errors(errors, squares, unpower, row_count, error);
     }

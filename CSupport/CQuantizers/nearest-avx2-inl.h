@@ -1,4 +1,4 @@
-// The nearest of NL4's codes, for the x86 sets: v8_nl4_nearest, which gives what scalar.c's does.
+// The nearest of NL4's codes, and entries of tables, for the x86 sets: what scalar.c's v8_nl4_nearest and v8_look_up give.
 //
 // Defined before: v8-avx2-inl.h, quantizers.h.
 #ifndef JK_NEAREST_AVX2_INL_H
@@ -20,6 +20,12 @@ JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index) {
     *index = found;
     return _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_loadu_ps(nl4_codes), found),
                             _mm256_permutevar8x32_ps(_mm256_loadu_ps(nl4_codes + 8), found), upper);
+}
+
+JK_INLINE v8 v8_look_up(const float table[16], v8 index) {
+    const v8i entry = v8_round(index);
+    return v8_select(v8_less(v8_set(7.5f), index), _mm256_permutevar8x32_ps(v8_load(table + 8), entry),
+                     _mm256_permutevar8x32_ps(v8_load(table), entry));
 }
 
 #endif

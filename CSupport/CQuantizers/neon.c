@@ -21,6 +21,13 @@ JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index) {
     return (v8){half_nearest(x.low, &index->low), half_nearest(x.high, &index->high)};
 }
 
+JK_INLINE v8 v8_look_up(const float table[16], v8 index) {
+    float entries[8];
+    v8_store(entries, index);
+    for (size_t r = 0; r < 8; r++) entries[r] = table[(int32_t)entries[r]];
+    return v8_load(entries);
+}
+
 #include "encode-inl.h"
 #include "refine-inl.h"
 

@@ -17,7 +17,8 @@ typedef struct {
     v8 weights[JK_REFINE_BLOCK];    // of the rows, scaled by their powers of two
     v8 codes[JK_REFINE_BLOCK];      // as numbers
     v8 gradient[JK_REFINE_BLOCK];   // M e
-    int32_t stored[JK_REFINE_BLOCK][8];  // as the tiles hold them
+    int32_t stored[JK_REFINE_BLOCK][8];  // as the tiles hold them, but for rings
+    v8 added[JK_REFINE_BLOCK];      // of rings: the bits that a weight adds
     v8 scales[JK_REFINE_BLOCK / JK_GROUP];
 } refiner_block;
 
@@ -27,16 +28,38 @@ typedef struct {
     v8 by[64];
 } refiner_change;
 
-// Reads the codes of 32 columns.
-JK_INLINE void refiner_read_tile(jk_type type, const uint8_t *tile, int32_t stored[32][8], v8 codes[32]) {
-    for (size_t c = 0; c < 32; c++) {
+// Reads the codes of 32 columns from column `first` of the block on.
+JK_INLINE void refiner_read_tile(jk_type type, const uint8_t *tile, refiner_block *b, size_t first) {
+    if (jk_ring_bits(type)) {
+        const ring_grid grid = ring_grid_of(type);
+        v8 indices[JK_GROUP];
+        ring_read(jk_ring_bits(type), tile, indices);
+        for (size_t c = 0; c < JK_GROUP; c++) {
+            b->codes[first + c] = v8_look_up(grid.codes, indices[c]);
+            b->added[first + c] = ring_added(jk_ring_bits(type), indices[c]);
+        }
+        return;
+    }
+    for (size_t c = 0; c < JK_GROUP; c++) {
         float lanes[8];
         for (size_t r = 0; r < 8; r++) {
-            stored[c][r] = jk_tile_stored(type, tile, r, c);
-            lanes[r] = (float)jk_stored_code(type, stored[c][r]);
+            b->stored[first + c][r] = jk_tile_stored(type, tile, r, c);
+            lanes[r] = (float)jk_stored_code(type, b->stored[first + c][r]);
         }
-        codes[c] = v8_load(lanes);
+        b->codes[first + c] = v8_load(lanes);
     }
+}
+
+// The other way.
+JK_INLINE void refiner_write_tile(jk_type type, uint8_t *tile, const refiner_block *b, size_t first) {
+    if (!jk_ring_bits(type)) {
+        encoder_write_tile(type, tile, (const int32_t(*)[8])(b->stored + first));
+        return;
+    }
+    const int bits = jk_ring_bits(type);
+    v8 indices[JK_GROUP];
+    for (size_t c = 0; c < JK_GROUP; c++) indices[c] = v8_mul(b->added[first + c], v8_set((float)ring_states(bits)));
+    ring_write(bits, tile, indices);
 }
 
 JK_INLINE bool refiner_is_zero(v8 x) { return v8_maximum(v8_abs(x)) == 0.0f; }
@@ -77,58 +100,61 @@ JK_INLINE void refiner_improve_codes(jk_type type, refiner_block *b, const float
 }
 
 // The same for a ring: bits that a weight adds to it are in its own index and in the state of the next weight, so that both of their
-// codes change with them.
-JK_INLINE void refiner_improve_ring(jk_type type, refiner_block *b, const float *moments, size_t size, size_t first, v8 scale) {
-    const int bits = jk_ring_bits(type), states = 1 << (4 - bits);
-    const v8 zero = v8_set(0.0f), half = v8_set(0.5f);
-    float grid[16];
-    ring_codes(type, grid);
+// codes change with them. The gradient stays as it was: what has changed of the weights is in `moved`.
+JK_INLINE void refiner_improve_ring(int bits, const ring_grid *grid, refiner_block *b, const float *moments, size_t size, size_t first,
+                                    v8 scale, v8 moved[JK_GROUP]) {
+    const int states = ring_states(bits);
+    const v8 half = v8_set(0.5f), count = v8_set((float)states);
+    for (size_t c = 0; c < JK_GROUP; c++) moved[c] = v8_set(0.0f);
+    v8 *codes = b->codes + first, *added = b->added + first;
+    const v8 *gradient = b->gradient + first;
+    const float *block = moments + first * size + first;
+    v8 state = ring_state(bits, added[ring_column(JK_GROUP - 1)]);
+    v8 slope = gradient[ring_column(0)], next_slope = gradient[ring_column(1)];  // at i and j, with all that has changed
     for (size_t place = 0; place < JK_GROUP; place++) {
-        const size_t i = first + ring_column(place), j = first + ring_column((place + 1) % JK_GROUP);
-        const v8 own = v8_set(moments[i * size + i]), next = v8_set(moments[j * size + j]), both = v8_set(moments[i * size + j]);
-        v8 least = zero, changes[2] = {zero, zero}, chosen = v8_set(-1.0f);
-        for (int added = 0; added < 1 << bits; added++) {
-            float lanes[2][8];
-            for (size_t r = 0; r < 8; r++) {
-                const int32_t index = (b->stored[i][r] & (states - 1)) | added * states;
-                lanes[0][r] = grid[index];
-                lanes[1][r] = grid[(b->stored[j][r] & ~(states - 1)) | index >> bits];
-            }
-            const v8 by = v8_mul(scale, v8_sub(v8_load(lanes[0]), b->codes[i]));
-            const v8 next_by = v8_mul(scale, v8_sub(v8_load(lanes[1]), b->codes[j]));
-            const v8 slope = v8_fma(v8_mul(half, own), by, v8_fma(both, next_by, b->gradient[i]));
-            const v8 cost = v8_fma(by, slope, v8_mul(next_by, v8_fma(v8_mul(half, next), next_by, b->gradient[j])));
-            const v8 less = v8_less(cost, least);
-            least = v8_select(less, cost, least);
-            changes[0] = v8_select(less, by, changes[0]);
-            changes[1] = v8_select(less, next_by, changes[1]);
-            chosen = v8_select(less, v8_set((float)added), chosen);
+        const size_t i = ring_column(place), j = ring_column((place + 1) % JK_GROUP);
+        const v8 own = v8_set(block[i * size + i]), next = v8_set(block[j * size + j]), both = v8_set(block[i * size + j]);
+        const v8 half_own = v8_mul(half, own);
+        v8 slopes[RING_STATES], costs[RING_STATES];  // as the next weight's state leaves them
+        JK_UNROLL for (int s = 0; s < states; s++) {
+            const v8 code = v8_look_up(grid->codes, v8_fma(added[j], count, v8_set((float)s)));
+            const v8 by = v8_mul(scale, v8_sub(code, codes[j]));
+            slopes[s] = v8_fma(both, by, slope);
+            costs[s] = v8_mul(by, v8_fma(v8_mul(half, next), by, next_slope));
         }
-        float added[8], lanes[2][8];
-        v8_store(added, chosen);
-        v8_store(lanes[0], b->codes[i]);
-        v8_store(lanes[1], b->codes[j]);
-        bool changed = false;
-        for (size_t r = 0; r < 8; r++) {
-            if (added[r] < 0.0f) continue;
-            changed = true;
-            b->stored[i][r] = (b->stored[i][r] & (states - 1)) | (int32_t)added[r] * states;
-            b->stored[j][r] = (b->stored[j][r] & ~(states - 1)) | b->stored[i][r] >> bits;
-            lanes[0][r] = grid[b->stored[i][r]];
-            lanes[1][r] = grid[b->stored[j][r]];
+        v8 least = v8_set(0.0f), chosen = added[i];
+        JK_UNROLL for (int choice = 0; choice < 1 << bits; choice++) {
+            const int s = choice >> (2 * bits - 4);
+            const float *ways = grid->codes + choice * states;
+            const v8 code = states == 2 ? v8_select(v8_less(v8_set(0.5f), state), v8_set(ways[1]), v8_set(ways[0]))
+                                        : v8_look_up(grid->codes, v8_add(state, v8_set((float)(choice * states))));
+            const v8 by = v8_mul(scale, v8_sub(code, codes[i]));
+            const v8 cost = v8_fma(by, v8_fma(half_own, by, slopes[s]), costs[s]);
+            chosen = v8_select(v8_less(cost, least), v8_set((float)choice), chosen);
+            least = v8_min(cost, least);
         }
-        if (!changed) continue;
-        b->codes[i] = v8_load(lanes[0]);
-        b->codes[j] = v8_load(lanes[1]);
-        const float *row = moments + i * size, *next_row = moments + j * size;
-        for (size_t k = first; k < first + JK_GROUP; k++)
-            b->gradient[k] = v8_fma(v8_set(row[k]), changes[0], v8_fma(v8_set(next_row[k]), changes[1], b->gradient[k]));
+        const v8 code = v8_look_up(grid->codes, v8_fma(chosen, count, state));
+        const v8 next_code = v8_look_up(grid->codes, v8_fma(added[j], count, ring_state(bits, chosen)));
+        const v8 by = v8_mul(scale, v8_sub(code, codes[i])), next_by = v8_mul(scale, v8_sub(next_code, codes[j]));
+        added[i] = chosen;
+        codes[i] = code;
+        codes[j] = next_code;
+        moved[i] = v8_add(moved[i], by);
+        moved[j] = v8_add(moved[j], next_by);
+        state = ring_state(bits, chosen);
+        slope = v8_fma(both, by, v8_fma(next, next_by, next_slope));
+        const float *row = block + ring_column((place + 2) % JK_GROUP) * size;
+        v8 sums[4] = {gradient[ring_column((place + 2) % JK_GROUP)], v8_set(0.0f), v8_set(0.0f), v8_set(0.0f)};
+        for (size_t c = 0; c <= 4 * jk_least(place + 1, 7); c += 4)  // beyond, nothing has moved yet
+            JK_UNROLL for (size_t p = 0; p < 4; p++) sums[p] = v8_fma(v8_set(row[c + p]), moved[c + p], sums[p]);
+        next_slope = v8_add(v8_add(sums[0], sums[1]), v8_add(sums[2], sums[3]));
     }
 }
 
-// A group's scale to its best multiple of the row's; one that would become 0 stays. Keeps the gradient of the group alone.
+// A group's scale to its best multiple of the row's; one that would become 0 stays. Keeps the gradient of the group alone, or, with
+// what has `moved` since the gradient was taken, none.
 JK_INLINE v8 refiner_improve_scale(refiner_block *b, const float *moments, size_t size, size_t first, size_t count,
-                                   v8 scale, v8 row_scale, v8 inverse_row) {
+                                   v8 scale, v8 row_scale, v8 inverse_row, const v8 *moved) {
     const v8 zero = v8_set(0.0f);
     v8 slope = zero, curvature = zero, products[64];
     for (size_t j = 0; j < count; j += 8) {
@@ -141,6 +167,7 @@ JK_INLINE v8 refiner_improve_scale(refiner_block *b, const float *moments, size_
     }
     for (size_t i = 0; i < count; i++) {
         slope = v8_fma(b->codes[first + i], b->gradient[first + i], slope);
+        if (moved) slope = v8_fma(moved[i], products[i], slope);  // codes' M moved
         curvature = v8_fma(b->codes[first + i], products[i], curvature);
     }
     const v8 best = v8_sub(scale, v8_select(v8_less(zero, curvature), v8_div(slope, curvature), zero));
@@ -149,33 +176,56 @@ JK_INLINE v8 refiner_improve_scale(refiner_block *b, const float *moments, size_
     const v8 found = v8_select(v8_less(zero, v8_abs(code)), v8_mul(row_scale, code), scale);
     const v8 change = v8_sub(found, scale);
     if (refiner_is_zero(change)) return scale;
+    if (moved) return found;
     for (size_t i = 0; i < count; i++) b->gradient[first + i] = v8_fma(products[i], change, b->gradient[first + i]);
     return found;
 }
 
-// All groups of a block in turn.
+// What the weights of a group are off by, or have changed by since they were `before`.
+JK_INLINE void refiner_differ(const refiner_block *b, size_t first, size_t count, v8 scale, const v8 *before, refiner_change *change) {
+    change->count = count;
+    for (size_t i = 0; i < count; i++) {
+        change->column[i] = first + i;
+        change->by[i] = v8_sub(v8_mul(scale, b->codes[first + i]), before[i]);
+    }
+}
+
+JK_INLINE bool refiner_is_none(const refiner_change *change) {
+    v8 largest = v8_set(0.0f);
+    for (size_t i = 0; i < change->count; i++) largest = v8_max(v8_abs(change->by[i]), largest);
+    return refiner_is_zero(largest);
+}
+
+// All groups of a block in turn. In the first sweep over rings, groups that come later count as if they had no error, theirs will make
+// up for those before them: a third of the moves less, and errors of products 1 % larger. The last sweep leaves the gradient behind it
+// as it is.
 //
 // - Returns: whether anything has changed.
 JK_INLINE bool refiner_sweep(jk_type type, refiner_block *b, const float *moments, size_t size, size_t group,
-                             size_t count, v8 row_scale, v8 inverse_row, bool keeps_scales) {
-    bool changed = false;
+                             size_t count, v8 row_scale, v8 inverse_row, bool keeps_scales, int sweep) {
+    const int bits = jk_ring_bits(type);
+    const bool looks_back = bits && sweep == 0, last = sweep + 1 == JK_REFINE_SWEEPS;
+    const ring_grid grid = bits ? ring_grid_of(type) : (ring_grid){0};
+    bool changed = looks_back;
     for (size_t first = 0; first < count; first += group) {
-        v8 *scale = &b->scales[first / group], before[64];
+        v8 *scale = &b->scales[first / group], before[64], moved[JK_GROUP];
         for (size_t i = 0; i < group; i++) before[i] = v8_mul(*scale, b->codes[first + i]);
-        if (jk_ring_bits(type)) refiner_improve_ring(type, b, moments, size, first, *scale);
+        refiner_change change;
+        if (looks_back) {
+            refiner_differ(b, first, group, *scale, b->weights + first, &change);
+            refiner_move(b, moments, size, &change, first, first + group);
+        }
+        if (bits) refiner_improve_ring(bits, &grid, b, moments, size, first, *scale, moved);
         else refiner_improve_codes(type, b, moments, size, first, group, *scale);
         if (!keeps_scales)
-            *scale = refiner_improve_scale(b, moments, size, first, group, *scale, row_scale, inverse_row);
-        refiner_change change = {.count = 0};
-        for (size_t i = 0; i < group; i++) {
-            const v8 by = v8_sub(v8_mul(*scale, b->codes[first + i]), before[i]);
-            if (refiner_is_zero(by)) continue;
-            change.column[change.count] = first + i;
-            change.by[change.count++] = by;
-        }
-        if (change.count == 0) continue;
-        changed = true;
-        refiner_move(b, moments, size, &change, 0, first);
+            *scale = refiner_improve_scale(b, moments, size, first, group, *scale, row_scale, inverse_row, bits ? moved : NULL);
+        refiner_differ(b, first, group, *scale, before, &change);
+        const bool same = refiner_is_none(&change);
+        changed |= !same;
+        if (bits && !last) refiner_move(b, moments, size, &change, first, first + group);
+        if (looks_back) refiner_differ(b, first, group, *scale, b->weights + first, &change);
+        else if (same) continue;
+        if (!last) refiner_move(b, moments, size, &change, 0, first);
         refiner_move(b, moments, size, &change, first + group, count);
     }
     return changed;
@@ -204,22 +254,18 @@ JK_INLINE void refiner_refine(jk_type type, const float *rows, size_t stride, si
         for (size_t i = 64; i < count; i += 64)
             encoder_load(b.weights + i, rows, stride, row_count, columns, start + i, jk_least(count - i, 64), factor);
         for (size_t i = 0; i < count; i += JK_GROUP)
-            refiner_read_tile(type, tiles + (start + i) / JK_GROUP * tile, b.stored + i, b.codes + i);
+            refiner_read_tile(type, tiles + (start + i) / JK_GROUP * tile, &b, i);
         for (size_t k = 0; k < count / group; k++) {
             for (int r = 0; r < 8; r++) lanes[r] = (float)(int8_t)strip[32 + 8 * (start / group + k) + (size_t)r];
             b.scales[k] = v8_mul(row_scale, v8_load(lanes));
         }
-        for (size_t first = 0; first < count; first += group) {
+        for (size_t first = 0; !jk_ring_bits(type) && first < count; first += group) {
             refiner_change error;
-            error.count = group;
-            for (size_t i = 0; i < group; i++) {
-                error.column[i] = first + i;
-                error.by[i] = v8_sub(v8_mul(b.scales[first / group], b.codes[first + i]), b.weights[first + i]);
-            }
+            refiner_differ(&b, first, group, b.scales[first / group], b.weights + first, &error);
             refiner_move(&b, moments, size, &error, 0, count);
         }
         for (int sweep = 0; sweep < JK_REFINE_SWEEPS; sweep++)
-            if (!refiner_sweep(type, &b, moments, size, group, count, row_scale, inverse_row, step > 0.0f))
+            if (!refiner_sweep(type, &b, moments, size, group, count, row_scale, inverse_row, step > 0.0f, sweep))
                 break;
 
         v8 errors = zero, squares = zero;
@@ -230,7 +276,7 @@ JK_INLINE void refiner_refine(jk_type type, const float *rows, size_t stride, si
             squares = v8_fma(b.weights[i], b.weights[i], squares);
         }
         for (size_t i = 0; i < count; i += JK_GROUP)
-            encoder_write_tile(type, tiles + (start + i) / JK_GROUP * tile, (const int32_t(*)[8])(b.stored + i));
+            refiner_write_tile(type, tiles + (start + i) / JK_GROUP * tile, &b, i);
         for (size_t k = 0; k < count / group; k++) {
             int32_t stored[8];
             v8i_store(stored, v8_round(v8_mul(b.scales[k], inverse_row)));

@@ -14,6 +14,13 @@ JK_INLINE v8 v8_nl4_nearest(v8 x, v8i *index) {
     return code;
 }
 
+// Entries of a table of 16, by whole numbers.
+JK_INLINE v8 v8_look_up(const float table[16], v8 index) {
+    v8 entry;
+    EACH_LANE entry.lane[i] = table[(int32_t)index.lane[i]];
+    return entry;
+}
+
 #include "encode-inl.h"
 #include "refine-inl.h"
 

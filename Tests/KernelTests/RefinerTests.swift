@@ -115,7 +115,8 @@ import Testing
     #expect(abs(sums[1] / power - 1) < 1e-4)
   }
 
-  /// The descent in double precision: for each group in turn each code, then the scale, to its best value given all others.
+  /// The descent in double precision: for each group in turn each code, then the scale, to its best value given all others, which
+  /// in the first sweep over rings are those before it.
   private func refined(_ layout: Layout, _ weights: [Float], _ row: Int, moments: [Float], size: Int) -> [(scale: Int, codes: [Int])] {
     let type = layout.matrix.value.type
     let columns = Int(layout.matrix.value.columns)
@@ -132,12 +133,16 @@ import Testing
         let group = groups[block * perBlock + column / layout.group]
         return rowScale * Double(group.scale) * Double(group.codes[column % layout.group])
       }
-      var gradient = (0..<size).map { j in
-        (0..<size).reduce(0.0) { $0 + (stored($1) - Double(weights[row * columns + block * size + $1])) * m($1, j) }
-      }
-      for _ in 0..<Int(JK_REFINE_SWEEPS) {
+      func error(_ i: Int) -> Double { stored(i) - Double(weights[row * columns + block * size + i]) }
+      var gradient = (0..<size).map { j in bits == nil ? (0..<size).reduce(0.0) { $0 + error($1) * m($1, j) } : 0 }
+      for sweep in 0..<Int(JK_REFINE_SWEEPS) {
         for g in 0..<perBlock {
           let (at, first) = (block * perBlock + g, g * layout.group)
+          // Errors of rings count from a group's first turn on.
+          for i in first..<first + layout.group where sweep == 0 && bits != nil {
+            let error = error(i)
+            for j in 0..<size { gradient[j] += error * m(i, j) }
+          }
           var scale: Double { rowScale * Double(groups[at].scale) }
           if let bits, scale != 0 {
             let (grid, states) = (Layout.ringCodes(of: type), 16 >> bits)

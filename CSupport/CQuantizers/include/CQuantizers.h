@@ -30,7 +30,8 @@ void jk_encode_strip(jk_type type, const float *rows, size_t stride, size_t row_
 // `rows` it was encoded from: lowers e' M e for each row's error e = stored - row, where M is the mean of x x' over inputs x,
 // known in blocks of `size` columns (a multiple of 64, at most JK_REFINE_BLOCK): `moments` is [blocks][size][size],
 // symmetric, diagonals > 0, zeros beyond the matrix but for its diagonal. One code, then one scale at a time, each to its
-// best value given all others (coordinate descent), in JK_REFINE_SWEEPS sweeps: e' M e never grows, but for rounding.
+// best value given all others (coordinate descent), in JK_REFINE_SWEEPS sweeps: e' M e never grows, but for rounding. Only in the
+// first over rings (JK_R3, JK_R2) groups that come later in a block count as if they had no error.
 // `step`: as the strip was encoded with; if not 0, scales stay. Strips of floats stay as they are.
 // Adds to `error` as jk_encode_strip, which should have been called without counting its own.
 enum { JK_REFINE_BLOCK = 512, JK_REFINE_SWEEPS = 2 };
