@@ -3,6 +3,7 @@ import concurrent.futures
 import json
 import socket
 import subprocess
+import time
 import unittest
 
 import openai
@@ -75,6 +76,22 @@ class Idlers(unittest.TestCase):
                 for idler in idlers:
                     idler.close()
                 running.close()
+
+
+class SilentClients(WithServer):
+    def test_half_a_minute(self):
+        request = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+        silent = {name: socket.create_connection(("127.0.0.1", self.server.port), timeout=60) for name in ("never", "header", "answered")}
+        start = time.monotonic()
+        silent["header"].sendall(request)
+        silent["answered"].sendall(request + b"\r\n")
+        self.assertIn(b"200 OK", silent["answered"].recv(4096))
+        for name, connection in silent.items():
+            with self.subTest(name), connection:
+                while connection.recv(4096):
+                    pass
+                self.assertGreater(time.monotonic() - start, 29)
+                self.assertLess(time.monotonic() - start, 55)
 
 
 class Stopping(unittest.TestCase):

@@ -11,7 +11,7 @@ import unittest
 from adapter_tests import Adapters
 from answer_tests import Answers
 from conformance_tests import Conformance
-from connection_tests import Crowd, Disconnects, Idlers, Stopping
+from connection_tests import Crowd, Disconnects, Idlers, SilentClients, Stopping
 from damage_tests import Damage
 from embedding_tests import Embeddings
 from harness import Options
@@ -29,7 +29,7 @@ from tool_tests import GenericTools, Thoughts, Tools
 __all__ = [
     "Adapters", "Answers", "Conformance", "Crowd", "Disconnects", "Document", "Embeddings", "Encryption", "GenericTools", "Idlers", "Keys", "Log", "Messages",
     "MessagesThoughts", "MessagesTools", "Ollama", "OllamaThoughts", "OllamaTools", "Pages", "Places", "Proxies", "Refusals",
-    "Responses", "ResponsesThoughts", "ResponsesTools", "Scores", "Silence", "Slots", "Sockets", "Stopping", "Strict",
+    "Responses", "ResponsesThoughts", "ResponsesTools", "Scores", "Silence", "SilentClients", "Slots", "Sockets", "Stopping", "Strict",
     "StrictOllama", "Thoughts", "Together", "Tolerance", "Tools",
 ]
 

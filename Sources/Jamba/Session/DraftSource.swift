@@ -1,15 +1,19 @@
 /// Guesses what comes next: what a grammar leaves no choice about, or else what followed the last occurrence of the text's
-/// last tokens (prompt lookup decoding). How far ahead it guesses is what lately paid.
+/// last tokens (prompt lookup decoding), or what stands behind a guess that was wrong, since edits change a token and go on.
+/// How far ahead it guesses is what lately paid.
 struct DraftSource {
   /// What a guess goes by.
   private enum Reason {
     case grammar
     /// So many tokens before it.
     case match(Int)
+    /// The token before it was guessed wrong.
+    case resumption
 
     /// Its place in `accuracy`.
     var kind: Int {
       switch self {
+      case .resumption: 4
       case .grammar: 3
       case .match(let count): count >= 8 ? 2 : count >= 4 ? 1 : 0
       }
@@ -20,23 +24,27 @@ struct DraftSource {
       switch self {
       case .grammar: self
       case .match(let count): .match(count + 1)
+      case .resumption: .match(DraftSource.leastMatch)
       }
     }
   }
 
-  /// How often a guessed token was right, lately, by how many tokens before it matched: 2-3, 4-7, 8 or more; and where a
-  /// grammar foresaw it.
-  private var accuracy: [Double] = [0.2, 0.4, 0.8, 0.7]
+  /// How often a guessed token was right, lately, by how many tokens before it matched: 2-3, 4-7, 8 or more; where a grammar
+  /// foresaw it; and behind a wrong guess. Before anything is known, what is usual, which counts as four guesses.
+  private var accuracy: [Double] = [0.2, 0.4, 0.8, 0.7, 0.5]
+  private var learnt = [4.0, 4, 4, 4, 4]
   /// Seconds of a step of one token, and how much longer passes with guesses take, each kind learnt by itself: products
   /// take tokens by fours and twos.
   private var stepSeconds: Double?
   private var costs = DraftSource.usualCosts
-  /// The guess for the next token, whether or not it was computed, to learn from.
-  private var expected: (token: Int32, reason: Reason)?
+  /// Passes of each number of guesses that have been timed, until old ones are forgotten.
+  private var timed = DraftSource.usualCosts.map { _ in 1.0 }
+  /// The guess for the next token, whether or not it was computed, to learn from, and its place in the text.
+  private var expected: (token: Int32, reason: Reason, place: Int?)?
 
   /// Numbers of guesses that are tried, and the length of a pass over them in steps: rather too long, so that nothing is
   /// lost before more is known. Accuracy is learnt without passes.
-  private static let usualCosts: [(count: Int, steps: Double)] = [(1, 1.4), (3, 2), (7, 3)]
+  private static let usualCosts: [(count: Int, steps: Double)] = [(1, 1.4), (3, 1.9), (7, 2.8)]
 
   private static let reach = 1 << 16
   private static let leastMatch = 2
@@ -53,14 +61,23 @@ struct DraftSource {
     after text: [Int32], _ token: Int32, foreseen: ArraySlice<Int32>, limit: Int
   ) -> ArraySlice<Int32> {
     learn(token)
+    var resumption: Int?
+    if let expected, expected.token != token { resumption = expected.place.map { $0 + 1 } }
     expected = nil
-    var (guesses, reason) = (foreseen, Reason.grammar)
+    var (guesses, reason, place) = (foreseen, Reason.grammar, Int?.none)
     if guesses.isEmpty {
-      guard let (end, matched) = DraftSource.lastOccurrence(in: text, token) else { return [] }
-      (guesses, reason) = (text[end...], .match(matched))
+      let match = DraftSource.lastOccurrence(in: text, token)
+      if let match { (reason, place) = (.match(match.matched), match.end) }
+      if let resumption, resumption < text.count,
+        match == nil || accuracy[reason.kind] < accuracy[Reason.resumption.kind]
+      {
+        (reason, place) = (.resumption, resumption)
+      }
+      guard let place else { return [] }
+      guesses = text[place...]
     }
-    expected = guesses.first.map { ($0, reason) }
-    let count = bestCount(accuracy[reason.kind], limit: min(limit, guesses.count))
+    expected = guesses.first.map { ($0, reason, place) }
+    let count = bestCount(reason, limit: min(limit, guesses.count))
     // What did not pay may be worth another try some time.
     for (index, usual) in DraftSource.usualCosts.enumerated() {
       costs[index].steps += 0.01 * (usual.steps - costs[index].steps)
@@ -87,12 +104,18 @@ struct DraftSource {
   }
 
   /// The number of guesses for which tokens a second are most.
-  private func bestCount(_ accuracy: Double, limit: Int) -> Int {
+  private func bestCount(_ reason: Reason, limit: Int) -> Int {
     if isEager { return limit }
     var (best, bestGain) = (0, DraftSource.leastGain)
+    // A guess counts if those before it are right, too.
+    var (tokens, chance, reason, guessed) = (1.0, 1.0, reason, 0)
     for (count, steps) in costs where count <= limit {
-      // 1 + accuracy + accuracy^2 + ... tokens are to be expected.
-      let tokens = (0..<count).reduce(1.0) { tokens, _ in 1 + tokens * accuracy }
+      while guessed < count {
+        chance *= accuracy[reason.kind]
+        tokens += chance
+        reason = reason.next
+        guessed += 1
+      }
       if tokens / steps > bestGain { (best, bestGain) = (count, tokens / steps) }
     }
     return best
@@ -102,14 +125,15 @@ struct DraftSource {
   private mutating func learn(_ token: Int32) {
     guard let expected else { return }
     let kind = expected.reason.kind
-    accuracy[kind] += 0.1 * ((token == expected.token ? 1 : 0) - accuracy[kind])
+    learnt[kind] = min(learnt[kind] + 1, 10)
+    accuracy[kind] += ((token == expected.token ? 1 : 0) - accuracy[kind]) / learnt[kind]
   }
 
   /// A guess of an open pass was right, and `next` is the one after it.
   mutating func confirm(next: Int32?) {
     guard let expected else { return }
     learn(expected.token)
-    self.expected = next.map { ($0, expected.reason.next) }
+    self.expected = next.map { ($0, expected.reason.next, expected.place.map { $0 + 1 }) }
   }
 
   /// A pass over `count` tokens took so long.
@@ -122,7 +146,8 @@ struct DraftSource {
       // A step held up by something else says nothing about steps.
       self.stepSeconds! += 0.1 * (min(seconds, 2 * stepSeconds) - stepSeconds)
     } else if let index = costs.firstIndex(where: { $0.count == count - 1 }) {
-      costs[index].steps += 0.2 * (min(seconds / stepSeconds, 4 * costs[index].steps) - costs[index].steps)
+      timed[index] = min(timed[index] + 1, 5)
+      costs[index].steps += (min(seconds / stepSeconds, 4 * costs[index].steps) - costs[index].steps) / timed[index]
     }
   }
 }
