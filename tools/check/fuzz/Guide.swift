@@ -37,12 +37,14 @@
       let words = target.dictionary.map { word in
         "\"" + word.utf8.map { "\\x" + String(UInt16($0) | 0x100, radix: 16).dropFirst() }.joined() + "\"\n"
       }
-      try Data(words.joined().utf8).write(to: URL(fileURLWithPath: dictionary))
+      // libFuzzer takes no dictionary without a word.
+      if !words.isEmpty { try Data(words.joined().utf8).write(to: URL(fileURLWithPath: dictionary)) }
       var arguments = [
-        CommandLine.arguments[0], "-dict=\(dictionary)", "-artifact_prefix=\(output)/\(target.name)-",
+        CommandLine.arguments[0], "-artifact_prefix=\(output)/\(target.name)-",
         "-max_len=\(64 << 10)",
         "-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=1", "-seed=\(seed)", "-reload=0", "-detect_leaks=0",
       ]
+      if !words.isEmpty { arguments.append("-dict=\(dictionary)") }
       if let seconds = amount.seconds { arguments.append("-max_total_time=\(Int(seconds))") }
       if let executions = amount.executions, executions < .max { arguments.append("-runs=\(executions)") }
       arguments.append(corpus)
