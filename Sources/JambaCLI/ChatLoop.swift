@@ -63,6 +63,9 @@ final class ChatLoop {
     while true {
       switch lines.nextMessage() {
       case .end:
+        if let failure = lines.failure {
+          throw .format(.system(action: "read", path: "standard input", failure))
+        }
         if LineReader.isInteractive { Terminal.report("") }
         return
       case .interrupted: Terminal.report("\n(/quit or Ctrl-D leaves)")

@@ -1,4 +1,5 @@
 import CLineEditor
+import JambaSystem
 
 #if canImport(Glibc)
   import Glibc
@@ -22,6 +23,8 @@ final class LineReader {
   private let historyPath: String?
   private var buffer: [UInt8] = []
   private var isAtEnd = false
+  /// Why standard input could not be read to its end.
+  private(set) var failure: SystemError?
   /// Longer lines are handed out in parts.
   private static let lineLimit = 1 << 20
 
@@ -95,6 +98,7 @@ final class LineReader {
         buffer = []  // the terminal has thrown away what was typed
         return .interrupted
       }
+      if count < 0 { failure = .last }
       if count <= 0 { isAtEnd = true } else { buffer += chunk[..<count] }
     }
   }

@@ -283,4 +283,29 @@ import Testing
     #expect(try outcome("{\"enum\": [\(names)]}", "\"77\"") == true)
     #expect(try outcome("{\"type\": \"string\", \"not\": {\"enum\": [\(names)]}}", "\"77\"") == false)
   }
+
+  /// So much is taken, and one more is not.
+  @Test func limits() throws {
+    func reason(_ schema: String) throws -> String {
+      let json = try JSON.parse(schema)
+      do throws(GrammarError) {
+        _ = try Grammar(jsonSchema: json)
+        return ""
+      } catch { return "\(error)" }
+    }
+    func required(_ letter: String, _ count: Int) -> String {
+      #"{"anyOf": [\#((0..<count).map { #"{"required": ["\#(letter)\#($0)"]}"# }.joined(separator: ","))]}"#
+    }
+    func combined(_ first: Int, _ second: Int) -> String {
+      #"{"type": "object", "allOf": [\#(required("a", first)), \#(required("b", second))]}"#
+    }
+    #expect(try !reason(combined(25, 24)).contains("alternatives"))
+    #expect(try reason(combined(25, 25)).contains("more than 600 alternatives"))
+    // Beside these there are the whole, and the one that nothing fits.
+    func definitions(_ count: Int) -> String {
+      #"{"$defs": {\#((0..<count).map { #""\#($0)": {"$anchor": "a\#($0)"}"# }.joined(separator: ","))}}"#
+    }
+    #expect(try reason(definitions(99_998)) == "")
+    #expect(try reason(definitions(99_999)).contains("more than 100000 schemas"))
+  }
 }

@@ -93,6 +93,12 @@ import Testing
     #expect(different.status == 1 && different.errors.contains("does not compute"))
   }
 
+  /// What cannot be read is not taken for the end: a folder as standard input.
+  @Test func inputThatCannotBeReadIsAnError() throws {
+    let run = try Program.run(["chat", try demo()], wrapper: ["/bin/sh", "-c", "exec \"$@\" < /", "sh"], in: folder)
+    #expect(run.status == 1 && run.errors.contains("jamba: cannot read standard input"), "\(run)")
+  }
+
   @Test func chats() throws {
     let model = try demo()
     let answer = try jamba("chat", model, "--prompt", "Hello", "--temperature", "0")

@@ -298,6 +298,16 @@ import Testing
         $0[q + "lora_A.weight"]!.bytes.replaceSubrange(0..<4, with: [0, 0, 0xC0, 0x7F])
       }.contains("an infinity or a not-a-number"))
     #expect(try refused { $0 = [:] }.contains("holds no tensors"))
+    for (rank, words) in [(65_536, "has rank 65536 where"), (65_537, "is 65537, more than 65536")] {
+      let large = try copy(
+        "lora",
+        tensors: { tensors in
+          let zeros = [UInt8](repeating: 0, count: 4 * 64 * rank)
+          tensors[q + "lora_A.weight"] = .init(type: "F32", shape: [rank, 64], bytes: zeros)
+          tensors[q + "lora_B.weight"] = .init(type: "F32", shape: [64, rank], bytes: zeros)
+        })
+      #expect(try message(base, [large]).contains(words))
+    }
     // The rank is what the settings say.
     let path = try copy("lora") { $0["r"] = .integer(4) }
     #expect(try message(base, [path]).contains("has rank 3 where adapter_config.json says 4"))

@@ -125,6 +125,19 @@ import Testing
     #expect(try message(renamed("blk.0.ffn_gatX.weight")).contains("blk.0.ffn_gatX.weight is not part of the model"))
   }
 
+  /// So many have room in the file, and are too many all the same.
+  @Test func countsBeyondTheLimits() throws {
+    let room = [UInt8](repeating: 0, count: 20 << 20)
+    // Of tensors, of keys, and of bytes in the first key's name.
+    for (place, limit, noun) in [(8, 262_144, "tensors"), (16, 65_536, "keys"), (24, 16 << 20, "bytes in a key")] {
+      func found(_ count: Int) throws -> String {
+        try message(replacing(place..<place + 8, with: number(UInt64(count))) + room)
+      }
+      #expect(try found(limit + 1).contains("\(limit + 1) \(noun), more than \(limit)"))
+      #expect(try !found(limit).contains("more than \(limit)"))
+    }
+  }
+
   @Test func countsBeyondTheFile() throws {
     for count in [UInt64.max, 1 << 60, 1 << 17] {
       #expect(try message(replacing(8..<16, with: number(count))).contains("damaged"))

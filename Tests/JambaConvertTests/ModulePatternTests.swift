@@ -33,5 +33,9 @@ import Testing
     ] {
       #expect(throws: ModulePattern.Fault.self, "\(text.prefix(20))") { try ModulePattern(text) }
     }
+    // So much is taken, and one more is not. What may precede a pattern, and its end, take five steps.
+    func isTaken(_ text: String) -> Bool { (try? ModulePattern(text)) != nil }
+    #expect(isTaken(String(repeating: "a", count: 4096)) && !isTaken(String(repeating: "a", count: 4097)))
+    #expect(isTaken("a{19995}") && !isTaken("a{19996}"))
   }
 }

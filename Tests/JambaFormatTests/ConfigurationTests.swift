@@ -33,6 +33,19 @@ import Testing
     _ = try ConfigurationTests.configuration(#""hidden_act": "swish""#)
   }
 
+  /// So much is taken, and one more is not.
+  @Test func limits() throws {
+    func isTaken(_ extra: String) -> Bool { (try? ConfigurationTests.configuration(extra)) != nil }
+    for (name, most) in [
+      ("vocab_size", 1 << 24), ("intermediate_size", 1 << 20), ("num_hidden_layers", 4096), ("mamba_d_state", 128),
+      ("mamba_d_conv", 32), ("mamba_expand", 16), ("mamba_dt_rank", 1 << 17), ("max_position_embeddings", 1 << 30),
+    ] {
+      #expect(isTaken(#""\#(name)": \#(most)"#) && !isTaken(#""\#(name)": \#(most + 1)"#), "\(name)")
+    }
+    #expect(isTaken(#""num_experts": 1024, "num_hidden_layers": 64"#))
+    #expect(!isTaken(#""num_experts": 1024, "num_hidden_layers": 65"#))
+  }
+
   @Test(arguments: [
     #""model_type": "llama""#, #""vocab_size": 0"#, #""hidden_size": -1"#, #""num_hidden_layers": 1e9"#,
     #""mamba_d_state": "big""#, #""attn_layer_offset": 9"#, #""num_key_value_heads": 3"#, #""num_experts_per_tok": 99"#,

@@ -88,6 +88,24 @@ import Testing
     }
   }
 
+  /// So much is read, and one more is not.
+  @Test func namesAndShapesHaveLimits() throws {
+    func file(name: Int, rank: Int) throws -> String {
+      let path = folder.file("large.jamba")
+      let writer = try JambaFileWriter(path: path, parallel: serially)
+      writer.beginSegment(byteCount: 64, packing: .raw)
+      try writer.append([UInt8](repeating: 0, count: 64))
+      let shape = [Int](repeating: 1, count: rank - 1) + [16]
+      try writer.endSegment(entries: [(String(repeating: "n", count: name), .vector, shape, 0)])
+      try writer.finish()
+      return path
+    }
+    for (name, rank, isRead) in [(1024, 4, true), (1025, 4, false), (1024, 5, false), (1, 1, true)] {
+      let path = try file(name: name, rank: rank)
+      #expect(((try? JambaFile(path: path)) != nil) == isRead, "\(name), \(rank)")
+    }
+  }
+
   /// With checksums made right again, each number of the header and the directory replaced by absurd ones.
   @Test func forgedNumbersAreRefusedOrHarmless() throws {
     let absurd: [UInt64] = [0, 1, 63, 65, 1 << 31, 1 << 32, 1 << 60, 1 << 63, .max, .max - 63]

@@ -23,5 +23,11 @@ import Testing
     #expect(SafetensorsHeader.byteCount([9, 0, 0, 0, 0, 0, 0, 0], fileByteCount: 16) == nil)
     #expect(SafetensorsHeader.byteCount([8, 0, 0, 0, 0, 0, 0, 0], fileByteCount: 16) == 8)
     #expect(SafetensorsHeader.byteCount([UInt8](repeating: 255, count: 8), fileByteCount: .max) == nil)
+    func taken(_ count: Int) -> Int? {
+      let length = (0..<8).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }
+      return SafetensorsHeader.byteCount(length, fileByteCount: .max)
+    }
+    #expect(taken(100_000_000) == 100_000_000)
+    #expect(taken(100_000_001) == nil)
   }
 }

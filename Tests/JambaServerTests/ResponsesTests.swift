@@ -101,6 +101,12 @@ struct ResponsesTests {
     #expect(small.entry("4") != nil)
     small.keep(entry("new", size: 900), id: "new")
     #expect(small.entry("4") == nil)
+    let usual = ResponseStore()
+    for id in 0...1000 { usual.keep(entry("\(id)", size: 1), id: "\(id)") }
+    #expect((0...1000).count { usual.entry("\($0)") != nil } == 1000 && usual.entry("0") == nil)
+    // 64 MiB have room for three of 20 MiB.
+    for id in 0..<4 { usual.keep(entry("\(id)", size: 20 << 20), id: "\(id)") }
+    #expect((0..<4).map { usual.entry("\($0)") != nil } == [false, true, true, true])
     // What an item says last is what it is.
     few.keep(entry("2", size: 9), id: "4")
     _ = few.remove("2")

@@ -99,6 +99,38 @@ import Testing
     #expect(needed[2] - needed[1] == needed[1] - needed[0])
   }
 
+  /// So much is taken, and one more is not.
+  @Test func limits() {
+    func expect(_ taken: String, _ refused: String, _ reason: String) {
+      func error(_ source: String) -> String {
+        do throws(TemplateError) {
+          _ = try ChatTemplate(source).render([:])
+          return ""
+        } catch { return error.message }
+      }
+      #expect(error(taken) == "")
+      #expect(error(refused).contains(reason))
+    }
+    func text(_ count: Int) -> String { String(repeating: "a", count: count) }
+    expect(text(4 << 20), text(4 << 20 + 1), "4194304 bytes")
+    func blocks(_ count: Int) -> String {
+      String(repeating: "{% if 1 %}", count: count) + String(repeating: "{% endif %}", count: count)
+    }
+    // The condition of the innermost takes three levels.
+    expect(blocks(97), blocks(98), "deeper than 100")
+    expect("{{ ('a' * 67108864)|length }}", "{{ ('a' * 67108865)|length }}", "67108864 bytes")
+    expect("{{ ([0] * 1048576)|length }}", "{{ ([0] * 1048577)|length }}", "1048576 elements")
+    // Squared 16 times, 2 has 65,537 bits.
+    func product(_ factors: String) -> String {
+      "{% set n = namespace(x=2) %}{% for i in range(16) %}{% set n.x = n.x * n.x %}{% endfor %}{{ \(factors) > 0 }}"
+    }
+    expect(product("n.x * (n.x // 2)"), product("n.x * n.x"), "131072 bits")
+    func calls(_ count: Int) -> String {
+      "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(\(count)) }}"
+    }
+    expect(calls(50), calls(400), "deeper than 400")
+  }
+
   /// Values that refer to one another in long chains, or in circles, are released one by one.
   @Test(arguments: [
     "{% for x in [1] %}{{ 'a' if loop.changed(ns.s) }}{% set ns.s = loop %}{% endfor %}",

@@ -82,6 +82,29 @@ import Testing
     #expect(refused > 100)
   }
 
+  /// So long a note is kept, and one that is longer is not.
+  @Test func notesHaveALimit() throws {
+    let path = folder.file("with a note")
+    let note = [UInt8](repeating: 7, count: 64 << 20)
+    let session = try model.makeSession()
+    try session.save(to: path, note: note)
+    #expect(try model.makeSession(restoring: path).note == note)
+    #expect(throws: JambaError.self) { try session.save(to: path, note: note + [7]) }
+    #expect(try model.makeSession(restoring: path).note.count == note.count)
+  }
+
+  /// A description of 64 KiB is looked at, a longer one is not.
+  @Test func descriptionsHaveALimit() throws {
+    for (count, isRead) in [(1 << 16, true), (1 << 16 + 1, false)] {
+      var long = try bytes(of: file) + [UInt8](repeating: 0, count: 1 << 17)
+      for byte in 0..<8 { long[16 + byte] = UInt8(truncatingIfNeeded: long.count >> (8 * byte)) }
+      for byte in 0..<4 { long[32 + byte] = UInt8(truncatingIfNeeded: count >> (8 * byte)) }
+      let error = try failure(long)
+      // What is looked at has not got the checksum that the header names.
+      #expect("\(error.map { "\($0)" } ?? "")".contains("checksum") == isRead, "\(String(describing: error))")
+    }
+  }
+
   @Test func anotherModelsSessionIsRefused() throws {
     let path = folder.file("other.jamba")
     try SyntheticModels.write(to: path, hidden: 32, intermediate: 64, experts: 1)

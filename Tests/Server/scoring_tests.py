@@ -45,6 +45,12 @@ class Scores(WithServer):
             self.assertEqual(offsets[-3], len(prompt))
         self.assertEqual(self.complete("Once upon", max_tokens=1, logprobs=0, echo=True).choices[0].logprobs.text_offset[:2], [0, 0])
 
+    def test_probabilities_have_a_limit(self):
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.complete([[5]] * 2048, max_tokens=98, logprobs=20)
+        self.assertEqual(caught.exception.param, "logprobs")
+        self.assertIn("200704 tokens", str(caught.exception))
+
     def test_nothing_but_scores(self):
         whole = self.complete("Once upon a time", max_tokens=4, logprobs=1, echo=True).choices[0]
         alone = self.complete("Once upon a time", max_tokens=0, logprobs=1, echo=True)

@@ -46,6 +46,16 @@ class Slots(WithServer):
                 self.assertEqual(post(server, "/slots/0?action=erase", b"")[0], 200)
             self.assertEqual(os.listdir(folder), ["talk.session"])
 
+    def test_a_folder_holds_so_many_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for number in range(255):
+                open(f"{folder}/{number}", "wb").close()
+            with Server(Options.program, Options.model, "--sessions", "1", "--slot-save-path", folder) as server:
+                client(server).chat.completions.create(model="demo", messages=QUESTION, max_tokens=1)
+                statuses = [change(server, 0, "save", filename=name)[0] for name in ["last", "more", "last", "0"]]
+                self.assertEqual(statuses, [200, 400, 200, 200])
+            self.assertEqual(len(os.listdir(folder)), 256)
+
     def test_refusals(self):
         with tempfile.TemporaryDirectory() as folder:
             with open(folder + "/broken", "wb") as file:

@@ -50,7 +50,11 @@ extension FuzzTarget {
     },
     run: { bytes in
       let path = Scratch.write(bytes, "input.gguf")
-      if let file = try? GGUFFile(path: path) { require(file.tensors.count < bytes.count, "more tensors than bytes") }
+      if let file = try? GGUFFile(path: path) {
+        require(file.tensors.count < bytes.count, "more tensors than bytes")
+        // Of every type, whatever the model.
+        for tensor in file.tensors.prefix(100) { readFirstRow(tensor, of: file) }
+      }
       if let checkpoint = try? openCheckpoint(path) { readRows(checkpoint) }
     })
 
@@ -165,6 +169,16 @@ extension FuzzTarget {
           _ = try? checkpoint.read(row..<row + 1, of: tensor, into: values)
         }
       }
+    }
+  }
+
+  private static func readFirstRow(_ tensor: GGUFFile.Tensor, of file: GGUFFile) {
+    guard let type = tensor.type, !tensor.range.isEmpty, let columns = tensor.shape.last, columns <= 1 << 16 else {
+      return
+    }
+    let byteCount = tensor.range.count / tensor.shape.dropLast().reduce(1, *)
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { values in
+      _ = try? type.read(tensor.range.prefix(byteCount), of: file.file, into: values)
     }
   }
 

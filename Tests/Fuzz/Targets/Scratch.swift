@@ -1,6 +1,5 @@
 import Foundation
 import JambaFormat
-import TestSupport
 
 /// A folder for the files that inputs become. It goes when the process ends as it should; else whoever has started it removes it.
 package enum Scratch {
@@ -31,11 +30,15 @@ package enum Scratch {
     return path
   }
 
-  /// Writes a file in place of an earlier one. - Returns: its path.
+  /// Writes a file over an earlier one, whose memory it takes. - Returns: its path.
   @discardableResult
   static func write(_ bytes: [UInt8], _ name: String) -> String {
     let path = path(name)
-    do { try TestSupport.write(bytes, to: path) } catch { fatalError("\(path) cannot be written: \(error)") }
+    let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+    defer { close(file) }
+    guard file >= 0, pwrite(file, bytes, bytes.count, 0) == bytes.count, ftruncate(file, off_t(bytes.count)) == 0 else {
+      fatalError("\(path) cannot be written: errno \(errno)")
+    }
     return path
   }
 }

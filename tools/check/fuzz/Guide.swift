@@ -30,19 +30,23 @@
     func run(_ amount: Amount, seed: UInt64) throws -> Int32 {
       let corpus = "\(output)/\(target.name).corpus"
       try FileManager.default.createDirectory(atPath: corpus, withIntermediateDirectories: true)
-      for (index, bytes) in try target.seeds().enumerated() {
+      let seeds = try target.seeds()
+      for (index, bytes) in seeds.enumerated() {
         try Data(bytes).write(to: URL(fileURLWithPath: "\(corpus)/seed-\(index)"))
       }
       let dictionary = "\(output)/\(target.name).dictionary"
       let words = target.dictionary.map { word in
         "\"" + word.utf8.map { "\\x" + String(UInt16($0) | 0x100, radix: 16).dropFirst() }.joined() + "\"\n"
       }
-      try Data(words.joined().utf8).write(to: URL(fileURLWithPath: dictionary))
+      // libFuzzer takes no dictionary without a word.
+      if !words.isEmpty { try Data(words.joined().utf8).write(to: URL(fileURLWithPath: dictionary)) }
       var arguments = [
-        CommandLine.arguments[0], "-dict=\(dictionary)", "-artifact_prefix=\(output)/\(target.name)-",
-        "-max_len=\(64 << 10)",
+        CommandLine.arguments[0], "-artifact_prefix=\(output)/\(target.name)-",
+        // What is longer would be cut, and a seed with it.
+        "-max_len=\(max(64 << 10, (seeds.map(\.count).max() ?? 0) + 1024))",
         "-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=1", "-seed=\(seed)", "-reload=0", "-detect_leaks=0",
       ]
+      if !words.isEmpty { arguments.append("-dict=\(dictionary)") }
       if let seconds = amount.seconds { arguments.append("-max_total_time=\(Int(seconds))") }
       if let executions = amount.executions, executions < .max { arguments.append("-runs=\(executions)") }
       arguments.append(corpus)
