@@ -50,19 +50,6 @@ import Testing
     return result
   }
 
-  @Test func snapshotsMakeWayForWeights() throws {
-    let path = try write(experts: 1, packing: .raw)
-    func plan(_ memory: Int) throws -> MemoryPlan { try JambaModel.plan(path, options: options(memory: memory)) }
-    let usual = try plan(1 << 40)
-    let whole = usual.items.reduce(0) { $0 + (["snapshots", "grammars"].contains($1.name) ? 0 : $1.byteCount) }
-    for spare in [0, 100_000] {
-      let narrow = try plan(whole + spare)
-      #expect(narrow.residency == .owned)
-      #expect(narrow.snapshotByteCount == spare && narrow.byteCount == whole + spare)
-    }
-    #expect(try plan(whole - 1).residency != .owned)
-  }
-
   @Test(arguments: [1, 8], [JambaFileWriter.Packing.raw, .zstd])
   func bitsAreTheSameForEveryLimitThatWorks(experts: Int, packing: JambaFileWriter.Packing) throws {
     let path = try write(experts: experts, packing: packing)

@@ -110,9 +110,6 @@ struct MemoryNeeds {
     candidates(mayMap: false).map { total($0, context) }.min() ?? 0
   }
 
-  /// Bytes with all weights in memory.
-  func wholeByteCount(context: Int) -> Int { total(.owned, context) }
-
   func residency(within limit: Int, context: Int, mayMap: Bool) -> MemoryPlan.Residency? {
     guard let fitting = candidates(mayMap: mayMap).first(where: { total($0, context) <= limit }) else { return nil }
     let rest = limit - total(fitting, context)

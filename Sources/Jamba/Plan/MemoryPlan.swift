@@ -49,16 +49,14 @@ public struct MemoryPlan: Sendable {
     fileByteCount: Int
   ) throws(JambaError) {
     let least = needs.least(context: context)
-    // Snapshots save time, no more: they take nothing that the model needs, nor what would have weights take turns that fit.
-    let whole = needs.wholeByteCount(context: context)
-    let spare = limit.byteCount - (whole <= limit.byteCount ? whole : least)
-    let snapshotByteCount = min(snapshots ?? MemoryPlan.usualSnapshotByteCount, limit.byteCount / 16, max(0, spare))
+    // Snapshots save time, no more: they take nothing that the model needs.
+    let snapshotByteCount = min(
+      snapshots ?? MemoryPlan.usualSnapshotByteCount, limit.byteCount / 16, max(0, limit.byteCount - least))
     let grammarByteCount = min(
-      2 * TokenTexts.usualIdleByteCount, limit.byteCount / 32, max(0, spare - snapshotByteCount))
+      2 * TokenTexts.usualIdleByteCount, limit.byteCount / 32, max(0, limit.byteCount - least - snapshotByteCount))
     guard
       let residency = needs.residency(
-        within: limit.byteCount - snapshotByteCount - grammarByteCount, context: context,
-        mayMap: limit.source != .option)
+        within: limit.byteCount - snapshotByteCount - grammarByteCount, context: context, mayMap: limit.source != .option)
     else {
       let largest = needs.largestContext(within: limit.byteCount)
       throw .memoryTooSmall(limit, least: least, context: context, largestContext: largest)
