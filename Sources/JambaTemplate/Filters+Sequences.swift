@@ -178,6 +178,7 @@ extension Interpreter {
     var row: [Value] = []
     for item in try elements(of: value) {
       if row.count == size {
+        try checkRows(rows.count + 1)
         rows.append(try list(row))
         row = []
       }
@@ -190,6 +191,7 @@ extension Interpreter {
         }
         row += Array(repeating: fill, count: size - row.count)
       }
+      try checkRows(rows.count + 1)
       rows.append(try list(row))
     }
     return rows
@@ -205,9 +207,7 @@ extension Interpreter {
   private func slices(of value: Value, _ count: Int, fill: Value?) throws(TemplateError) -> [Value] {
     let elements = try elements(of: value)
     guard count != 0 else { throw .runtime("integer division or modulo by zero") }
-    guard count <= TemplateLimits.elements else {
-      throw .limit("a list of more than \(TemplateLimits.elements) elements")
-    }
+    try checkRows(count)
     var rows: [Value] = []
     var start = 0
     for index in 0..<max(count, 0) {
@@ -219,5 +219,10 @@ extension Interpreter {
       start = end
     }
     return rows
+  }
+
+  /// A list takes many times the memory of an element.
+  private func checkRows(_ count: Int) throws(TemplateError) {
+    guard count <= TemplateLimits.rows else { throw .limit("a list is cut into more than \(TemplateLimits.rows)") }
   }
 }

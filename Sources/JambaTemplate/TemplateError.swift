@@ -70,11 +70,13 @@ package enum TemplateLimits {
   /// copied in units of 64 or more.
   package static let work = 10_000_000
   /// The most bytes that a rendering may allocate in all, freed or not.
-  static let allocatedBytes = 2 << 30
+  static let allocatedBytes = 640 << 20
   /// One string, or the output.
-  static let stringBytes = 64 << 20
+  static let stringBytes = 16 << 20
   /// The elements of one list.
-  static let elements = 1 << 20
+  static let elements = 1 << 19
+  /// The lists into which one is cut.
+  static let rows = 1 << 16
   /// As in the reference's sandbox.
   static let rangeElements = 100_000
   /// The digits of an integer that is read or printed, as in Python.
