@@ -81,9 +81,11 @@ enum AutomatonAnalysis {
       for (from, edge) in edges where edge.kind == .counter { emit(edge.target, from) }
     }
     // The counters that a state may open: asked again when it holds.
-    var waitingCounters: [Int32: [Int]] = [:]
-    for (number, counter) in counters.enumerated() {
-      for state in counter.calls + [counter.behind] { waitingCounters[state, default: []].append(number) }
+    let waitingCounters = Lists(count: counters.isEmpty ? 0 : isEnd.count) { emit in
+      for (number, counter) in counters.enumerated() {
+        for state in counter.calls { emit(state, Int32(number)) }
+        emit(counter.behind, Int32(number))
+      }
     }
     var holds = isEnd
     var isOpen = [Bool](repeating: false, count: counters.count)
@@ -95,10 +97,10 @@ enum AutomatonAnalysis {
         holds[Int(user)] = true
         waiting.append(Int(user))
       }
-      guard !waitingCounters.isEmpty else { continue }
-      for number in waitingCounters[Int32(state)] ?? [] where !isOpen[number] && counters[number].holds({ holds[Int($0)] }) {
-        isOpen[number] = true
-        for gate in gates[number] where !holds[Int(gate)] {
+      guard !counters.isEmpty else { continue }
+      for number in waitingCounters[state] where !isOpen[Int(number)] && counters[Int(number)].holds({ holds[Int($0)] }) {
+        isOpen[Int(number)] = true
+        for gate in gates[Int(number)] where !holds[Int(gate)] {
           holds[Int(gate)] = true
           waiting.append(Int(gate))
         }

@@ -31,8 +31,7 @@ package struct SchemaCompiler {
     self.objects = try JSONObjects("x-objects", of: schema) ?? objects
     types = try UnnamedTypes("x-types", of: schema) ?? .spoken
     normalizer = try SchemaNormalizer(schema, table)
-    rules = try GrammarParser.read(SchemaCompiler.prelude, into: GrammarRules())
-    rules.markString(rules.index(of: "string"))
+    rules = try SchemaCompiler.prelude.get()
     try take(JSONWhitespace("x-whitespace", of: schema) ?? whitespace)
   }
 
@@ -80,7 +79,13 @@ package struct SchemaCompiler {
 
   /// JSON's own grammar. Escapes of half a surrogate pair are left out, as no string has them; white space is bounded, for
   /// a model may repeat it without end.
-  private static let prelude = #"""
+  private static let prelude = Result { () throws(GrammarError) in
+    var rules = try GrammarParser.read(preludeText, into: GrammarRules())
+    rules.markString(rules.index(of: "string"))
+    return rules
+  }
+
+  private static let preludeText = #"""
     value ::= object | array | string | number | "true" | "false" | "null"
     object ::= "{" ws (member (comma member)*)? "}"
     comma ::= "," ws

@@ -9,13 +9,18 @@ struct SchemaPlace: Hashable, Comparable {
 
 /// The schemas of a document, and what their references name.
 struct SchemaDocument {
-  struct Entry {
+  /// A class, as it is asked for again and again and copied nowhere.
+  final class Entry {
     let schema: JSON
     /// A JSON pointer.
     let path: String
     /// The address against which its references are resolved.
     let base: String
     let dialect: SchemaDialect
+
+    init(schema: JSON, path: String, base: String, dialect: SchemaDialect) {
+      (self.schema, self.path, self.base, self.dialect) = (schema, path, base, dialect)
+    }
   }
 
   private(set) var entries: [Entry] = []
@@ -82,13 +87,16 @@ struct SchemaDocument {
     return address.isEmpty ? nil : address
   }
 
+  /// Keywords whose values are no schemas and hold none.
+  private static let constants: Set<ExactString> = Set(["const", "enum", "default", "example", "examples"].map { ExactString($0) })
+
   /// Finds what has an address or an anchor.
   private mutating func index(
     _ value: JSON, path: String, base: String, dialect: SchemaDialect, depth: Int
   ) throws(GrammarError) {
     switch value {
     case .array(let elements):
-      for (position, element) in elements.enumerated() {
+      for (position, element) in elements.enumerated() where !element.isLeaf {
         try index(element, path: "\(path)/\(position)", base: base, dialect: dialect, depth: depth + 1)
       }
     case .object(let object):
@@ -114,7 +122,7 @@ struct SchemaDocument {
         if let other = anchors[key], other != place { isAnchorDouble.insert(key) }
         anchors[key] = place
       }
-      for (key, member) in object.members where !["const", "enum", "default", "example", "examples"].contains(key) {
+      for (key, member) in object.members where !member.isLeaf && !SchemaDocument.constants.contains(ExactString(key)) {
         try index(
           member, path: "\(path)/\(SchemaReference.escaped(key))", base: base, dialect: dialect, depth: depth + 1)
       }
@@ -167,5 +175,15 @@ struct SchemaDocument {
       targetPath += "/" + SchemaReference.escaped(name)
     }
     return try add(target, path: targetPath, base: targetBase, dialect: dialect)
+  }
+}
+
+extension JSON {
+  /// Whether it has no parts.
+  fileprivate var isLeaf: Bool {
+    switch self {
+    case .array, .object: false
+    default: true
+    }
   }
 }

@@ -6,22 +6,22 @@ extension SchemaNormalizer {
   func plain(_ object: JSONObject, _ place: SchemaPlace, _ reading: Reading) throws(GrammarError) -> SchemaValues {
     let path = document.entry(place).path
     var all = SchemaValues()
-    let keywords = Set(object.keys)
-    let spoken = SchemaType.allCases.filter { !$0.keywords.isDisjoint(with: keywords) }
-    if !spoken.isEmpty { all.spoken = Set(spoken) }
+    for keyword in object.keys {
+      if let type = SchemaType(keyword: keyword) { all.spoken = (all.spoken ?? []).union(SchemaTypes(type)) }
+    }
     var isWhole = false
     if let type = object["type"] {
-      var types: Set<SchemaType> = []
+      var types: SchemaTypes = []
       var isNumber = false
       for name in type.array ?? [type] {
         if name.string == "integer" {
           types.insert(.number)
           isWhole = true
         } else if name.string == "any" && document.entry(place).dialect == .draft4 {
-          types.formUnion(SchemaType.allCases)
+          types.formUnion(.all)
           isNumber = true
         } else if let name = name.string, let type = SchemaType(rawValue: name) {
-          types.insert(type)
+          types.insert(SchemaTypes(type))
           if type == .number { isNumber = true }
         } else {
           throw .invalidSchema(path: path + "/type", reason: "\(name.text()) is no type")

@@ -12,14 +12,14 @@ struct SchemaValues {
   /// Whether the schema says of which types values are.
   var isTyped = false
   /// The types that keywords speak of; nil if there are no such keywords.
-  var spoken: Set<SchemaType>?
+  var spoken: SchemaTypes?
 
   static var none: SchemaValues {
     SchemaValues(hasNull: false, booleans: [], numbers: [], strings: [], arrays: [], objects: [], isTyped: true)
   }
 
-  var types: Set<SchemaType> {
-    var types: Set<SchemaType> = []
+  var types: SchemaTypes {
+    var types: SchemaTypes = []
     if hasNull { types.insert(.null) }
     if !booleans.isEmpty { types.insert(.boolean) }
     if !numbers.isEmpty { types.insert(.number) }
@@ -29,7 +29,7 @@ struct SchemaValues {
     return types
   }
 
-  mutating func keep(_ types: Set<SchemaType>) {
+  mutating func keep(_ types: SchemaTypes) {
     if !types.contains(.null) { hasNull = false }
     if !types.contains(.boolean) { booleans = [] }
     if !types.contains(.number) { numbers = [] }

@@ -21,7 +21,9 @@ package struct ExactString: Hashable, Sendable {
   package init(_ text: String) { self.text = text }
 
   package static func == (a: ExactString, b: ExactString) -> Bool {
-    a.text.utf8.elementsEqual(b.text.utf8)
+    guard a.text.utf8.count == b.text.utf8.count else { return false }
+    var (a, b) = (a.text, b.text)
+    return a.withUTF8 { a in b.withUTF8 { b in unsafe a.elementsEqual(b) } }
   }
 
   package func hash(into hasher: inout Hasher) {
@@ -34,8 +36,11 @@ package struct ExactString: Hashable, Sendable {
 public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   public private(set) var keys: [String] = []
   private var values: [JSON] = []
-  /// Where in these a name stands.
+  /// Where in these a name stands, if there are more than `fewNames`.
   private var places: [ExactString: Int] = [:]
+
+  /// So many names are looked through faster than one is hashed.
+  private static let fewNames = 8
 
   public init() {}
 
@@ -46,29 +51,42 @@ public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   public var count: Int { keys.count }
 
   public subscript(key: String) -> JSON? {
-    get { places[ExactString(key)].map { values[$0] } }
+    get { place(of: ExactString(key)).map { values[$0] } }
     set {
       guard let newValue else { return remove(key) }
-      if let place = places[ExactString(key)] { values[place] = newValue } else { _ = insertNew(key, newValue) }
+      if let place = place(of: ExactString(key)) { values[place] = newValue } else { append(key, newValue) }
     }
   }
 
+  private func place(of name: ExactString) -> Int? {
+    keys.count > JSONObject.fewNames ? places[name] : keys.firstIndex { ExactString($0) == name }
+  }
+
+  private mutating func append(_ key: String, _ value: JSON) {
+    keys.append(key)
+    values.append(value)
+    if keys.count == JSONObject.fewNames + 1 { findPlaces(from: 0) } else { findPlaces(from: keys.count - 1) }
+  }
+
+  /// Finds names' places again, of those from one on.
+  private mutating func findPlaces(from first: Int) {
+    guard keys.count > JSONObject.fewNames else { return places = [:] }
+    for index in first..<keys.count { places[ExactString(keys[index])] = index }
+  }
+
   private mutating func remove(_ key: String) {
-    guard let place = places.removeValue(forKey: ExactString(key)) else { return }
+    let name = ExactString(key)
+    guard let place = place(of: name) else { return }
     keys.remove(at: place)
     values.remove(at: place)
-    for index in place..<keys.count { places[ExactString(keys[index])] = index }
+    places[name] = nil
+    findPlaces(from: place)
   }
 
   /// Adds a member; false, and no change, when the name is taken.
   package mutating func insertNew(_ key: String, _ value: JSON) -> Bool {
-    let exact = ExactString(key)
-    if let taken = places.updateValue(keys.count, forKey: exact) {
-      places[exact] = taken
-      return false
-    }
-    keys.append(key)
-    values.append(value)
+    guard place(of: ExactString(key)) == nil else { return false }
+    append(key, value)
     return true
   }
 
