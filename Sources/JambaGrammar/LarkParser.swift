@@ -381,10 +381,9 @@ struct LarkParser: GrammarScanner {
   /// The texts that a pattern matches as a whole.
   private func language(of pattern: String, flags: String, at place: Int) throws(GrammarError) -> Language {
     do throws(PatternFailure) {
-      let parsed = try PatternParser.parse(pattern)
+      let parsed = try PatternParser.parse(pattern, isCaseless: flags.contains("i"), pointTakesAll: flags.contains("s"))
       guard !parsed.hasAssertion else { throw PatternFailure(reason: "anchors and looking ahead or behind") }
-      return PatternReader(table: table, reading: .inner)
-        .whole(parsed, isCaseless: flags.contains("i"), pointTakesAll: flags.contains("s"))
+      return PatternReader(table: table, reading: .inner).whole(parsed)
     } catch {
       throw failure("a regular expression that is not supported: \(error.reason)", at: place)
     }

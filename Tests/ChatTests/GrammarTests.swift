@@ -181,6 +181,7 @@ import Testing
       ("start: %json {\"type\": \"integer\", \"minimum\": 3} \".\"", ["3."], ["2.", "3"]),
       ("%llguidance {}\nstart: WORD (\",\" WORD)* -> words\nWORD: LETTER+\nLETTER: /[a-z]/i | \"_\"", ["a,B_"], ["a,", "1"]),
       ("start: /a.b/s /c.d/", ["a\nbcxd"], ["a\nbc\nd"]),
+      ("start: /[^a-c]x/i", ["dX", "Dx"], ["ax", "Ax"]),
     ] as [(String, [String], [String])])
   func readsLark(_ source: String, _ right: [String], _ wrong: [String]) throws {
     let grammar = try Grammar(source: source)

@@ -30,6 +30,9 @@ import Testing
       ),
       (#"{"type": "string", "pattern": "^[a-c]+\\d{2}$"}"#, [#""a12""#], [#""a1""#, #""xa12""#]),
       (#"{"type": "string", "pattern": "b\""}"#, [#""abx b\" x""#], [#""b""#]),
+      (#"{"type": "string", "pattern": "^\\p{ASCII}[\\p{Print}]*$"}"#, [#""a~ ""#], [#""é""#, #""aé""#]),
+      (#"{"type": "string", "pattern": "^\\p{Upper}\\P{Alnum}\\p{XDigit}$"}"#, [#""A-f""#], [#""a-f""#, #""Aéf""#, #""A-g""#]),
+      (#"{"type": "string", "pattern": "^(a(?i)b|c)d$"}"#, [#""aBd""#, #""Cd""#], [#""ABd""#, #""aBD""#]),
       (#"{"type": "string", "format": "date"}"#, [#""2024-12-31""#], [#""2024-02-30""#, #""2024-13-01""#, #""x""#]),
       (
         #"{"enum": ["a", 1, null, {"k": [true]}]}"#, [#""a""#, "1", "null", #"{"k":[true]}"#],
@@ -99,6 +102,7 @@ import Testing
     (#"{"type": "string", "pattern": "(a?(?=b))*"}"#, "pattern", "an anchor or a look ahead inside a repetition"),
     (##"{"$dynamicRef": "#n", "$defs": {"a": {"$dynamicAnchor": "n"}, "b": {"$id": "b", "$dynamicAnchor": "n"}}}"##, "$dynamicRef", "several schemas"),
     (#"{"type": "string", "pattern": "a("}"#, "pattern", "the end at character 3"),
+    (#"{"type": "string", "pattern": "(?im)^a"}"#, "pattern", "\"m\" at character 4"),
     (#"{"$ref": "other.json"}"#, "$ref", "outside of the document"),
     (#"{"$ref": "http://json-schema.org/draft-07/schema#"}"#, "$ref", "outside of the document"),
     (#"{"oneOf": [{"type": "object"}, {"type": "object", "patternProperties": {"^a": {"type": "integer"}}}]}"#, "oneOf", "use anyOf"),

@@ -23,6 +23,33 @@ struct CharacterClass: Sendable {
     return CharacterClass { sets($0.opposite).inverted }
   }
 
+  /// With small letters for large ones, and the other way round: ASCII's for every reader, Unicode's for some.
+  var caseless: CharacterClass {
+    let sets = sets
+    return CharacterClass { reading in
+      let set = sets(reading)
+      guard reading == .outer else { return set.caseless }
+      let others = CharacterClass.cases.filter { $0.contains { set.contains($0) } }
+      return set.union(ScalarSet(others.joined().map { $0...$0 }))
+    }
+  }
+
+  /// Letters that some reader takes for one another: found once.
+  private static let cases: [[UInt32]] = {
+    func single(_ text: String) -> Unicode.Scalar? { text.unicodeScalars.count == 1 ? text.unicodeScalars.first : nil }
+    var groups: [UInt32: [UInt32]] = [:]
+    for run in runs where [.uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .letterNumber, .otherSymbol, .nonspacingMark].contains(run.category) {
+      for value in run.range {
+        let scalar = Unicode.Scalar(value)!
+        let large = single(scalar.properties.uppercaseMapping) ?? scalar
+        let small = single(large.properties.lowercaseMapping) ?? large
+        groups[small.value, default: []].append(value)
+      }
+    }
+    // Some readers have the letters i of Turkish among them.
+    return groups.values.filter { $0.count > 1 } + [[0x49, 0x69, 0x130, 0x131]]
+  }()
+
   // MARK: Those with names
 
   static let digit = CharacterClass(inner: ScalarSet(["0"..."9"]), outer: decimalNumbers)
@@ -56,6 +83,7 @@ struct CharacterClass: Sendable {
   /// A property of Unicode by its name, as `\p{…}` has it; nil for one that is not known.
   static func property(_ name: String) -> CharacterClass? {
     let name = name.split(separator: "=").last.map(String.init) ?? name
+    if let known = ofASCII(name) { return known }
     if name == "L" || name == "Letter" || name == "Alphabetic" {
       let letters = category { categoryNames[$0]!.hasPrefix("L") }
       guard name == "Alphabetic" else { return CharacterClass(letters) }
@@ -66,6 +94,31 @@ struct CharacterClass: Sendable {
       return isKnown ? CharacterClass(category { categoryNames[$0]!.hasPrefix(short) }) : nil
     }
     return nil
+  }
+
+  /// Properties whose members are ASCII's for some readers, and Unicode's for others.
+  private static func ofASCII(_ name: String) -> CharacterClass? {
+    let letters = wordCharacters.union(category { $0 == .otherSymbol })
+    return switch name {
+    case "ASCII": CharacterClass(ScalarSet([0...0x7F]))
+    case "Any": CharacterClass(.all)
+    case "Lower": CharacterClass(inner: ScalarSet(["a"..."z"]), outer: letters)
+    case "Upper": CharacterClass(inner: ScalarSet(["A"..."Z"]), outer: letters)
+    case "Alpha": CharacterClass(inner: ScalarSet(["A"..."Z", "a"..."z"]), outer: letters)
+    case "Digit": digit
+    case "Alnum": CharacterClass(inner: ScalarSet(["0"..."9", "A"..."Z", "a"..."z"]), outer: letters)
+    case "Punct":
+      CharacterClass(
+        inner: ScalarSet(of: "!\"#%&'()*,-./:;?@[\\]_{}"), outer: category { "PS".contains(categoryNames[$0]!.first!) })
+    case "Graph": CharacterClass(inner: ScalarSet(["!"..."~"]), outer: ScalarSet([0...0x20, 0x7F...0x7F]).inverted)
+    case "Print": CharacterClass(inner: ScalarSet([" "..."~"]), outer: ScalarSet([0...0x1F, 0x7F...0x7F]).inverted)
+    case "Blank": CharacterClass(inner: ScalarSet(of: " \t"), outer: space[.outer])
+    case "Cntrl": CharacterClass(inner: ScalarSet([0...0x1F, 0x7F...0x7F]), outer: category { categoryNames[$0]!.hasPrefix("C") })
+    case "XDigit":
+      CharacterClass(inner: ScalarSet(["0"..."9", "A"..."F", "a"..."f"]), outer: letters)
+    case "Space": CharacterClass(inner: ScalarSet(of: " \t\n\u{0B}\u{0C}\r"), outer: space[.outer])
+    default: nil
+    }
   }
 
   private static let longNames = [

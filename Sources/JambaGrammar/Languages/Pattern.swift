@@ -133,7 +133,7 @@ struct PatternReader {
 
   private func read(_ pattern: Pattern, then rest: Language, isAtStart: Bool) throws(PatternFailure) -> Language {
     if rest == table.nothing { return rest }
-    guard pattern.hasAssertion else { return table.sequence(plain(pattern), rest) }
+    guard pattern.hasAssertion else { return table.sequence(whole(pattern), rest) }
     switch pattern {
     case .blank, .characters, .point: return rest
     case .start: return isAtStart ? rest : table.nothing
@@ -248,7 +248,7 @@ struct PatternReader {
     if first.isEmptyAssertion { return try read(first, then: unmoved, isAtStart: true) }
     guard !first.hasAssertion else { throw PatternFailure(reason: "an anchor behind other anchors") }
     let moved = try read(others, then: rest, isAtStart: false)
-    let taken = plain(first)
+    let taken = whole(first)
     return table.union([
       table.facts(taken).isNullable ? unmoved : table.nothing,
       table.sequence(table.both([taken, table.repeated(table.scalar, 1, nil)]), moved),
@@ -272,14 +272,14 @@ struct PatternReader {
         continue
       }
       guard !body.hasAssertion else { throw PatternFailure(reason: "an assertion in a look behind") }
-      let seen = PatternReader(table: table, reading: isNegative ? reading.opposite : reading).plain(body)
+      let seen = PatternReader(table: table, reading: isNegative ? reading.opposite : reading).whole(body)
       let condition = table.sequence(table.anything, seen)
       conditions.append(isNegative ? table.complement(condition) : condition)
       reach = max(reach, table.facts(seen).most)
     }
     let end = index
     while index > parts.startIndex, !parts[index - 1].hasAssertion { index -= 1 }
-    let taken = plain(.sequence(Array(parts[index..<end])))
+    let taken = whole(.sequence(Array(parts[index..<end])))
     let isWhole = isAtStart && parts[..<index].allSatisfy(\.isEmptyAssertion)
     guard isWhole || table.facts(taken).least >= reach else {
       throw PatternFailure(reason: "looking further behind than the part before it")
@@ -288,32 +288,13 @@ struct PatternReader {
   }
 
   /// The texts that a pattern without assertions takes as a whole.
-  ///
-  /// - Parameters:
-  ///   - isCaseless: large letters are small ones, and the other way round.
-  ///   - pointTakesAll: a point stands for a line break, too.
-  func whole(_ pattern: Pattern, isCaseless: Bool, pointTakesAll: Bool) -> Language {
-    switch pattern {
-    case .point where pointTakesAll: table.scalar
-    case .point: table.set(CharacterClass.point[reading])
-    case .characters(let set): table.set(isCaseless ? set[reading].caseless : set[reading])
-    case .sequence(let parts):
-      table.sequence(parts.map { whole($0, isCaseless: isCaseless, pointTakesAll: pointTakesAll) })
-    case .choice(let alternatives):
-      table.union(alternatives.map { whole($0, isCaseless: isCaseless, pointTakesAll: pointTakesAll) })
-    case .repeated(let body, let least, let most):
-      table.repeated(whole(body, isCaseless: isCaseless, pointTakesAll: pointTakesAll), least, most)
-    case .blank, .start, .end, .ahead, .behind: table.blank
-    }
-  }
-
-  private func plain(_ pattern: Pattern) -> Language {
+  func whole(_ pattern: Pattern) -> Language {
     switch pattern {
     case .characters(let set): table.set(set[reading])
     case .point: table.set(CharacterClass.point[reading])
-    case .sequence(let parts): table.sequence(parts.map(plain))
-    case .choice(let alternatives): table.union(alternatives.map(plain))
-    case .repeated(let body, let least, let most): table.repeated(plain(body), least, most)
+    case .sequence(let parts): table.sequence(parts.map(whole))
+    case .choice(let alternatives): table.union(alternatives.map(whole))
+    case .repeated(let body, let least, let most): table.repeated(whole(body), least, most)
     case .blank, .start, .end, .ahead, .behind: table.blank
     }
   }

@@ -1,24 +1,29 @@
 /// Why a pattern cannot be held, in words.
 struct PatternFailure: Error { let reason: String }
 
-/// Reads a regular expression in the dialect of ECMA-262, as far as it is regular.
+/// Reads a regular expression in the dialect of ECMA-262, as far as it is regular, with the flags and properties that others write.
 struct PatternParser {
   private let scalars: [Unicode.Scalar]
   private var position = 0
   /// The number of the last `\u` escape: half a surrogate pair is no character.
   private var unit: UInt32?
+  /// Here: whether large letters are small ones, and a point stands for a line break, too.
+  private var isCaseless: Bool
+  private var pointTakesAll: Bool
 
   static let limit = 1 << 16
 
-  static func parse(_ pattern: String) throws(PatternFailure) -> Pattern {
+  static func parse(_ pattern: String, isCaseless: Bool = false, pointTakesAll: Bool = false) throws(PatternFailure) -> Pattern {
     guard pattern.utf8.count <= limit else { throw PatternFailure(reason: "a pattern of more than \(limit) bytes") }
-    var parser = PatternParser(scalars: Array(pattern.unicodeScalars))
+    var parser = PatternParser(Array(pattern.unicodeScalars), isCaseless, pointTakesAll)
     let result = try parser.alternatives(depth: 0)
     guard parser.current == nil else { throw parser.failure() }
     return result
   }
 
-  private init(scalars: [Unicode.Scalar]) { self.scalars = scalars }
+  private init(_ scalars: [Unicode.Scalar], _ isCaseless: Bool, _ pointTakesAll: Bool) {
+    (self.scalars, self.isCaseless, self.pointTakesAll) = (scalars, isCaseless, pointTakesAll)
+  }
 
   private var current: Unicode.Scalar? { position < scalars.count ? scalars[position] : nil }
 
@@ -36,6 +41,9 @@ struct PatternParser {
 
   private mutating func alternatives(depth: Int) throws(PatternFailure) -> Pattern {
     guard depth < GrammarLimits.nesting else { throw failure() }
+    // Flags that are set within hold to the end of the group.
+    let flags = (isCaseless, pointTakesAll)
+    defer { (isCaseless, pointTakesAll) = flags }
     var alternatives = [try sequence(depth: depth)]
     while skip("|") { alternatives.append(try sequence(depth: depth)) }
     return alternatives.count == 1 ? alternatives[0] : .choice(alternatives)
@@ -66,7 +74,7 @@ struct PatternParser {
       case "[": item = .characters(try characterClass())
       case ".":
         position += 1
-        item = .point
+        item = pointTakesAll ? .characters(CharacterClass(.all)) : .point
       case "\\":
         if scalars.count > position + 1, scalars[position + 1] == "A" || scalars[position + 1] == "Z" || scalars[position + 1] == "z" {
           items.append(scalars[position + 1] == "A" ? .start : .end)
@@ -83,7 +91,7 @@ struct PatternParser {
       case "{" where isBound: throw failure()
       default:
         position += 1
-        item = .characters(CharacterClass(ScalarSet(scalar)))
+        item = .characters(one(scalar))
       }
       items.append(try quantified(item))
     }
@@ -115,13 +123,42 @@ struct PatternParser {
         }
         guard skip(">") else { throw failure() }
       } else {
-        throw failure()
+        position += 1
+        let outside = (isCaseless, pointTakesAll)
+        try flags()
+        if skip(")") { return (.blank, true) }
+        guard skip(":") else { throw failure() }
+        defer { (isCaseless, pointTakesAll) = outside }
+        let body = try alternatives(depth: depth + 1)
+        guard skip(")") else { throw failure() }
+        return (body, false)
       }
     }
     let body = try alternatives(depth: depth + 1)
     guard skip(")") else { throw failure() }
     guard let isNegative else { return (body, false) }
     return (isBehind ? .behind(body, isNegative: isNegative) : .ahead(body, isNegative: isNegative), true)
+  }
+
+  /// Flags before a colon or a closing parenthesis: `i` and `s`, and Unicode's or ASCII's classes, which are told apart anyway.
+  private mutating func flags() throws(PatternFailure) {
+    var isOn = true
+    while let scalar = current, scalar != ":", scalar != ")" {
+      switch scalar {
+      case "-" where isOn: isOn = false
+      case "i": isCaseless = isOn
+      case "s": pointTakesAll = isOn
+      case "u", "a": break
+      default: throw failure()
+      }
+      position += 1
+    }
+  }
+
+  /// A character that means itself.
+  private func one(_ scalar: Unicode.Scalar) -> CharacterClass {
+    let one = CharacterClass(ScalarSet(scalar))
+    return isCaseless ? one.caseless : one
   }
 
   /// Whether a brace begins a bound: elsewhere it is a character.
@@ -176,7 +213,8 @@ struct PatternParser {
     position += 1
     guard let kind = current else { throw failure() }
     position += 1
-    func one(_ scalar: Unicode.Scalar) -> CharacterClass { CharacterClass(ScalarSet(scalar)) }
+    // Within a class cases are made one when all of it is there.
+    func one(_ scalar: Unicode.Scalar) -> CharacterClass { inClass ? CharacterClass(ScalarSet(scalar)) : self.one(scalar) }
     switch kind {
     case "d": return .digit
     case "D": return CharacterClass.digit.inverted
@@ -286,7 +324,8 @@ struct PatternParser {
       if let value = low.onlyValue { ranges.append(value...value) } else { others.append(low) }
     }
     guard skip("]") else { throw failure() }
-    let set = CharacterClass([CharacterClass(ScalarSet(ranges))] + others)
+    var set = CharacterClass([CharacterClass(ScalarSet(ranges))] + others)
+    if isCaseless { set = set.caseless }
     return isInverted ? set.inverted : set
   }
 

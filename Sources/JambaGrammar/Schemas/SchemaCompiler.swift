@@ -195,18 +195,8 @@ package struct SchemaCompiler {
       content = .repeated(try rule("char"), Int(least), most < 0 ? nil : Int(most))
     } else if case .repeated(let body, let least, let most) = table.kind(language), case .set(let set) = table.kind(body) {
       content = .repeated(SchemaCompiler.spelling(of: table.sets[Int(set)]), Int(least), most < 0 ? nil : Int(most))
-    } else if let (rest, most) = bounded(language) {
-      // A length beside a pattern is counted: its product with the pattern's states is large.
-      switch try machine(of: rest, spelling: { SchemaCompiler.spelling(of: $0) }) {
-      case .machine(var machine):
-        machine.most = most
-        content = .machine(machine)
-      case .choice(let none) where none.isEmpty: content = .choice([])
-      default: throw .tooLarge("a pattern beside a length")
-      }
     } else {
-      let question = normalizer.sources[language].map { KnownAutomata.Question.pattern($0) }
-      content = try machine(of: language, question) { SchemaCompiler.spelling(of: $0) }
+      content = try characters(of: language)
     }
     let result = try add(.sequence([.text("\""), content, .text("\"")]))
     if isCounted, case .rule(let rule) = result { rules.markCountedString(rule) }
@@ -214,13 +204,46 @@ package struct SchemaCompiler {
     return result
   }
 
-  /// A language as another and the most characters that a text has, where that is more than a few.
+  /// Up to so many characters beside a pattern of so few states are taken into the states.
+  private static let fewCharacters = 100
+  private static let fewStates = 2000
+
+  /// The texts of a language as a JSON string spells them.
+  private mutating func characters(of language: Language) throws(GrammarError) -> Expression {
+    // A length beside a pattern is counted where their product has many states.
+    if let (rest, most) = bounded(language), let automaton = try automaton(of: rest, limit: SchemaCompiler.mostStates),
+      most > SchemaCompiler.fewCharacters || automaton.edges.count * most > SchemaCompiler.fewStates
+    {
+      return try counted(automaton, most)
+    }
+    if let all = try states(of: language, spelling: SchemaCompiler.spelling) { return all }
+    // The length may stand within, as a look ahead was taken apart.
+    switch table.kind(language) {
+    case .sequence(let head, let tail) where table.facts(head).isPlain:
+      return .sequence([try expression(of: head, SchemaCompiler.spelling), try characters(of: tail)])
+    case .union(let members):
+      var alternatives: [Expression] = []
+      for member in table.list(members) { alternatives.append(try characters(of: member)) }
+      return .choice(alternatives)
+    default: throw SchemaCompiler.tooManyStates
+    }
+  }
+
+  /// The texts of at most so many characters.
+  private mutating func counted(_ automaton: TextAutomaton, _ most: Int) throws(GrammarError) -> Expression {
+    guard case .machine(var machine) = try machine(of: automaton, spelling: SchemaCompiler.spelling) else { return .choice([]) }
+    machine.most = most
+    return .machine(machine)
+  }
+
+  /// A language as another and the most characters that a text has.
   private func bounded(_ language: Language) -> (rest: Language, most: Int)? {
     guard case .both(let both) = table.kind(language) else { return nil }
     let members = table.list(both)
     for member in members {
-      guard case .repeated(table.scalar, let least, let most) = table.kind(member), most > 100 else { continue }
-      let others = members.filter { $0 != member } + (least > 0 ? [table.repeated(table.scalar, Int(least), nil)] : [])
+      guard case .repeated(let body, let least, let most) = table.kind(member), most > 0, case .set = table.kind(body)
+      else { continue }
+      let others = members.filter { $0 != member } + [table.repeated(body, Int(least), nil)]
       return (table.both(others), Int(most))
     }
     return nil
@@ -232,15 +255,34 @@ package struct SchemaCompiler {
   mutating func machine(
     of language: Language, _ question: KnownAutomata.Question? = nil, spelling: (ScalarSet) -> Expression
   ) throws(GrammarError) -> Expression {
-    if let question, let known = KnownAutomata.shared[question] { return try machine(of: known, spelling: spelling) }
+    guard let all = try states(of: language, question, spelling: spelling) else { throw SchemaCompiler.tooManyStates }
+    return all
+  }
+
+  private static let tooManyStates = GrammarError.tooLarge("a pattern beside another, or beside lengths")
+  private static let mostStates = 40_000
+
+  /// The same; nil where it has too many states, and is no single pattern that could be written as it is.
+  private mutating func states(
+    of language: Language, _ question: KnownAutomata.Question? = nil, spelling: (ScalarSet) -> Expression
+  ) throws(GrammarError) -> Expression? {
     let isPlain = table.facts(language).isPlain
-    if let automaton = try table.automaton(of: language, limit: isPlain ? 4000 : 40_000) {
-      if let question { KnownAutomata.shared.remember(automaton, for: question) }
+    if let automaton = try automaton(of: language, question, limit: isPlain ? 4000 : SchemaCompiler.mostStates) {
       return try machine(of: automaton, spelling: spelling)
     }
     try table.check()
-    guard isPlain else { throw .tooLarge("a pattern beside another, or beside lengths") }
-    return try expression(of: language, spelling)
+    return isPlain ? try expression(of: language, spelling) : nil
+  }
+
+  /// A language's states, those of a pattern as another schema found them; nil where they are more than a limit.
+  private func automaton(
+    of language: Language, _ question: KnownAutomata.Question? = nil, limit: Int
+  ) throws(GrammarError) -> TextAutomaton? {
+    let question = question ?? normalizer.sources[language].map { .pattern($0) }
+    if let question, let known = KnownAutomata.shared[question] { return known }
+    let automaton = try table.automaton(of: language, limit: limit)
+    if let question, let automaton { KnownAutomata.shared.remember(automaton, for: question) }
+    return automaton
   }
 
   private mutating func machine(

@@ -156,7 +156,7 @@ extension SchemaNormalizer {
   private func subtract(
     _ a: ObjectValues, _ b: ObjectValues, _ reading: Reading, _ keyword: String, _ place: SchemaPlace
   ) throws(GrammarError) -> [ObjectValues] {
-    guard let common = intersect(a, b), try !isEmpty(common, .outer, depth: 0) else { return [a] }
+    guard let common = try intersect(a, b, .outer), try !isEmpty(common, .outer, depth: 0) else { return [a] }
     try count(SchemaNormalizer.differenceWork + a.names.count + b.names.count)
     var ways: [ObjectValues] = []
     var isMore = false

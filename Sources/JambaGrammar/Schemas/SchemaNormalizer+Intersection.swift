@@ -13,7 +13,7 @@ extension SchemaNormalizer {
     all.arrays = try pairs(a.arrays, b.arrays, ArrayValues()) { (x, y) throws(GrammarError) in self.intersect(x, y) }
     all.objects = try pairs(a.objects, b.objects, ObjectValues()) { (x, y) throws(GrammarError) in
       try self.count((x.names.count + y.names.count) / 8)
-      return self.intersect(x, y)
+      return try self.intersect(x, y, reading)
     }
     all.isTyped = a.isTyped || b.isTyped
     all.spoken =
@@ -106,12 +106,14 @@ extension SchemaNormalizer {
     return all
   }
 
-  func intersect(_ a: ObjectValues, _ b: ObjectValues) -> ObjectValues? {
+  func intersect(_ a: ObjectValues, _ b: ObjectValues, _ reading: Reading) throws(GrammarError) -> ObjectValues? {
     if let one = a.literal, one == b.literal { return a }
     var all = ObjectValues()
     for name in a.names + b.names where all.property(name) == nil {
       let (one, two) = (a.property(name), b.property(name))
-      let goal = (one?.goal ?? a.otherGoal(name, in: table)).and(two?.goal ?? b.otherGoal(name, in: table))
+      var goal = (one?.goal ?? a.otherGoal(name, in: table)).and(two?.goal ?? b.otherGoal(name, in: table))
+      // Where a member's value decides what else is asked for, conditions on other values would multiply.
+      if one != nil, two != nil, try areConstantsApart(goal, reading) { goal = never }
       all.set(
         name, ObjectValues.Property(goal: goal, isDeclared: one?.isDeclared ?? false || two?.isDeclared ?? false))
     }
@@ -129,6 +131,19 @@ extension SchemaNormalizer {
     if let most = all.most, most < max(all.least, all.required.count) { return nil }
     for name in all.required where isNever(all.property(name)?.goal ?? .anything) { return nil }
     return all
+  }
+
+  /// Whether schemas, one of which is a constant or a list of them, have none in common, as far as that is soon seen.
+  private func areConstantsApart(_ goal: SchemaGoal, _ reading: Reading) throws(GrammarError) -> Bool {
+    guard goal.parts.count > 1, !isNever(goal) else { return false }
+    for part in goal.parts where !part.isNegated {
+      guard case .object(let object) = try document.entry(resolved(part.place)).schema,
+        object["const"] != nil || object["enum"] != nil
+      else { continue }
+      // What cannot be read is found where it matters.
+      do throws(GrammarError) { return try isEmpty(goal, reading) } catch { return false }
+    }
+    return false
   }
 
   func unite(_ parts: [SchemaValues]) throws(GrammarError) -> SchemaValues {
