@@ -32,6 +32,16 @@ import Testing
       (#"{"type": "string", "pattern": "b\""}"#, [#""abx b\" x""#], [#""b""#]),
       (#"{"type": "string", "pattern": "^\\p{ASCII}[\\p{Print}]*$"}"#, [#""a~ ""#], [#""é""#, #""aé""#]),
       (#"{"type": "string", "pattern": "^\\p{Upper}\\P{Alnum}\\p{XDigit}$"}"#, [#""A-f""#], [#""a-f""#, #""Aéf""#, #""A-g""#]),
+      (#"{"type": "string", "pattern": "^\\p{digit}\\p{Dash_Punctuation}$"}"#, [#""3-""#, #""٣–""#], [#""33""#]),
+      (
+        #"{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "properties": {"a": {}, "b": {}}, "dependencies": {"a": ["b"]}}"#,
+        [#"{"a":1,"b":2}"#, #"{"b":2}"#], [#"{"a":1}"#]
+      ),
+      (
+        #"{"unknown": {"$id": "x:y", "type": "null"}, "properties": {"const": {"$ref": "x:y"}, "d": {"$id": "x:y", "type": "string"}}, "required": ["const"]}"#,
+        [#"{"const":"a"}"#], [#"{"const":null}"#]
+      ),
+      (##"{"anyOf": [{"$ref": "#here"}, {"$ref": "#there"}], "x": {"$anchor": "here", "const": 1}, "$defs": {"default": {"$anchor": "there", "const": 2}}}"##, ["1", "2"], ["3"]),
       (#"{"type": "string", "pattern": "^(a(?i)b|c)d$"}"#, [#""aBd""#, #""Cd""#], [#""ABd""#, #""aBD""#]),
       (#"{"type": "string", "format": "date"}"#, [#""2024-12-31""#], [#""2024-02-30""#, #""2024-13-01""#, #""x""#]),
       (

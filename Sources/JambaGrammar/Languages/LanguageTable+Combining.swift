@@ -155,15 +155,14 @@ extension LanguageTable {
     if flat.count < 2 { return flat.first ?? anything }
     if flat.contains(blank) { return flat.allSatisfy { facts($0).isNullable } ? blank : nothing }
     mergeLengths(&flat)
-    flat.sort()
-    var members: [Language] = []
-    for member in flat where members.last != member { members.append(member) }
+    let sorted = SortedList(flat)
+    let members = sorted.list
     if members.count < 2 { return members.first ?? anything }
     if members.count == 2, let known = narrowed(members[0], by: members[1]) ?? narrowed(members[1], by: members[0]) { return known }
     var all = Facts(isNullable: true, isPlain: false, least: 0, most: Int.max)
     for member in members {
       if member == nothing { return nothing }
-      if case .complement(let body) = kind(member), members.contains(body) { return nothing }
+      if case .complement(let body) = kind(member), sorted.contains(body) { return nothing }
       let one = facts(member)
       all.isNullable = all.isNullable && one.isNullable
       all.least = max(all.least, one.least)

@@ -42,7 +42,7 @@ struct SchemaDocument {
     let root = try add(schema, path: "", base: "", dialect: dialect)
     resources[""] = root
     _ = try synthetic(.bool(false), beside: root)
-    try index(schema, path: "", base: "", dialect: dialect, depth: 0)
+    try index(schema, dialect)
   }
 
   func entry(_ place: SchemaPlace) -> Entry { entries[Int(place.number)] }
@@ -87,46 +87,90 @@ struct SchemaDocument {
     return address.isEmpty ? nil : address
   }
 
-  /// Keywords whose values are no schemas and hold none.
-  private static let constants: Set<ExactString> = Set(["const", "enum", "default", "example", "examples"].map { ExactString($0) })
+  // MARK: Addresses and anchors
 
-  /// Finds what has an address or an anchor.
-  private mutating func index(
-    _ value: JSON, path: String, base: String, dialect: SchemaDialect, depth: Int
-  ) throws(GrammarError) {
-    switch value {
+  /// Keywords whose values are schemas or lists of them, schemas by name, and what is no schema and holds none.
+  private static let applicators = names([
+    "additionalItems", "additionalProperties", "allOf", "anyOf", "contains", "else", "if", "items", "not", "oneOf", "prefixItems",
+    "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties",
+  ])
+  private static let containers = names([
+    "$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties",
+  ])
+  private static let constants = names(["const", "enum", "default", "example", "examples"])
+
+  private static func names(_ names: [String]) -> Set<ExactString> { Set(names.map { ExactString($0) }) }
+
+  /// What may hold schemas, with its place in the document.
+  private struct Part {
+    let value: JSON
+    let path: String
+    let base: String
+    let dialect: SchemaDialect
+  }
+
+  /// Finds what has an address or an anchor. What stands where no schema is meant counts if nothing else has its name.
+  private mutating func index(_ schema: JSON, _ dialect: SchemaDialect) throws(GrammarError) {
+    var other: [Part] = []
+    try index(Part(value: schema, path: "", base: "", dialect: dialect), isMeant: true, &other)
+    var next = 0
+    while next < other.count {
+      try index(other[next], isMeant: false, &other)
+      next += 1
+    }
+  }
+
+  private mutating func index(_ part: Part, isMeant: Bool, _ other: inout [Part]) throws(GrammarError) {
+    var (base, dialect) = (part.base, part.dialect)
+    func inner(_ value: JSON, _ key: String) -> Part { Part(value: value, path: "\(part.path)/\(key)", base: base, dialect: dialect) }
+    switch part.value {
     case .array(let elements):
       for (position, element) in elements.enumerated() where !element.isLeaf {
-        try index(element, path: "\(path)/\(position)", base: base, dialect: dialect, depth: depth + 1)
+        try index(inner(element, String(position)), isMeant: isMeant, &other)
       }
     case .object(let object):
-      var (base, dialect) = (base, dialect)
       if let said = object["$schema"]?.string { dialect = SchemaDialect(said) }
-      if let address = SchemaDocument.address(of: value, dialect) {
-        let outer = base
-        base = SchemaReference.resolved(address, against: base)
-        let place = try add(value, path: path, base: outer, dialect: dialect)
+      if let address = SchemaDocument.address(of: part.value, dialect) {
+        base = SchemaReference.resolved(address, against: part.base)
+        let place = try add(part.value, path: part.path, base: part.base, dialect: dialect)
         if resources[base] == nil { resources[base] = place }
       }
-      var names = [object["$anchor"]?.string, object["$dynamicAnchor"]?.string]
-      if let name = object["$dynamicAnchor"]?.string { dynamicAnchors[name, default: 0] += 1 }
-      for key in ["$id", "id"] {
-        guard let said = object[key]?.string, let fragment = SchemaReference.parts(said).fragment, !fragment.isEmpty,
-          !fragment.hasPrefix("/")
-        else { continue }
-        names.append(fragment)
-      }
-      for case let name? in names {
-        let place = try add(value, path: path, base: base, dialect: dialect)
-        let key = "\(base)#\(name)"
-        if let other = anchors[key], other != place { isAnchorDouble.insert(key) }
-        anchors[key] = place
-      }
+      try indexAnchors(of: object, part, base, dialect, isMeant)
       for (key, member) in object.members where !member.isLeaf && !SchemaDocument.constants.contains(ExactString(key)) {
-        try index(
-          member, path: "\(path)/\(SchemaReference.escaped(key))", base: base, dialect: dialect, depth: depth + 1)
+        let member = inner(member, SchemaReference.escaped(key))
+        if SchemaDocument.applicators.contains(ExactString(key)) {
+          try index(member, isMeant: isMeant, &other)
+        } else if SchemaDocument.containers.contains(ExactString(key)), case .object(let schemas) = member.value {
+          for (name, schema) in schemas.members where !schema.isLeaf {
+            try index(
+              Part(value: schema, path: "\(member.path)/\(SchemaReference.escaped(name))", base: base, dialect: dialect),
+              isMeant: isMeant, &other)
+          }
+        } else {
+          other.append(member)
+        }
       }
     default: break
+    }
+  }
+
+  private mutating func indexAnchors(
+    of object: JSONObject, _ part: Part, _ base: String, _ dialect: SchemaDialect, _ isMeant: Bool
+  ) throws(GrammarError) {
+    var names = [object["$anchor"]?.string, object["$dynamicAnchor"]?.string]
+    if isMeant, let name = object["$dynamicAnchor"]?.string { dynamicAnchors[name, default: 0] += 1 }
+    for key in ["$id", "id"] {
+      guard let said = object[key]?.string, let fragment = SchemaReference.parts(said).fragment, !fragment.isEmpty,
+        !fragment.hasPrefix("/")
+      else { continue }
+      names.append(fragment)
+    }
+    for case let name? in names {
+      let key = "\(base)#\(name)"
+      if !isMeant, anchors[key] != nil { continue }
+      let place = try add(part.value, path: part.path, base: base, dialect: dialect)
+      if let other = anchors[key], other != place { isAnchorDouble.insert(key) }
+      anchors[key] = place
     }
   }
 

@@ -20,11 +20,11 @@ extension SchemaNormalizer {
     rest.booleans = a.booleans.subtracting(b.booleans)
     rest.numbers = try subtract(a.numbers, b.numbers, reading)
     rest.strings = try subtract(a.strings, b.strings)
-    rest.arrays = try remove(b.arrays, from: a.arrays) { (x, y) throws(GrammarError) in
+    rest.arrays = try remove(b.arrays, from: a.arrays) { (x, y, _) throws(GrammarError) in
       try self.subtract(x, y, reading, keyword, place)
     }
-    rest.objects = try remove(b.objects, from: a.objects) { (x, y) throws(GrammarError) in
-      try self.subtract(x, y, reading, keyword, place)
+    rest.objects = try remove(b.objects, from: a.objects) { (x, y, areMany) throws(GrammarError) in
+      try self.subtract(x, y, reading, keyword, place, isSpare: areMany)
     }
     if rest.types != a.types { rest.isTyped = true }
     return rest
@@ -88,14 +88,18 @@ extension SchemaNormalizer {
     return rest
   }
 
+  /// Alternatives from which on an object lacks a member rather than to have one that does not fit.
+  private static let manyWays = 32
+
   private func remove<Value: Hashable>(
-    _ others: [Value], from values: [Value], _ subtract: (Value, Value) throws(GrammarError) -> [Value]
+    _ others: [Value], from values: [Value], _ subtract: (Value, Value, _ areMany: Bool) throws(GrammarError) -> [Value]
   ) throws(GrammarError) -> [Value] {
     var rest = values
     for other in others {
       var left: [Value] = []
       try count(2 * rest.count)
-      for value in rest { left += try subtract(value, other) }
+      let areMany = rest.count >= SchemaNormalizer.manyWays
+      for value in rest { left += try subtract(value, other, areMany) }
       rest = left
       guard rest.count <= SchemaNormalizer.alternatives else {
         throw .tooLarge("its schemas combine to more than \(SchemaNormalizer.alternatives) alternatives")
@@ -153,8 +157,9 @@ extension SchemaNormalizer {
 
   // MARK: Objects
 
+  /// - Parameter isSpare: leaves out other ways where the lack of a member is one.
   private func subtract(
-    _ a: ObjectValues, _ b: ObjectValues, _ reading: Reading, _ keyword: String, _ place: SchemaPlace
+    _ a: ObjectValues, _ b: ObjectValues, _ reading: Reading, _ keyword: String, _ place: SchemaPlace, isSpare: Bool
   ) throws(GrammarError) -> [ObjectValues] {
     guard let common = try intersect(a, b, .outer), try !isEmpty(common, .outer, depth: 0) else { return [a] }
     try count(SchemaNormalizer.differenceWork + a.names.count + b.names.count)
@@ -188,6 +193,7 @@ extension SchemaNormalizer {
       }
     }
     for name in b.required where !a.isRequired(name) { try forbid(name) }
+    if isSpare, reading == .inner, !ways.isEmpty { return ways }
     // A member that is not spoken of here is not made up where there is another way.
     var undeclared: [ExactString] = []
     for name in b.names {

@@ -264,7 +264,7 @@ extension SchemaNormalizer {
     if let goal = object["propertyNames"], dialect != .draft4 {
       values.nameGoal = try self.goal(goal, place, "propertyNames")
     }
-    for keyword in ["dependentRequired", "dependencies"] where keyword == "dependentRequired" || dialect != .draft2020 {
+    for keyword in ["dependentRequired", "dependencies"] where keyword == "dependentRequired" || holdsDependencies(place, reading) {
       guard let dependents = try members(keyword) else { continue }
       for (name, list) in dependents.members where list.array != nil {
         values.dependents[ExactString(name), default: []].formUnion(try names(list, keyword))

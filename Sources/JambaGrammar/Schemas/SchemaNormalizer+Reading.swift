@@ -79,8 +79,7 @@ extension SchemaNormalizer {
       all.isTyped = base.isTyped
     }
     for keyword in ["dependentSchemas", "dependencies"] {
-      guard let value = object[keyword], keyword == "dependentSchemas" || document.entry(place).dialect != .draft2020
-      else { continue }
+      guard let value = object[keyword], keyword == "dependentSchemas" || holdsDependencies(place, reading) else { continue }
       guard let members = value.object else {
         throw .invalidSchema(path: "\(document.entry(place).path)/\(keyword)", reason: "it is not an object")
       }
@@ -102,6 +101,11 @@ extension SchemaNormalizer {
       }
     }
     return all
+  }
+
+  /// Whether `dependencies` holds, which 2020-12 has given up: some readers know it still, so it is kept to where it narrows.
+  func holdsDependencies(_ place: SchemaPlace, _ reading: Reading) -> Bool {
+    document.entry(place).dialect != .draft2020 || reading == .inner
   }
 
   /// What stands in arrays and objects beside that which any schema here has looked at.
