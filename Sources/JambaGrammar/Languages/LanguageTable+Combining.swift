@@ -10,7 +10,7 @@ extension LanguageTable {
     }
     if list.count < 2 { return list.first ?? nothing }
     // Long lists are more work than short ones, and so is what begins alike for long.
-    count(list.count / 64 + (depth > 0 ? 1 : 0))
+    count(list.count / 16 + (depth > 0 ? 1 : 0))
     if list.count == 2, list[0] == list[1] { return list[0] }
     var members = SortedList(list)
     if members.contains(anything) { return anything }

@@ -390,12 +390,13 @@ final class LanguageTable {
         if case .sequence = kind(rest) { continue }
         parts.append(derivative(rest, by: value))
       }
+      count(parts.count / 16)
       result = union(parts)
     case .union(let members):
-      count(count(of: members) / 64)
+      count(count(of: members) / 16)
       result = union(places(of: members).map { derivative(member(at: $0), by: value) })
     case .both(let members):
-      count(count(of: members) / 64)
+      count(count(of: members) / 16)
       result = both(places(of: members).map { derivative(member(at: $0), by: value) })
     case .complement(let body): result = complement(derivative(body, by: value))
     case .repeated(let body, let least, let most):

@@ -214,45 +214,64 @@ struct PatternReader {
       guard ways.count * choices.count <= PatternReader.ways else {
         throw PatternFailure(reason: "looking behind in more than \(PatternReader.ways) ways")
       }
-      ways = ways.flatMap { way in choices.map { way + $0 } }
+      if choices.count == 1 {
+        for index in ways.indices { ways[index] += choices[0] }
+      } else {
+        ways = ways.flatMap { way in choices.map { way + $0 } }
+      }
     }
     return ways
   }
 
   private func read(_ parts: ArraySlice<Pattern>, then rest: Language, isAtStart: Bool) throws(PatternFailure) -> Language {
-    guard let first = parts.first else { return rest }
-    let others = parts.dropFirst()
-    if isAtStart, let again = others.firstIndex(where: { if case .start = $0 { true } else { false } }) {
-      let before = parts[..<again]
-      if before.contains(where: { $0.least > 0 }) { return table.nothing }
-      // The start is where it was.
-      if before.allSatisfy(\.takesNothing) {
-        return try read((before + parts[(again + 1)...])[...], then: rest, isAtStart: true)
-      }
+    guard isAtStart, let last = parts.dropFirst().lastIndex(where: \.hasStart) else {
+      return try readOnward(parts, then: rest, isAtStart: isAtStart)
     }
-    guard isAtStart, others.contains(where: { $0.hasStart }) else {
-      // Only what stands before anything was taken is at the start.
-      var following = rest
-      var index = parts.endIndex
-      while index > parts.startIndex {
-        index -= 1
-        if case .behind = parts[index] {
-          (index, following) = try readBehind(parts[...index], then: following, isAtStart: isAtStart)
+    // A look behind sees what stands before it, so what follows is read anew from each part on.
+    let looksBehind = parts[..<last].contains(where: \.looksBehind)
+    guard !looksBehind || parts.count <= PatternReader.ways else {
+      throw PatternFailure(reason: "looking behind among more than \(PatternReader.ways) parts with anchors")
+    }
+    // What follows where nothing was taken so far, and where something was.
+    var unmoved = try readOnward(parts[last...], then: rest, isAtStart: true)
+    var moved = try readOnward(parts[last...], then: rest, isAtStart: false)
+    for index in (parts.startIndex..<last).reversed() {
+      let part = parts[index]
+      if part.takesNothing {
+        unmoved = try read(part, then: unmoved, isAtStart: true)
+      } else {
+        if looksBehind { moved = try readOnward(parts[(index + 1)...], then: rest, isAtStart: false) }
+        if part.least > 0, moved == table.nothing {
+          unmoved = moved
         } else {
-          following = try read(parts[index], then: following, isAtStart: isAtStart && index == parts.startIndex)
+          guard !part.hasAssertion else { throw PatternFailure(reason: "an anchor behind other anchors") }
+          let taken = whole(part)
+          unmoved = table.union([
+            table.facts(taken).isNullable ? unmoved : table.nothing,
+            table.sequence(table.both([taken, table.repeated(table.scalar, 1, nil)]), moved),
+          ])
         }
       }
-      return following
+      if !looksBehind { moved = try read(part, then: moved, isAtStart: false) }
     }
-    let unmoved = try read(others, then: rest, isAtStart: true)
-    if first.isEmptyAssertion { return try read(first, then: unmoved, isAtStart: true) }
-    guard !first.hasAssertion else { throw PatternFailure(reason: "an anchor behind other anchors") }
-    let moved = try read(others, then: rest, isAtStart: false)
-    let taken = whole(first)
-    return table.union([
-      table.facts(taken).isNullable ? unmoved : table.nothing,
-      table.sequence(table.both([taken, table.repeated(table.scalar, 1, nil)]), moved),
-    ])
+    return unmoved
+  }
+
+  /// Reads parts of which only the first may ask for the start.
+  private func readOnward(
+    _ parts: ArraySlice<Pattern>, then rest: Language, isAtStart: Bool
+  ) throws(PatternFailure) -> Language {
+    var following = rest
+    var index = parts.endIndex
+    while index > parts.startIndex {
+      index -= 1
+      if case .behind = parts[index] {
+        (index, following) = try readBehind(parts[...index], then: following, isAtStart: isAtStart)
+      } else {
+        following = try read(parts[index], then: following, isAtStart: isAtStart && index == parts.startIndex)
+      }
+    }
+    return following
   }
 
   /// Reads a look behind at the end of some parts, with what it looks at: assertions beside it, and what was taken before
