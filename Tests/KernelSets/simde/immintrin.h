@@ -1,5 +1,5 @@
-// Stands before the compiler's immintrin.h where the kernels of AVX-VNNI and AVX-512 are to run on a machine that has
-// AVX2 alone: SIMDe emulates what is newer, in the test of Tests/KernelSets.
+// Stands before the compiler's immintrin.h where the kernels of AVX-VNNI, AVX-512 and AMX are to run on a machine that has
+// AVX2 alone: SIMDe emulates what is newer, and amx.h tile registers, in the test of Tests/KernelSets.
 #ifndef EMULATED_IMMINTRIN_H
 #define EMULATED_IMMINTRIN_H
 
@@ -58,5 +58,7 @@ static inline __attribute__((unused)) simde__m512 emulated_fmadd_ps(simde__m512 
 }
 #undef _mm512_fmadd_ps
 #define _mm512_fmadd_ps(a, b, c) emulated_fmadd_ps(a, b, c)
+
+#include "amx.h"
 
 #endif
