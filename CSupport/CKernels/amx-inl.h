@@ -10,8 +10,7 @@
 //   28         of the two ports that read as wide: 16 lines of sums, 16 rows of codes, 8 of weights, 16 scales,
 // and the 4 or so that a tile's bytes cost each time, as 64 tokens share what they are made with. These go on beside each other, so 28
 // cycles are the least, where AVX-512 with VNNI has (8 products + 3 operations) x 16 tokens on two ports, 88: at most 3.1 times the speed.
-// This is computed, not measured: no machine with AMX was at hand, and what is tested runs over a model of the registers
-// (Tests/KernelSets).
+// This is computed, not measured: no machine with AMX was at hand, and the tests run over a model of the registers (Tests/KernelSets).
 //
 // Defined before: vnni-inl.h, and matmul-inl.h's strips and blocks.
 #ifndef JK_AMX_INL_H

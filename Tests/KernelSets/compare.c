@@ -533,9 +533,13 @@ static void compare_set(void) {
     end_case();
 }
 
-// An emulated program runs every set, whatever the machine has.
-#ifdef JK_EMULATED
+// An emulated program runs every set, whatever the machine has; any other can be helped out with the instructions of AMX.
+bool emulate_tiles(void);
+#if defined(JK_EMULATED)
 #define CAN_RUN(value) true
+#elif defined(__x86_64__) && defined(__linux__)
+#define CAN_RUN(value) \
+    (jk_kernels_of(value) != NULL || (value == JK_AMX && jk_kernels_of(JK_AVX512_VBMI) != NULL && emulate_tiles()))
 #else
 #define CAN_RUN(value) (jk_kernels_of(value) != NULL)
 #endif

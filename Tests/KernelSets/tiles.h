@@ -1,8 +1,9 @@
-// AMX's tile registers in plain C, for amx.c on machines that have none. What the processor answers with an exception ends the
+// AMX's tile registers in plain C, for machines that have none: simde/immintrin.h has them in place of the intrinsics, tiles.c in place of
+// the instructions. What the processor answers with an exception ends the
 // program with a sentence, and so does what it allows but the kernels must not do: to configure registers that were not released, or
 // to begin at another row than the first.
-#ifndef EMULATED_AMX_H
-#define EMULATED_AMX_H
+#ifndef EMULATED_TILES_H
+#define EMULATED_TILES_H
 
 #include <stdint.h>
 #include <stdio.h>
@@ -101,16 +102,5 @@ EMULATED void emulated_dpbssd(int sums, int a, int b) {
 }
 
 #undef EMULATED
-
-#define _tile_loadconfig(memory) emulated_loadconfig(memory)
-#define _tile_release() emulated_release()
-#undef _tile_zero
-#define _tile_zero(number) emulated_zero(number)
-#undef _tile_loadd
-#define _tile_loadd(number, memory, stride) emulated_loadd(number, memory, (long)(stride))
-#undef _tile_stored
-#define _tile_stored(number, memory, stride) emulated_stored(number, memory, (long)(stride))
-#undef _tile_dpbssd
-#define _tile_dpbssd(sums, a, b) emulated_dpbssd(sums, a, b)
 
 #endif
