@@ -1,7 +1,7 @@
 // The kernels for AVX-512 with its VL, BW, DQ and VNNI: vectors of 8 lanes as in AVX2, but products of tiles take two
 // strips at once, so that one register of weights, 4 columns x 16 rows, meets a broadcast dword of codes.
 //
-// Defined before: VB_LOOSE where VBMI looks up bytes.
+// Defined before: VB_LOOSE where VBMI looks up bytes; TILE_REGISTERS where there is AMX.
 #ifndef JK_AVX512_INL_H
 #define JK_AVX512_INL_H
 

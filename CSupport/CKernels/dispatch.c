@@ -1,7 +1,13 @@
 // Which kernels this machine runs. Nothing is kept: asking for the processor's features again costs little.
+#define _DEFAULT_SOURCE  // syscall, where the compiler is asked for strict C11
+
 #include "kernels.h"
 
-#if defined(__aarch64__) && defined(__linux__)
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #elif defined(__aarch64__) && defined(__APPLE__)
 #include <sys/sysctl.h>
@@ -18,6 +24,30 @@ static bool has_avx512(void) {
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vnni");
 }
+
+static bool has_avx512_vbmi(void) { return has_avx2() && has_avx512() && __builtin_cpu_supports("avx512vbmi"); }
+
+#if defined(__linux__)
+// Whether the system lets this process have tile registers. It saves them for who has asked alone, as they take 8 KiB; a process
+// that has asked gets the same answer again. It refuses where an alternate signal stack of a thread is too small for them, and such a
+// stack is refused from then on.
+static bool may_use_tiles(void) {
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+    return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+}
+
+// Compilers came late to these names in __builtin_cpu_supports. In XCR0 the system says whether it saves the registers' shapes, and
+// what is in them. (That there is XGETBV at all follows from AVX-512, which is asked for before.)
+static bool has_amx_int8(void) {
+    enum { LEAF = 7, AMX_TILE = 1 << 24, AMX_INT8 = 1 << 25, TILES = 1 << 17 | 1 << 18 };
+    unsigned int a, b, c, d, low, high;
+    if (!__get_cpuid_count(LEAF, 0, &a, &b, &c, &d) || !(d & AMX_TILE) || !(d & AMX_INT8)) return false;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & TILES) == TILES && may_use_tiles();
+}
+#else
+static bool has_amx_int8(void) { return false; }
+#endif
 #elif defined(__aarch64__)
 static bool has_dot_products(void) {
 #if defined(__linux__)
@@ -39,7 +69,8 @@ static bool machine_has(jk_instruction_set set) {
         case JK_AVX2: return has_avx2();
         case JK_AVX_VNNI: return has_avx2() && __builtin_cpu_supports("avxvnni");
         case JK_AVX512: return has_avx2() && has_avx512();
-        case JK_AVX512_VBMI: return has_avx2() && has_avx512() && __builtin_cpu_supports("avx512vbmi");
+        case JK_AVX512_VBMI: return has_avx512_vbmi();
+        case JK_AMX: return has_avx512_vbmi() && has_amx_int8();
 #elif defined(__aarch64__)
         case JK_NEON: return true;
         case JK_NEON_DOT: return has_dot_products();

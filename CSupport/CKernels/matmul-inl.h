@@ -1,7 +1,7 @@
 // Products with weights that are codes: how they pass by strips, tiles and tokens, over a set's add_tile. matmul_i8,
 // matmul_nl4 and so on of every set but scalar, whose plain loops specify them.
 //
-// Defined before: tiles-inl.h, and what it asks a set for; v8_transpose.
+// Defined before: tiles-inl.h, and what it asks a set for; v8_transpose; TILE_REGISTERS where many tokens go another way (amx-inl.h).
 #ifndef JK_MATMUL_INL_H
 #define JK_MATMUL_INL_H
 
@@ -248,8 +248,18 @@ JK_INLINE void multiply_together(jk_type type, const jk_matrix *w, const jk_rows
 
 // ---------------------------------------------------------------------------------------------- all tokens
 
+#ifdef TILE_REGISTERS
+#include "amx-inl.h"
+#endif
+
 JK_INLINE void matmul(jk_type type, const jk_matrix *w, const jk_rows *x, const uint32_t *index, size_t first_token,
                       size_t last_token, float *y, size_t y_stride, size_t first, size_t last) {
+#ifdef TILE_REGISTERS
+    if (last_token - first_token >= MANY_TOKENS && w->columns > 0) {
+        multiply_many(type, w, x, index, first_token, last_token, y, y_stride, first, last);
+        return;
+    }
+#endif
     if (last_token - first_token > 1 && w->columns > 0) {
         multiply_together(type, w, x, index, first_token, last_token, y, y_stride, first, last);
         return;

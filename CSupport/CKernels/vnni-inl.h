@@ -1,5 +1,5 @@
 // Products of tiles by the VNNI instructions, which add four products of unsigned and signed bytes to an int32 without
-// a limit between: expand_tile, add_tile and multiply_peak of avx_vnni.c and avx512-inl.h.
+// a limit between: expand_tile, add_tile and multiply_peak of avx_vnni.c and avx512-inl.h (but amx-inl.h has its own peak).
 //
 // Defined before: tiles-inl.h; `vb`, a register with a plane of the tile of each strip in a `vr`, or with int32 sums; vb_load
 // (the strips' planes, `beside` bytes apart), vb_load_whole and vb_store_whole (a plane of an expanded tile), vb_broadcast (4
@@ -58,6 +58,7 @@ JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, con
         s[t] = vr_add_scaled_sums(s[t], dot[t], vr_mul(scales, vr_set(*x->scales[t])));
 }
 
+#ifndef TILE_REGISTERS
 // 16 sums at once, so that an instruction never waits for the one before.
 static void multiply_peak(size_t rounds, int32_t sink[8]) {
     enum { SUMS = 16, PRODUCTS = SUMS * sizeof(vb) };
@@ -70,5 +71,6 @@ static void multiply_peak(size_t rounds, int32_t sink[8]) {
     vb_store_whole(whole, sums[0]);
     memcpy(sink, whole, 8 * sizeof *sink);
 }
+#endif
 
 #endif

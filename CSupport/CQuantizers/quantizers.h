@@ -33,7 +33,7 @@ struct jk_quantizers {
 #if defined(__x86_64__)
 #define JK_QUANTIZER_SETS(SET)                                                                        \
     SET(JK_SCALAR, scalar) SET(JK_AVX2, avx2) SET(JK_AVX_VNNI, avx2) SET(JK_AVX512, avx512)             \
-    SET(JK_AVX512_VBMI, avx512)
+    SET(JK_AVX512_VBMI, avx512) SET(JK_AMX, avx512)
 #elif defined(__aarch64__)
 #define JK_QUANTIZER_SETS(SET) SET(JK_SCALAR, scalar) SET(JK_NEON, neon) SET(JK_NEON_DOT, neon)
 #else

@@ -194,11 +194,13 @@ static void compare_product(jk_type type, const char *name, size_t rows, size_t 
 }
 
 static void compare_products(jk_type type, const char *name) {
-    // Around a tile, a group of int8, the end of a row, and the 32 tiles that products take at a time.
-    static const size_t columns[] = {0, 1, 3, 31, 32, 33, 63, 64, 65, 96, 128, 200, 1024, 1057};
-    // Around a strip and two strips; around the 4 tokens that are packed together, and the 32 that a block takes.
+    // Around a tile, a group of int8, the end of a row, and the 32 tiles that products take at a time, 16 with AMX.
+    static const size_t columns[] = {0, 1, 3, 31, 32, 33, 63, 64, 65, 96, 128, 200, 512, 545, 1024, 1057};
+    // Around a strip and two strips; around the 4 tokens that are packed together, and the 32 that a block takes; with AMX around 16,
+    // and 64.
     static const size_t rows[] = {1, 7, 8, 9, 15, 16, 17, 24, 40};
-    static const size_t tokens[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 31, 33, 46};
+    static const size_t tokens[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 31, 32, 33, 46, 64, 65, 81};
+    static const size_t together[] = {1, 2, 3, 4, 5, 6, 7, 8, 16, 21};
     static const int extremes[] = {0x00, 0x7F, 0x80, 0x81, 0xFF, 0xF0, 0x0F};
     size_t turn = 0;
     for (size_t c = 0; c < COUNT(columns); c++)
@@ -210,8 +212,8 @@ static void compare_products(jk_type type, const char *name) {
         }
     if (!jk_has_codes(type)) return;
     for (size_t b = 0; b < COUNT(extremes); b++)
-        for (size_t i = 0; i < 8; i++, turn++)
-            compare_product(type, name, rows[turn % COUNT(rows)], 160, i + 1, extremes[b],
+        for (size_t i = 0; i < COUNT(together); i++, turn++)
+            compare_product(type, name, rows[turn % COUNT(rows)], 160, together[i], extremes[b],
                             i % 2 ? ALTERNATING : EQUAL);
 }
 
@@ -531,9 +533,13 @@ static void compare_set(void) {
     end_case();
 }
 
-// An emulated program runs every set, whatever the machine has.
-#ifdef JK_EMULATED
+// An emulated program runs every set, whatever the machine has; any other can be helped out with the instructions of AMX.
+bool emulate_tiles(void);
+#if defined(JK_EMULATED)
 #define CAN_RUN(value) true
+#elif defined(__x86_64__) && defined(__linux__)
+#define CAN_RUN(value) \
+    (jk_kernels_of(value) != NULL || (value == JK_AMX && jk_kernels_of(JK_AVX512_VBMI) != NULL && emulate_tiles()))
 #else
 #define CAN_RUN(value) (jk_kernels_of(value) != NULL)
 #endif

@@ -65,7 +65,8 @@ typedef enum {
     JK_AVX512_VBMI = 4,
     JK_NEON = 5,      // every 64-bit ARM processor
     JK_NEON_DOT = 6,  // with dot products
-    JK_INSTRUCTION_SETS = 7
+    JK_AMX = 7,       // with int8, and AVX512_VBMI
+    JK_INSTRUCTION_SETS = 8
 } jk_instruction_set;
 
 // The kernels of one instruction set, or NULL where this machine or build lacks it.

@@ -1,5 +1,5 @@
-// Stands before the compiler's immintrin.h where the kernels of AVX-VNNI and AVX-512 are to run on a machine that has
-// AVX2 alone: SIMDe emulates what is newer, in the test of Tests/KernelSets.
+// Stands before the compiler's immintrin.h where the kernels of AVX-VNNI, AVX-512 and AMX are to run on a machine that has
+// AVX2 alone: SIMDe emulates what is newer, and tiles.h tile registers, in the test of Tests/KernelSets.
 #ifndef EMULATED_IMMINTRIN_H
 #define EMULATED_IMMINTRIN_H
 
@@ -58,5 +58,19 @@ static inline __attribute__((unused)) simde__m512 emulated_fmadd_ps(simde__m512 
 }
 #undef _mm512_fmadd_ps
 #define _mm512_fmadd_ps(a, b, c) emulated_fmadd_ps(a, b, c)
+
+// AMX's tile registers.
+#include "../tiles.h"
+
+#define _tile_loadconfig(memory) emulated_loadconfig(memory)
+#define _tile_release() emulated_release()
+#undef _tile_zero
+#define _tile_zero(number) emulated_zero(number)
+#undef _tile_loadd
+#define _tile_loadd(number, memory, stride) emulated_loadd(number, memory, (long)(stride))
+#undef _tile_stored
+#define _tile_stored(number, memory, stride) emulated_stored(number, memory, (long)(stride))
+#undef _tile_dpbssd
+#define _tile_dpbssd(sums, a, b) emulated_dpbssd(sums, a, b)
 
 #endif
