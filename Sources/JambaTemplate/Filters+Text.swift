@@ -104,7 +104,7 @@ extension Interpreter {
     } else {
       let width = max(0, try bound[0].integer(4))
       try allocate(width)
-      indention = String(repeating: " ", count: width)
+      indention = " ".repeated(width)
     }
     try allocate(text.utf8.count)
     var lines = PythonText.splitLines(text + "\n", keepEnds: false)

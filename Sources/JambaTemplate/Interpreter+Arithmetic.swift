@@ -66,7 +66,7 @@ extension Interpreter {
     case .string(let text), .markup(let text):
       let (size, overflow) = text.utf8.count.multipliedReportingOverflow(by: times)
       try allocate(overflow ? Int.max >> 1 : size)
-      let product = text.isEmpty ? "" : String(repeating: text, count: times)
+      let product = text.isEmpty ? "" : text.repeated(times)
       return if case .markup = value { .markup(product) } else { .string(product) }
     case .list(let sequence), .tuple(let sequence):
       let (count, overflow) = sequence.elements.count.multipliedReportingOverflow(by: times)

@@ -203,7 +203,7 @@ extension Interpreter {
     }
     guard width > count else { return .string(text) }
     try allocate(min(missing, TemplateLimits.stringBytes + 1) * fill.utf8.count)
-    func pad(_ count: Int) -> String { String(repeating: fill, count: count) }
+    func pad(_ count: Int) -> String { String(fill).repeated(count) }
     switch name {
     case "ljust": return try string(text + pad(missing))
     case "rjust": return try string(pad(missing) + text)
@@ -238,7 +238,7 @@ extension Interpreter {
         guard size > 0 else { continue }
         let width = size - column % size
         try allocate(min(width, TemplateLimits.stringBytes + 1))
-        result += String(repeating: " ", count: width)
+        result += " ".repeated(width)
         column += width
       } else {
         result.unicodeScalars.append(scalar)

@@ -163,10 +163,10 @@ struct NumberFormat {
     try interpreter.allocate(missing * String(fill).utf8.count + text.utf8.count)
     let pad = String(fill)
     switch align {
-    case ">": return String(repeating: pad, count: missing) + text
+    case ">": return pad.repeated(missing) + text
     case "^":
-      return String(repeating: pad, count: missing / 2) + text + String(repeating: pad, count: missing - missing / 2)
-    default: return text + String(repeating: pad, count: missing)
+      return pad.repeated(missing / 2) + text + pad.repeated(missing - missing / 2)
+    default: return text + pad.repeated(missing)
     }
   }
 
@@ -190,7 +190,7 @@ struct NumberFormat {
       let missing = width - sign.utf8.count - prefix.utf8.count - digits.unicodeScalars.count
       if missing > 0 {
         try interpreter.allocate(missing * 4)
-        digits = String(repeating: zeroFills ? "0" : String(fill), count: missing) + digits
+        digits = (zeroFills ? "0" : String(fill)).repeated(missing) + digits
       }
       return sign + prefix + digits
     }

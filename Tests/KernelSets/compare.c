@@ -205,7 +205,7 @@ static void compare_products(jk_type type, const char *name) {
     size_t turn = 0;
     for (size_t c = 0; c < COUNT(columns); c++)
         for (size_t r = 0; r < COUNT(rows); r++) {
-            const size_t most = columns[c] >= 1024 ? 1 : 3;
+            const size_t most = columns[c] >= 512 ? 1 : 3;
             for (size_t i = 0; i < most; i++, turn++)
                 compare_product(type, name, rows[r], columns[c], tokens[turn % COUNT(tokens)], -1,
                                 (pattern)(turn % 2 ? NORMAL : turn / 2 % PATTERNS));

@@ -211,6 +211,11 @@ final class LanguageTable {
       if tail == anything { return anything }
       if case .sequence(anything, _) = kind(tail) { return tail }
     }
+    // What repeats without end takes up what repeats the same behind it.
+    if case .repeated(let body, _, -1) = kind(head) {
+      if case .repeated(body, 0, -1) = kind(tail) { return head }
+      if case .sequence(let next, let rest) = kind(tail), case .repeated(body, 0, -1) = kind(next) { return pair(head, rest) }
+    }
     let (a, b) = (facts(head), facts(tail))
     return add(
       .sequence(head, tail),

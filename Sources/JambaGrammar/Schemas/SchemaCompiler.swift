@@ -16,6 +16,8 @@ package struct SchemaCompiler {
   private var waiting: [(rule: Int, goal: SchemaGoal)] = []
   var stringRules: [StringValues: Expression] = [:]
   var numberRules: [NumberValues: Expression] = [:]
+  /// By set of characters: how a string spells one of them.
+  private var spelledSets: [Int32: Expression] = [:]
 
   private(set) var whitespace = JSONWhitespace.compact
 
@@ -58,7 +60,7 @@ package struct SchemaCompiler {
     if let whitespace = try JSONWhitespace("x-whitespace", of: other) { try take(whitespace) }
     objects = try JSONObjects("x-objects", of: other) ?? usualObjects
     types = try UnnamedTypes("x-types", of: other) ?? .spoken
-    (stringRules, numberRules) = ([:], [:])
+    (stringRules, numberRules, spelledSets) = ([:], [:], [:])
     return try document()
   }
 
@@ -304,7 +306,14 @@ package struct SchemaCompiler {
     switch table.kind(language) {
     case .nothing, .both, .complement, .multiple, .variable: return .choice([])
     case .blank: return .empty
-    case .set(let number): return spelling(table.sets[Int(number)])
+    case .set(let number):
+      let spelled = spelling(table.sets[Int(number)])
+      if case .scalars = spelled { return spelled }
+      if let known = spelledSets[number] { return known }
+      // A rule, so that it stands there once.
+      let rule = try add(spelled)
+      spelledSets[number] = rule
+      return rule
     case .union(let members):
       var alternatives: [Expression] = []
       for member in table.list(members) { alternatives.append(try expression(of: member, spelling)) }

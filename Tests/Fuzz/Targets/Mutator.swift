@@ -64,9 +64,11 @@ package struct Mutator {
       bytes.insert(contentsOf: other[piece], at: range.lowerBound)
     case 5: bytes.insert(contentsOf: bytes[range], at: position(in: bytes))
     case 6:
-      // Nesting: one piece many times.
+      // Nesting: one piece many times, now and then as often as there is room.
       let piece = Array(bytes[range.prefix(24)])
-      for _ in 0..<below([4, 40, 400][below(3)]) { bytes.insert(contentsOf: piece, at: range.lowerBound) }
+      let room = max(0, Mutator.usualLength - bytes.count) / max(piece.count, 1)
+      let count = below(24) == 0 ? room : min(room, below([4, 40, 400][below(3)]))
+      bytes.insert(contentsOf: repeatElement(piece, count: count).joined(), at: range.lowerBound)
     case 7: writeNumber(&bytes, at: range.lowerBound)
     case 8: bytes.insert(Mutator.brackets[below(Mutator.brackets.count)], at: range.lowerBound)
     case 9: changeDigits(&bytes, at: range.lowerBound)
