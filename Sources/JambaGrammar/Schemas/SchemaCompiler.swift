@@ -307,9 +307,9 @@ package struct SchemaCompiler {
     case .nothing, .both, .complement, .multiple, .variable: return .choice([])
     case .blank: return .empty
     case .set(let number):
+      if let known = spelledSets[number] { return known }
       let spelled = spelling(table.sets[Int(number)])
       if case .scalars = spelled { return spelled }
-      if let known = spelledSets[number] { return known }
       // A rule, so that it stands there once.
       let rule = try add(spelled)
       spelledSets[number] = rule
