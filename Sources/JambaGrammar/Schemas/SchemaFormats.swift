@@ -94,7 +94,7 @@ enum SchemaFormats {
       "(?://\(authority(wide))(?:/\(segment)*)*|/(?:\(segment)+(?:/\(segment)*)*)?|\(first)+(?:/\(segment)*)*|)\(behindPath(wide))"
   }
   private static let variable =
-    "(?:[A-Za-z0-9_]|\(percent))(?:\\.?(?:[A-Za-z0-9_]|\(percent)))*(?::[1-9][0-9]{0,3}|\\*)?"
+    "(?:[A-Za-z0-9_]|\(percent))(?:\\.?(?:[A-Za-z0-9_]|\(percent)))*(?::[1-9][0-9]{0,2}|\\*)?"
   private static let pointer = "(?:/(?:[^~/]|~[01])*)*"
 
   /// Regular expressions that every reader takes: literals, classes, groups to a depth, repetitions.
