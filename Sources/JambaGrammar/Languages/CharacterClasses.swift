@@ -38,7 +38,10 @@ struct CharacterClass: Sendable {
   private static let cases: [[UInt32]] = {
     func single(_ text: String) -> Unicode.Scalar? { text.unicodeScalars.count == 1 ? text.unicodeScalars.first : nil }
     var groups: [UInt32: [UInt32]] = [:]
-    for run in runs where [.uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .letterNumber, .otherSymbol, .nonspacingMark].contains(run.category) {
+    for run in runs
+    where [.uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .letterNumber, .otherSymbol, .nonspacingMark].contains(
+      run.category)
+    {
       for value in run.range {
         let scalar = Unicode.Scalar(value)!
         let large = single(scalar.properties.uppercaseMapping) ?? scalar
@@ -113,7 +116,8 @@ struct CharacterClass: Sendable {
     case "Graph": CharacterClass(inner: ScalarSet(["!"..."~"]), outer: ScalarSet([0...0x20, 0x7F...0x7F]).inverted)
     case "Print": CharacterClass(inner: ScalarSet([" "..."~"]), outer: ScalarSet([0...0x1F, 0x7F...0x7F]).inverted)
     case "Blank": CharacterClass(inner: ScalarSet(of: " \t"), outer: space[.outer])
-    case "Cntrl": CharacterClass(inner: ScalarSet([0...0x1F, 0x7F...0x7F]), outer: category { categoryNames[$0]!.hasPrefix("C") })
+    case "Cntrl":
+      CharacterClass(inner: ScalarSet([0...0x1F, 0x7F...0x7F]), outer: category { categoryNames[$0]!.hasPrefix("C") })
     case "XDigit":
       CharacterClass(inner: ScalarSet(["0"..."9", "A"..."F", "a"..."f"]), outer: letters)
     case "Space": CharacterClass(inner: ScalarSet(of: " \t\n\u{0B}\u{0C}\r"), outer: space[.outer])
@@ -122,11 +126,15 @@ struct CharacterClass: Sendable {
   }
 
   private static let longNames = [
-    "Letter": "L", "Uppercase_Letter": "Lu", "Lowercase_Letter": "Ll", "Titlecase_Letter": "Lt", "Modifier_Letter": "Lm",
-    "Other_Letter": "Lo", "Mark": "M", "Combining_Mark": "M", "Nonspacing_Mark": "Mn", "Spacing_Mark": "Mc", "Enclosing_Mark": "Me",
-    "Number": "N", "Decimal_Number": "Nd", "digit": "Nd", "Letter_Number": "Nl", "Other_Number": "No", "Punctuation": "P", "punct": "P",
+    "Letter": "L", "Uppercase_Letter": "Lu", "Lowercase_Letter": "Ll", "Titlecase_Letter": "Lt",
+    "Modifier_Letter": "Lm",
+    "Other_Letter": "Lo", "Mark": "M", "Combining_Mark": "M", "Nonspacing_Mark": "Mn", "Spacing_Mark": "Mc",
+    "Enclosing_Mark": "Me",
+    "Number": "N", "Decimal_Number": "Nd", "digit": "Nd", "Letter_Number": "Nl", "Other_Number": "No",
+    "Punctuation": "P", "punct": "P",
     "Connector_Punctuation": "Pc", "Dash_Punctuation": "Pd", "Open_Punctuation": "Ps", "Close_Punctuation": "Pe",
-    "Initial_Punctuation": "Pi", "Final_Punctuation": "Pf", "Other_Punctuation": "Po", "Symbol": "S", "Math_Symbol": "Sm",
+    "Initial_Punctuation": "Pi", "Final_Punctuation": "Pf", "Other_Punctuation": "Po", "Symbol": "S",
+    "Math_Symbol": "Sm",
     "Currency_Symbol": "Sc", "Modifier_Symbol": "Sk", "Other_Symbol": "So", "Separator": "Z", "Space_Separator": "Zs",
     "Line_Separator": "Zl", "Paragraph_Separator": "Zp", "Other": "C", "Control": "Cc", "cntrl": "Cc", "Format": "Cf",
     "Surrogate": "Cs", "Private_Use": "Co", "Unassigned": "Cn",

@@ -214,7 +214,9 @@ final class LanguageTable {
     // What repeats without end takes up what repeats the same behind it.
     if case .repeated(let body, _, -1) = kind(head) {
       if case .repeated(body, 0, -1) = kind(tail) { return head }
-      if case .sequence(let next, let rest) = kind(tail), case .repeated(body, 0, -1) = kind(next) { return pair(head, rest) }
+      if case .sequence(let next, let rest) = kind(tail), case .repeated(body, 0, -1) = kind(next) {
+        return pair(head, rest)
+      }
     }
     let (a, b) = (facts(head), facts(tail))
     return add(
@@ -238,7 +240,8 @@ final class LanguageTable {
     let least = inner.isNullable ? 0 : least
     if least == 1, most == 1 { return body }
     if case .repeated(let innermost, 0, -1) = kind(body) { return repeated(innermost, 0, nil) }
-    if case .repeated(_, 1, -1) = kind(body), most == nil, case .repeated(let innermost, _, _) = kind(body), least <= 1 {
+    if case .repeated(_, 1, -1) = kind(body), most == nil, case .repeated(let innermost, _, _) = kind(body), least <= 1
+    {
       return repeated(innermost, least, nil)
     }
     let (shortest, _) = inner.least.multipliedReportingOverflow(by: least)

@@ -13,7 +13,9 @@ struct PatternParser {
 
   static let limit = 1 << 16
 
-  static func parse(_ pattern: String, isCaseless: Bool = false, pointTakesAll: Bool = false) throws(PatternFailure) -> Pattern {
+  static func parse(_ pattern: String, isCaseless: Bool = false, pointTakesAll: Bool = false) throws(PatternFailure)
+    -> Pattern
+  {
     guard pattern.utf8.count <= limit else { throw PatternFailure(reason: "a pattern of more than \(limit) bytes") }
     var parser = PatternParser(Array(pattern.unicodeScalars), isCaseless, pointTakesAll)
     let result = try parser.alternatives(depth: 0)
@@ -76,7 +78,9 @@ struct PatternParser {
         position += 1
         item = pointTakesAll ? .characters(CharacterClass(.all)) : .point
       case "\\":
-        if scalars.count > position + 1, scalars[position + 1] == "A" || scalars[position + 1] == "Z" || scalars[position + 1] == "z" {
+        if scalars.count > position + 1,
+          scalars[position + 1] == "A" || scalars[position + 1] == "Z" || scalars[position + 1] == "z"
+        {
           items.append(scalars[position + 1] == "A" ? .start : .end)
           position += 2
           continue
@@ -214,7 +218,9 @@ struct PatternParser {
     guard let kind = current else { throw failure() }
     position += 1
     // Within a class cases are made one when all of it is there.
-    func one(_ scalar: Unicode.Scalar) -> CharacterClass { inClass ? CharacterClass(ScalarSet(scalar)) : self.one(scalar) }
+    func one(_ scalar: Unicode.Scalar) -> CharacterClass {
+      inClass ? CharacterClass(ScalarSet(scalar)) : self.one(scalar)
+    }
     switch kind {
     case "d": return .digit
     case "D": return CharacterClass.digit.inverted

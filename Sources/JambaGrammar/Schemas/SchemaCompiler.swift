@@ -195,7 +195,9 @@ package struct SchemaCompiler {
     if case .repeated(table.scalar, let least, let most) = table.kind(language) {
       isCounted = most >= 0
       content = .repeated(try rule("char"), Int(least), most < 0 ? nil : Int(most))
-    } else if case .repeated(let body, let least, let most) = table.kind(language), case .set(let set) = table.kind(body) {
+    } else if case .repeated(let body, let least, let most) = table.kind(language),
+      case .set(let set) = table.kind(body)
+    {
       content = .repeated(SchemaCompiler.spelling(of: table.sets[Int(set)]), Int(least), most < 0 ? nil : Int(most))
     } else {
       content = try characters(of: language)
@@ -233,7 +235,9 @@ package struct SchemaCompiler {
 
   /// The texts of at most so many characters.
   private mutating func counted(_ automaton: TextAutomaton, _ most: Int) throws(GrammarError) -> Expression {
-    guard case .machine(var machine) = try machine(of: automaton, spelling: SchemaCompiler.spelling) else { return .choice([]) }
+    guard case .machine(var machine) = try machine(of: automaton, spelling: SchemaCompiler.spelling) else {
+      return .choice([])
+    }
     machine.most = most
     return .machine(machine)
   }

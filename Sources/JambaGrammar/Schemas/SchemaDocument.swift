@@ -91,7 +91,8 @@ struct SchemaDocument {
 
   /// Keywords whose values are schemas or lists of them, schemas by name, and what is no schema and holds none.
   private static let applicators = names([
-    "additionalItems", "additionalProperties", "allOf", "anyOf", "contains", "else", "if", "items", "not", "oneOf", "prefixItems",
+    "additionalItems", "additionalProperties", "allOf", "anyOf", "contains", "else", "if", "items", "not", "oneOf",
+    "prefixItems",
     "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties",
   ])
   private static let containers = names([
@@ -122,7 +123,9 @@ struct SchemaDocument {
 
   private mutating func index(_ part: Part, isMeant: Bool, _ other: inout [Part]) throws(GrammarError) {
     var (base, dialect) = (part.base, part.dialect)
-    func inner(_ value: JSON, _ key: String) -> Part { Part(value: value, path: "\(part.path)/\(key)", base: base, dialect: dialect) }
+    func inner(_ value: JSON, _ key: String) -> Part {
+      Part(value: value, path: "\(part.path)/\(key)", base: base, dialect: dialect)
+    }
     switch part.value {
     case .array(let elements):
       for (position, element) in elements.enumerated() where !element.isLeaf {
@@ -143,7 +146,8 @@ struct SchemaDocument {
         } else if SchemaDocument.containers.contains(ExactString(key)), case .object(let schemas) = member.value {
           for (name, schema) in schemas.members where !schema.isLeaf {
             try index(
-              Part(value: schema, path: "\(member.path)/\(SchemaReference.escaped(name))", base: base, dialect: dialect),
+              Part(
+                value: schema, path: "\(member.path)/\(SchemaReference.escaped(name))", base: base, dialect: dialect),
               isMeant: isMeant, &other)
           }
         } else {
@@ -177,14 +181,16 @@ struct SchemaDocument {
   // MARK: References
 
   /// What a reference names.
-  mutating func target(of reference: JSON, keyword: String, from place: SchemaPlace) throws(GrammarError) -> SchemaPlace {
+  mutating func target(of reference: JSON, keyword: String, from place: SchemaPlace) throws(GrammarError) -> SchemaPlace
+  {
     let entry = entry(place)
     let path = "\(entry.path)/\(keyword)"
     guard let text = reference.string else { throw .invalidSchema(path: path, reason: "it is not a string") }
     let (address, written) = SchemaReference.parts(text)
     let base = SchemaReference.resolved(address, against: entry.base)
     guard let resource = resources[base] ?? (address.isEmpty ? root : nil) else {
-      throw .unsupported(keyword: keyword, path: entry.path, reason: "\(JSON.string(text).text()) is outside of the document")
+      throw .unsupported(
+        keyword: keyword, path: entry.path, reason: "\(JSON.string(text).text()) is outside of the document")
     }
     guard let fragment = SchemaReference.decoded(written ?? "") else {
       throw .invalidSchema(path: path, reason: "its percent signs spell no text")

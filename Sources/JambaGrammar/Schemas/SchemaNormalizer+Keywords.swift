@@ -85,7 +85,8 @@ extension SchemaNormalizer {
       let places = max(0, divisor.digits.count - divisor.exponent)
       let zeros = max(0, divisor.exponent - divisor.digits.count)
       guard divisor.digits.count + zeros <= 15, places <= 15,
-        let modulus = Int(String(decoding: divisor.digits.map { $0 + 0x30 }, as: UTF8.self) + String(repeating: "0", count: zeros)),
+        let modulus = Int(
+          String(decoding: divisor.digits.map { $0 + 0x30 }, as: UTF8.self) + String(repeating: "0", count: zeros)),
         NumberLanguages(table: table).multiples(of: modulus, places: places) != nil
       else {
         throw .unsupported(
@@ -99,14 +100,17 @@ extension SchemaNormalizer {
 
   // MARK: Strings
 
-  private func strings(_ object: JSONObject, _ place: SchemaPlace, _ reading: Reading) throws(GrammarError) -> [StringValues] {
+  private func strings(_ object: JSONObject, _ place: SchemaPlace, _ reading: Reading) throws(GrammarError)
+    -> [StringValues]
+  {
     let path = document.entry(place).path
     var parts: [Language] = []
     let (least, most) = try bounds("minLength", "maxLength", object, path)
     if least > 0 || most != nil {
       if let most, most < least { return [] }
       // Nobody writes such a string; so the shorter bound is the same.
-      let limit = most.map { $0 > GrammarLimits.repetitions ? reading == .inner ? GrammarLimits.repetitions : nil : $0 } ?? nil
+      let limit =
+        most.map { $0 > GrammarLimits.repetitions ? reading == .inner ? GrammarLimits.repetitions : nil : $0 } ?? nil
       guard least <= GrammarLimits.repetitions else {
         throw .tooLarge("\"minLength\" may be at most \(GrammarLimits.repetitions)")
       }
@@ -147,7 +151,8 @@ extension SchemaNormalizer {
   }
 
   /// The bounds of a size: whole numbers that are not negative.
-  func bounds(_ least: String, _ most: String, _ object: JSONObject, _ path: String) throws(GrammarError) -> (Int, Int?) {
+  func bounds(_ least: String, _ most: String, _ object: JSONObject, _ path: String) throws(GrammarError) -> (Int, Int?)
+  {
     func bound(_ keyword: String) throws(GrammarError) -> Int? {
       guard let value = object[keyword] else { return nil }
       if let number = value.double, number >= 1e15 { return 1_000_000_000_000_000 }
@@ -173,7 +178,9 @@ extension SchemaNormalizer {
       values.seen = list.count
     }
     if let prefix = object["prefixItems"], dialect == .draft2020 || dialect == .unsaid {
-      guard let list = prefix.array else { throw .invalidSchema(path: path + "/prefixItems", reason: "it is not a list") }
+      guard let list = prefix.array else {
+        throw .invalidSchema(path: path + "/prefixItems", reason: "it is not a list")
+      }
       try tuple("prefixItems", list)
     }
     if let items = object["items"] {
@@ -188,7 +195,9 @@ extension SchemaNormalizer {
     }
     if isNever(values.rest) { values.most = min(values.most ?? Int.max, values.leading.count) }
     if let unique = object["uniqueItems"] {
-      guard let unique = unique.bool else { throw .invalidSchema(path: path + "/uniqueItems", reason: "it is neither true nor false") }
+      guard let unique = unique.bool else {
+        throw .invalidSchema(path: path + "/uniqueItems", reason: "it is neither true nor false")
+      }
       values.isUnique = unique
     }
     if let contains = object["contains"], dialect != .draft4 {
@@ -203,7 +212,9 @@ extension SchemaNormalizer {
 
   // MARK: Objects
 
-  private func objects(_ object: JSONObject, _ place: SchemaPlace, _ reading: Reading) throws(GrammarError) -> ObjectValues {
+  private func objects(_ object: JSONObject, _ place: SchemaPlace, _ reading: Reading) throws(GrammarError)
+    -> ObjectValues
+  {
     let path = document.entry(place).path
     let dialect = document.entry(place).dialect
     func members(_ keyword: String) throws(GrammarError) -> JSONObject? {
@@ -227,7 +238,9 @@ extension SchemaNormalizer {
     var values = ObjectValues()
     (values.least, values.most) = try bounds("minProperties", "maxProperties", object, path)
     if let order = object["x-any-order"] {
-      guard let order = order.bool else { throw .invalidSchema(path: path + "/x-any-order", reason: "it is neither true nor false") }
+      guard let order = order.bool else {
+        throw .invalidSchema(path: path + "/x-any-order", reason: "it is neither true nor false")
+      }
       values.isAnyOrder = order
     }
     var clause = ObjectValues.Others(patterns: [], goal: .anything)
@@ -264,7 +277,8 @@ extension SchemaNormalizer {
     if let goal = object["propertyNames"], dialect != .draft4 {
       values.nameGoal = try self.goal(goal, place, "propertyNames")
     }
-    for keyword in ["dependentRequired", "dependencies"] where keyword == "dependentRequired" || holdsDependencies(place, reading) {
+    for keyword in ["dependentRequired", "dependencies"]
+    where keyword == "dependentRequired" || holdsDependencies(place, reading) {
       guard let dependents = try members(keyword) else { continue }
       for (name, list) in dependents.members where list.array != nil {
         values.dependents[ExactString(name), default: []].formUnion(try names(list, keyword))

@@ -34,7 +34,8 @@ extension SchemaNormalizer {
   }
 
   /// The schemas of a list.
-  private func list(_ keyword: String, _ object: JSONObject, _ place: SchemaPlace) throws(GrammarError) -> [SchemaPlace] {
+  private func list(_ keyword: String, _ object: JSONObject, _ place: SchemaPlace) throws(GrammarError) -> [SchemaPlace]
+  {
     guard let value = object[keyword] else { return [] }
     guard let list = value.array, !list.isEmpty else {
       throw .invalidSchema(path: "\(document.entry(place).path)/\(keyword)", reason: "it is not a list of schemas")
@@ -79,7 +80,9 @@ extension SchemaNormalizer {
       all.isTyped = base.isTyped
     }
     for keyword in ["dependentSchemas", "dependencies"] {
-      guard let value = object[keyword], keyword == "dependentSchemas" || holdsDependencies(place, reading) else { continue }
+      guard let value = object[keyword], keyword == "dependentSchemas" || holdsDependencies(place, reading) else {
+        continue
+      }
       guard let members = value.object else {
         throw .invalidSchema(path: "\(document.entry(place).path)/\(keyword)", reason: "it is not an object")
       }
@@ -126,7 +129,9 @@ extension SchemaNormalizer {
         }
         // Members that are required and not declared are among the rest.
         for name in all.objects[index].required where all.objects[index].property(name) == nil {
-          all.objects[index].set(name, ObjectValues.Property(goal: goal.and(all.objects[index].otherGoal(name, in: table)), isDeclared: false))
+          all.objects[index].set(
+            name,
+            ObjectValues.Property(goal: goal.and(all.objects[index].otherGoal(name, in: table)), isDeclared: false))
         }
         all.objects[index].others.append(ObjectValues.Others(patterns: patterns, goal: goal))
         (all.objects[index].isRestSaid, all.objects[index].isAllSaid) = (true, true)
@@ -165,7 +170,8 @@ extension SchemaNormalizer {
       let child = try document.child(of: place, schema, at: key)
       return SchemaGoal((try? resolved(child)) ?? child)
     default:
-      throw .invalidSchema(path: "\(document.entry(place).path)/\(key)", reason: "it is neither an object nor true or false")
+      throw .invalidSchema(
+        path: "\(document.entry(place).path)/\(key)", reason: "it is neither an object nor true or false")
     }
   }
 
@@ -220,7 +226,9 @@ extension SchemaNormalizer {
         all.objects.append(literal)
       default:
         let text = try text(value, place)
-        guard let decimal = Decimal(text) else { throw .invalidSchema(path: document.entry(place).path, reason: "\(text) is no number") }
+        guard let decimal = Decimal(text) else {
+          throw .invalidSchema(path: document.entry(place).path, reason: "\(text) is no number")
+        }
         numbers.append(NumberValues.Constant(value: decimal, text: text))
       }
     }
@@ -238,7 +246,9 @@ extension SchemaNormalizer {
       default: true
       }
     }
-    guard isFinite(value) else { throw .invalidSchema(path: document.entry(place).path, reason: "a number is not finite") }
+    guard isFinite(value) else {
+      throw .invalidSchema(path: document.entry(place).path, reason: "a number is not finite")
+    }
     return value.text()
   }
 }

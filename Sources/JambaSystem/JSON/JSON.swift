@@ -70,7 +70,10 @@ public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 
   /// Finds names' places again, of those from one on.
   private mutating func findPlaces(from first: Int) {
-    guard keys.count > JSONObject.fewNames else { return places = [:] }
+    guard keys.count > JSONObject.fewNames else {
+      places = [:]
+      return
+    }
     for index in first..<keys.count { places[ExactString(keys[index])] = index }
   }
 
