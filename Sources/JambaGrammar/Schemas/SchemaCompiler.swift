@@ -33,7 +33,7 @@ package struct SchemaCompiler {
     self.objects = try JSONObjects("x-objects", of: schema) ?? objects
     types = try UnnamedTypes("x-types", of: schema) ?? .spoken
     normalizer = try SchemaNormalizer(schema, table)
-    rules = try SchemaCompiler.prelude.get()
+    rules = try SchemaCompiler.prelude()
     try take(JSONWhitespace("x-whitespace", of: schema) ?? whitespace)
   }
 
@@ -80,30 +80,69 @@ package struct SchemaCompiler {
   }
 
   /// JSON's own grammar. Escapes of half a surrogate pair are left out, as no string has them; white space is bounded, for
-  /// a model may repeat it without end.
-  private static let prelude = Result { () throws(GrammarError) in
-    var rules = try GrammarParser.read(preludeText, into: GrammarRules())
+  /// a model may repeat it without end. In GBNF:
+  ///
+  ///     value ::= object | array | string | number | "true" | "false" | "null"
+  ///     object ::= "{" ws (member (comma member)*)? "}"
+  ///     comma ::= "," ws
+  ///     member ::= string colon ws value ws
+  ///     colon ::= ":"
+  ///     array ::= "[" ws (value ws (comma value ws)*)? "]"
+  ///     string ::= "\"" char* "\""
+  ///     char ::= raw | "\\" (["\\/bfnrt] | "u" unit)
+  ///     raw ::= [^"\\\x00-\x1F]
+  ///     unit ::= [0-9a-cefA-CEF] hex{3} | [dD] [0-7] hex{2}
+  ///     hex ::= [0-9a-fA-F]
+  ///     number ::= integer ("." [0-9]{1,20})? ([eE] [+-]? [0-9]{1,2})?
+  ///     integer ::= "-"? natural
+  ///     natural ::= "0" | [1-9] [0-9]{0,17}
+  ///     ws ::= ("\n" [ ]{0,20} | " ")?
+  ///
+  /// It is made for each schema: to read it took longer than most schemas do.
+  private static func prelude() throws(GrammarError) -> GrammarRules {
+    var rules = GrammarRules()
+    func rule(_ name: String) throws(GrammarError) -> Expression { .rule(try rules.number(of: name)) }
+    func define(_ name: String, _ body: Expression) throws(GrammarError) {
+      rules.define(try rules.number(of: name), body)
+    }
+    func scalars(_ ranges: ClosedRange<Unicode.Scalar>...) -> Expression { .scalars(ScalarSet(ranges)) }
+    let (value, string, ws, comma) = (try rule("value"), try rule("string"), try rule("ws"), try rule("comma"))
+    let (member, hex, digit) = (try rule("member"), try rule("hex"), scalars("0"..."9"))
+    try define(
+      "value",
+      .choice([
+        rule("object"), rule("array"), string, rule("number"), .text("true"), .text("false"), .text("null"),
+      ]))
+    let members = Expression.sequence([member, .any(.sequence([comma, member]))])
+    try define("object", .sequence([.text("{"), ws, .optional(members), .text("}")]))
+    try define("comma", .sequence([.text(","), ws]))
+    try define("member", .sequence([string, rule("colon"), ws, value, ws]))
+    try define("colon", .text(":"))
+    let items = Expression.sequence([value, ws, .any(.sequence([comma, value, ws]))])
+    try define("array", .sequence([.text("["), ws, .optional(items), .text("]")]))
+    try define("string", .sequence([.text("\""), .any(rule("char")), .text("\"")]))
+    let escaped = Expression.choice([.scalars(ScalarSet(of: "\"\\/bfnrt")), .sequence([.text("u"), try rule("unit")])])
+    try define("char", .choice([rule("raw"), .sequence([.text("\\"), escaped])]))
+    try define("raw", .scalars(raw))
+    try define(
+      "unit",
+      .choice([
+        .sequence([scalars("0"..."9", "a"..."c", "e"..."f", "A"..."C", "E"..."F"), .repeated(hex, 3, 3)]),
+        .sequence([scalars("d"..."d", "D"..."D"), scalars("0"..."7"), .repeated(hex, 2, 2)]),
+      ]))
+    try define("hex", scalars("0"..."9", "a"..."f", "A"..."F"))
+    let exponent = Expression.sequence([
+      scalars("e"..."e", "E"..."E"), .optional(scalars("+"..."+", "-"..."-")), .repeated(digit, 1, 2),
+    ])
+    let fraction = Expression.sequence([.text("."), .repeated(digit, 1, 20)])
+    try define("number", .sequence([rule("integer"), .optional(fraction), .optional(exponent)]))
+    try define("integer", .sequence([.optional(.text("-")), rule("natural")]))
+    try define("natural", .choice([.text("0"), .sequence([scalars("1"..."9"), .repeated(digit, 0, 17)])]))
+    let lines = Expression.sequence([.text("\n"), .repeated(scalars(" "..." "), 0, 20)])
+    try define("ws", .optional(.choice([lines, .text(" ")])))
     rules.markString(rules.index(of: "string"))
     return rules
   }
-
-  private static let preludeText = #"""
-    value ::= object | array | string | number | "true" | "false" | "null"
-    object ::= "{" ws (member (comma member)*)? "}"
-    comma ::= "," ws
-    member ::= string colon ws value ws
-    colon ::= ":"
-    array ::= "[" ws (value ws (comma value ws)*)? "]"
-    string ::= "\"" char* "\""
-    char ::= raw | "\\" (["\\/bfnrt] | "u" unit)
-    raw ::= [^"\\\x00-\x1F]
-    unit ::= [0-9a-cefA-CEF] hex{3} | [dD] [0-7] hex{2}
-    hex ::= [0-9a-fA-F]
-    number ::= integer ("." [0-9]{1,20})? ([eE] [+-]? [0-9]{1,2})?
-    integer ::= "-"? natural
-    natural ::= "0" | [1-9] [0-9]{0,17}
-    ws ::= ("\n" [ ]{0,20} | " ")?
-    """#
 
   /// A rule of the prelude, or one that was made before.
   mutating func rule(_ name: String) throws(GrammarError) -> Expression { .rule(try rules.number(of: name)) }
