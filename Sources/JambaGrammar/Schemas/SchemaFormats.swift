@@ -93,8 +93,9 @@ enum SchemaFormats {
     return
       "(?://\(authority(wide))(?:/\(segment)*)*|/(?:\(segment)+(?:/\(segment)*)*)?|\(first)+(?:/\(segment)*)*|)\(behindPath(wide))"
   }
+  /// A reader in Python takes no percent sign first, and three digits.
   private static let variable =
-    "(?:[A-Za-z0-9_]|\(percent))(?:\\.?(?:[A-Za-z0-9_]|\(percent)))*(?::[1-9][0-9]{0,2}|\\*)?"
+    "[A-Za-z0-9_](?:\\.?(?:[A-Za-z0-9_]|\(percent)))*(?::[1-9][0-9]{0,2}|\\*)?"
   private static let pointer = "(?:/(?:[^~/]|~[01])*)*"
 
   /// Regular expressions that every reader takes: literals, classes, groups to a depth, repetitions.
