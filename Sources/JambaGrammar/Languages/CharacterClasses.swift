@@ -90,7 +90,7 @@ struct CharacterClass: Sendable {
     if name == "L" || name == "Letter" || name == "Alphabetic" {
       let letters = category { categoryNames[$0]!.hasPrefix("L") }
       guard name == "Alphabetic" else { return CharacterClass(letters) }
-      return CharacterClass(inner: letters, outer: wordCharacters.union(category { $0 == .otherSymbol }))
+      return CharacterClass(inner: letters, outer: lettersAndSymbols)
     }
     if let short = longNames[name] ?? (name.count <= 2 ? name : nil) {
       let isKnown = categoryNames.values.contains { $0.hasPrefix(short) }
@@ -99,17 +99,18 @@ struct CharacterClass: Sendable {
     return nil
   }
 
+  private static let lettersAndSymbols = wordCharacters.union(category { $0 == .otherSymbol })
+
   /// Properties whose members are ASCII's for some readers, and Unicode's for others.
   private static func ofASCII(_ name: String) -> CharacterClass? {
-    let letters = wordCharacters.union(category { $0 == .otherSymbol })
-    return switch name {
+    switch name {
     case "ASCII": CharacterClass(ScalarSet([0...0x7F]))
     case "Any": CharacterClass(.all)
-    case "Lower": CharacterClass(inner: ScalarSet(["a"..."z"]), outer: letters)
-    case "Upper": CharacterClass(inner: ScalarSet(["A"..."Z"]), outer: letters)
-    case "Alpha": CharacterClass(inner: ScalarSet(["A"..."Z", "a"..."z"]), outer: letters)
+    case "Lower": CharacterClass(inner: ScalarSet(["a"..."z"]), outer: lettersAndSymbols)
+    case "Upper": CharacterClass(inner: ScalarSet(["A"..."Z"]), outer: lettersAndSymbols)
+    case "Alpha": CharacterClass(inner: ScalarSet(["A"..."Z", "a"..."z"]), outer: lettersAndSymbols)
     case "Digit": digit
-    case "Alnum": CharacterClass(inner: ScalarSet(["0"..."9", "A"..."Z", "a"..."z"]), outer: letters)
+    case "Alnum": CharacterClass(inner: ScalarSet(["0"..."9", "A"..."Z", "a"..."z"]), outer: lettersAndSymbols)
     case "Punct":
       CharacterClass(
         inner: ScalarSet(of: "!\"#%&'()*,-./:;?@[\\]_{}"), outer: category { "PS".contains(categoryNames[$0]!.first!) })
@@ -119,7 +120,7 @@ struct CharacterClass: Sendable {
     case "Cntrl":
       CharacterClass(inner: ScalarSet([0...0x1F, 0x7F...0x7F]), outer: category { categoryNames[$0]!.hasPrefix("C") })
     case "XDigit":
-      CharacterClass(inner: ScalarSet(["0"..."9", "A"..."F", "a"..."f"]), outer: letters)
+      CharacterClass(inner: ScalarSet(["0"..."9", "A"..."F", "a"..."f"]), outer: lettersAndSymbols)
     case "Space": CharacterClass(inner: ScalarSet(of: " \t\n\u{0B}\u{0C}\r"), outer: space[.outer])
     default: nil
     }
