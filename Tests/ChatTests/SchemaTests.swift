@@ -286,6 +286,7 @@ import Testing
     #expect(try outcome(repeating("a^", 20_000), #""b""#) != true)
     #expect(try outcome(repeating("a?(?<=a)^", 5000), #""b""#) == nil)
     #expect(try outcome(repeating("c*d?e*", 1500), #""c""#) != false)
+    #expect(try outcome(repeating(#"\\p{Lu}"#, 9000), #""a""#) != true)
     #expect(try outcome(#"{"pattern": "^(?=^[^./])(^((?!\\.{65536}).)*$)"}"#, #""a""#) != false)
     #expect(try outcome(#"{"pattern": "^([a-z]+ ?){1,5000}$"}"#, #""once upon a time""#) == true)
     #expect(try outcome(#"{"pattern": "^(a?){3000}a{3000}$", "maxLength": 4000}"#, #""b""#) != true)
