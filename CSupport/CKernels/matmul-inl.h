@@ -92,38 +92,47 @@ JK_INLINE void multiply_alone(jk_type type, const jk_matrix *w, const jk_rows *x
 
 // ---------------------------------------------------------------------------------------------- several tokens
 
-// Quantized activations of up to 4 tokens and PACKED_TILES tiles, the tokens side by side: one pointer reaches all.
-enum { PACKED_TOKENS = 32, PACKED_TILES = 32 };
+// Quantized activations of 4 tokens and a tile, side by side: one pointer reaches all.
 typedef struct {
-    float codes[PACKED_TILES][8][4];  // [tile][4 columns][token]: 4 codes each, moved as if they were floats
-    float scales[4][PACKED_TILES];
-#if PACKED_OFFSETS == 1
-    int32_t offsets[4][PACKED_TILES];
-#else
-    int32_t offsets[PACKED_TILES][PACKED_OFFSETS][4];
-#endif
-} packed_tokens;
+    float codes[8][4];  // [4 columns][token]: 4 codes each, moved as if they were floats
+    float scales[4];
+    int32_t offsets[PACKED_OFFSETS][4];
+} packed_tile;
 
-// - count: tokens, 1 to 4. The last one stands in for those that are missing.
+// So many tokens are packed at a time at most, and so many tiles of 4 of them. A block of columns is as long as these allow, since
+// memory is fast where a strip is read to its end: in short blocks, few tokens took 1.4 times the time of one. Tiles that are
+// expanded have to stay in the first cache, and so their blocks are short.
+enum { PACKED_TOKENS = 32, PACKED_TILES = MOST_TOGETHER == 8 ? 640 : 256 };
+
+// Tiles a block of columns, of `tiles` in all, when so many fours of tokens are packed.
+JK_INLINE size_t block_tiles(size_t tiles, size_t fours) {
+    const size_t most = MOST_TOGETHER == 8 || fours == 1 ? PACKED_TILES / fours : PACKED_TILES / (PACKED_TOKENS / 4);
+    return jk_parts(tiles, jk_parts(tiles, most));
+}
+
+// Packs `count` tokens, 1 to 4, where the last one stands in for those that are missing; tile g of them goes to packed[g * fours].
 static void pack(const jk_rows *x, const uint32_t *index, size_t token, size_t count, size_t first_tile, size_t tiles,
-                 packed_tokens *packed) {
+                 packed_tile *packed, size_t fours) {
     const int8_t *codes[4];
+    const float *scales[4];
+    JK_UNUSED const int32_t *offsets[4];
     for (size_t t = 0; t < 4; t++) {
         const size_t row = jk_source(index, token + jk_least(t, count - 1));
         const size_t group = row * (x->stride / JK_GROUP) + first_tile;
         codes[t] = x->codes + row * x->stride + first_tile * JK_GROUP;
-        memcpy(packed->scales[t], x->scales + group, tiles * sizeof(float));
-#if PACKED_OFFSETS == 1
-        memcpy(packed->offsets[t], x->offsets + group, tiles * sizeof(int32_t));
-#endif
+        scales[t] = x->scales + group;
+        offsets[t] = x->offsets + group;
     }
-    for (size_t g = 0; g < tiles; g++) {
+    for (size_t g = 0; g < tiles; g++, packed += fours) {
         v8 dwords[4];
         for (size_t t = 0; t < 4; t++) dwords[t] = v8_load((const float *)(const void *)(codes[t] + g * JK_GROUP));
         v8_transpose(dwords);
-        for (size_t k = 0; k < 4; k++) v8_store(packed->codes[g][2 * k], dwords[k]);
-#if PACKED_OFFSETS > 1
-        pack_offsets(packed->codes[g], packed->offsets[g]);
+        for (size_t k = 0; k < 4; k++) v8_store(packed->codes[2 * k], dwords[k]);
+        for (size_t t = 0; t < 4; t++) packed->scales[t] = scales[t][g];
+#if PACKED_OFFSETS == 1
+        for (size_t t = 0; t < 4; t++) packed->offsets[0][t] = offsets[t][g];
+#else
+        pack_offsets(packed->codes, packed->offsets);
 #endif
     }
 }
@@ -144,17 +153,13 @@ JK_INLINE void prefetch_ahead(jk_type type, const strip_block *block, const uint
 }
 
 // A tile's activations of the first packed tokens.
-JK_INLINE tile_tokens packed_tile(const packed_tokens *x, size_t tile, const int tokens) {
+JK_INLINE tile_tokens tokens_of(const packed_tile *x, const int tokens) {
     tile_tokens now;
     JK_UNROLL for (int t = 0; t < tokens; t++) {
-        const packed_tokens *four = x + t / 4;
-        now.codes[t] = (const int8_t *)&four->codes[tile][0][t % 4];
-        now.scales[t] = &four->scales[t % 4][tile];
-#if PACKED_OFFSETS == 1
-        now.offsets[t] = &four->offsets[t % 4][tile];
-#else
-        now.offsets[t] = &four->offsets[tile][0][t % 4];
-#endif
+        const packed_tile *four = x + t / 4;
+        now.codes[t] = (const int8_t *)&four->codes[0][t % 4];
+        now.scales[t] = &four->scales[t % 4];
+        now.offsets[t] = &four->offsets[0][t % 4];
     }
     return now;
 }
@@ -163,16 +168,16 @@ JK_INLINE tile_tokens packed_tile(const packed_tokens *x, size_t tile, const int
 //
 // - next: where the block of the next strips begins, to prefetch on from there; NULL when this one is in a cache.
 JK_INLINE void multiply_packed(jk_type type, tile_form form, const int tokens, const strip_block *block,
-                               const uint8_t *tiles, const uint8_t *next, const packed_tokens *x, float *y,
-                               size_t y_stride) {
+                               const uint8_t *tiles, const uint8_t *next, const packed_tile *x, size_t fours,
+                               float *y, size_t y_stride) {
     const strip_view *strip = &block->strip;
     const uint8_t *tile = tiles;
     const size_t tile_size = form == FORM_EXPANDED ? EXPANDED_TILE : strip->tile_size;
     vr s[MOST_TOGETHER];
     JK_UNROLL for (int t = 0; t < tokens; t++)
         s[t] = block->begins ? vr_zero() : vr_load_first(y + (size_t)t * y_stride, strip->lanes);
-    for (size_t g = 0; g < block->count; g++, tile += tile_size) {
-        const tile_tokens now = packed_tile(x, g, tokens);
+    for (size_t g = 0; g < block->count; g++, tile += tile_size, x += fours) {
+        const tile_tokens now = tokens_of(x, tokens);
         if (next) prefetch_ahead(type, block, tiles, g, next);
         add_tile(form, tokens, PACKED, tile, strip->beside, group_scales(strip, block->first_tile + g), &now, s);
     }
@@ -184,9 +189,9 @@ JK_INLINE void multiply_packed(jk_type type, tile_form form, const int tokens, c
 }
 
 JK_INLINE void multiply_some(jk_type type, tile_form form, size_t tokens, const strip_block *block, const uint8_t *tiles,
-                             const uint8_t *next, const packed_tokens *x, float *y, size_t y_stride) {
+                             const uint8_t *next, const packed_tile *x, size_t fours, float *y, size_t y_stride) {
     switch (tokens) {
-#define MULTIPLY(n) multiply_packed(type, form, n, block, tiles, next, x, y, y_stride); break
+#define MULTIPLY(n) multiply_packed(type, form, n, block, tiles, next, x, fours, y, y_stride); break
         case 1: MULTIPLY(1);
         case 2: MULTIPLY(2);
         case 3: MULTIPLY(3);
@@ -202,26 +207,26 @@ JK_INLINE void multiply_some(jk_type type, tile_form form, size_t tokens, const 
 }
 
 // The strips of a vector, a block of their columns, a block of tokens.
-JK_INLINE void multiply_block(jk_type type, const strip_block *block, const uint8_t *next, const packed_tokens *packed,
-                              size_t tokens, float *y, size_t y_stride) {
+JK_INLINE void multiply_block(jk_type type, const strip_block *block, const uint8_t *next, const packed_tile *packed,
+                              size_t fours, size_t tokens, float *y, size_t y_stride) {
     const uint8_t *tiles = block->strip.tiles + block->first_tile * block->strip.tile_size;
 #if MOST_TOGETHER == 4
     // int8 tiles are bytes already.
     if (type != JK_I8 && tokens > 4) {
-        uint8_t expanded[PACKED_TILES][EXPANDED_TILE];
+        uint8_t expanded[PACKED_TILES / (PACKED_TOKENS / 4)][EXPANDED_TILE];
         for (size_t g = 0; g < block->count; g++) {
             prefetch_ahead(type, block, tiles, g, next);
             expand_tile(form_of(type), tiles + g * jk_tile_size(type), block->strip.beside, expanded[g]);
         }
         for (size_t t = 0; t < tokens; t += 4)
-            multiply_some(type, FORM_EXPANDED, tokens - t, block, expanded[0], NULL, packed + t / 4, y + t * y_stride,
-                          y_stride);
+            multiply_some(type, FORM_EXPANDED, tokens - t, block, expanded[0], NULL, packed + t / 4, fours,
+                          y + t * y_stride, y_stride);
         return;
     }
 #endif
     for (size_t t = 0; t < tokens; t += MOST_TOGETHER)
-        multiply_some(type, form_of(type), tokens - t, block, tiles, t == 0 ? next : NULL, packed + t / 4, y + t * y_stride,
-                      y_stride);
+        multiply_some(type, form_of(type), tokens - t, block, tiles, t == 0 ? next : NULL, packed + t / 4, fours,
+                      y + t * y_stride, y_stride);
 }
 
 // Blocks of columns outermost, so that the range's weights stay in the second cache while the tokens pass by.
@@ -229,18 +234,19 @@ JK_INLINE void multiply_together(jk_type type, const jk_matrix *w, const jk_rows
                                  size_t first_token, size_t last_token, float *y, size_t y_stride, size_t first,
                                  size_t last) {
     const size_t tiles = jk_parts(w->columns, JK_GROUP), strip_size = jk_strip_size(type, w->columns);
-    packed_tokens packed[PACKED_TOKENS / 4];
-    for (size_t tile = 0; tile < tiles; tile += PACKED_TILES) {
-        const size_t count = jk_least(PACKED_TILES, tiles - tile);
+    const size_t fours = jk_parts(jk_least(PACKED_TOKENS, last_token - first_token), 4), most = block_tiles(tiles, fours);
+    packed_tile packed[PACKED_TILES];
+    for (size_t tile = 0; tile < tiles; tile += most) {
+        const size_t count = jk_least(most, tiles - tile);
         for (size_t token = first_token; token < last_token; token += PACKED_TOKENS) {
             const size_t tokens = jk_least(PACKED_TOKENS, last_token - token);
             for (size_t t = 0; t < tokens; t += 4)
-                pack(x, index, token + t, jk_least(4, tokens - t), tile, count, packed + t / 4);
+                pack(x, index, token + t, jk_least(4, tokens - t), tile, count, packed + t / 4, fours);
             for (size_t strip = first; strip < last; strip += VR_STRIPS) {
                 const strip_block block = {view_strips(type, w, strip, last), tile, count, tile == 0,
                                            tile + count == tiles};
                 const uint8_t *next = block.strip.tiles + tile * block.strip.tile_size + VR_STRIPS * strip_size;
-                multiply_block(type, &block, next, packed, tokens, y + token * y_stride + strip * 8, y_stride);
+                multiply_block(type, &block, next, packed, fours, tokens, y + token * y_stride + strip * 8, y_stride);
             }
         }
     }
