@@ -194,7 +194,7 @@ static void compare_product(jk_type type, const char *name, size_t rows, size_t 
 }
 
 static void compare_products(jk_type type, const char *name) {
-    // Around a tile, a group of int8, the end of a row, and the 32 tiles that products take at a time, 16 with AMX.
+    // Around a tile, a group of int8, the end of a row, and the 32 tiles that products of looked-up weights take at a time, 16 with AMX.
     static const size_t columns[] = {0, 1, 3, 31, 32, 33, 63, 64, 65, 96, 128, 200, 512, 545, 1024, 1057};
     // Around a strip and two strips; around the 4 tokens that are packed together, and the 32 that a block takes; with AMX around 16,
     // and 64.
@@ -215,6 +215,11 @@ static void compare_products(jk_type type, const char *name) {
         for (size_t i = 0; i < COUNT(together); i++, turn++)
             compare_product(type, name, rows[turn % COUNT(rows)], 160, together[i], extremes[b],
                             i % 2 ? ALTERNATING : EQUAL);
+    // Just beyond the longest blocks of columns, by sets and numbers of tokens: two blocks, the second a tile shorter.
+    compare_product(type, name, 17, 80 * JK_GROUP + 1, 33, -1, NORMAL);
+    compare_product(type, name, 9, 256 * JK_GROUP + 1, 4, -1, NORMAL);
+    compare_product(type, name, 9, 320 * JK_GROUP + 1, 7, -1, NORMAL);
+    compare_product(type, name, 9, 640 * JK_GROUP + 1, 2, -1, NORMAL);
 }
 
 // ---------------------------------------------------------------------------------------------- vectors

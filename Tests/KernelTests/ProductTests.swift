@@ -48,7 +48,7 @@ import Testing
     }
   }
 
-  @Test(arguments: types, [160, 1100]) func batchesThreadsAndIndicesChangeNothing(type: jk_type, width: Int) {
+  @Test(arguments: types, [160, 1100, 2600]) func batchesThreadsAndIndicesChangeNothing(type: jk_type, width: Int) {
     var random = Random(2)
     let rows = 45
     let weights = random.normals(rows * width)
