@@ -104,10 +104,9 @@ typedef struct {
 // expanded have to stay in the first cache, and so their blocks are short.
 enum { PACKED_TOKENS = 32, PACKED_TILES = MOST_TOGETHER == 8 ? 640 : 256 };
 
-// Tiles a block of columns, of `tiles` in all, when so many fours of tokens are packed.
-JK_INLINE size_t block_tiles(size_t tiles, size_t fours) {
-    const size_t most = MOST_TOGETHER == 8 || fours == 1 ? PACKED_TILES / fours : PACKED_TILES / (PACKED_TOKENS / 4);
-    return jk_parts(tiles, jk_parts(tiles, most));
+// Tiles a block of columns when so many fours of tokens are packed.
+JK_INLINE size_t block_tiles(size_t fours) {
+    return PACKED_TILES / (MOST_TOGETHER == 8 || fours == 1 ? fours : PACKED_TOKENS / 4);
 }
 
 // Packs `count` tokens, 1 to 4, where the last one stands in for those that are missing; tile g of them goes to packed[g * fours].
@@ -234,7 +233,7 @@ JK_INLINE void multiply_together(jk_type type, const jk_matrix *w, const jk_rows
                                  size_t first_token, size_t last_token, float *y, size_t y_stride, size_t first,
                                  size_t last) {
     const size_t tiles = jk_parts(w->columns, JK_GROUP), strip_size = jk_strip_size(type, w->columns);
-    const size_t fours = jk_parts(jk_least(PACKED_TOKENS, last_token - first_token), 4), most = block_tiles(tiles, fours);
+    const size_t fours = jk_parts(jk_least(PACKED_TOKENS, last_token - first_token), 4), most = block_tiles(fours);
     packed_tile packed[PACKED_TILES];
     for (size_t tile = 0; tile < tiles; tile += most) {
         const size_t count = jk_least(most, tiles - tile);

@@ -215,7 +215,7 @@ static void compare_products(jk_type type, const char *name) {
         for (size_t i = 0; i < COUNT(together); i++, turn++)
             compare_product(type, name, rows[turn % COUNT(rows)], 160, together[i], extremes[b],
                             i % 2 ? ALTERNATING : EQUAL);
-    // Just beyond the longest blocks of columns, by sets and numbers of tokens: two blocks, the second a tile shorter.
+    // Just beyond the longest blocks of columns, by sets and numbers of tokens: two blocks, the second of one tile.
     compare_product(type, name, 17, 80 * JK_GROUP + 1, 33, -1, NORMAL);
     compare_product(type, name, 9, 256 * JK_GROUP + 1, 4, -1, NORMAL);
     compare_product(type, name, 9, 320 * JK_GROUP + 1, 7, -1, NORMAL);
