@@ -61,8 +61,9 @@ void jk_matmul(const jk_engine *engine, const jk_matrix *w, const jk_rows *x, co
         run.tokens = jk_parts(jk_parts(run.tokens, 2), 16) * 16;
     // Reading 32 bytes of weights costs about as much as four of the cost's units, or one for each further token.
     const size_t items = run.strips * jk_parts(count, run.tokens);
-    jk_pool_run(engine->pool, run_matmul, &run, items,
-                grain_of(engine, items, jk_parts(bytes, 32) * (3 + run.tokens)));
+    const size_t grain = grain_of(engine, items, jk_parts(bytes, 32) * (3 + run.tokens));
+    // Vectors hold one strip or two: an odd one would leave half a vector idle.
+    jk_pool_run(engine->pool, run_matmul, &run, items, jk_most(2, grain / 2 * 2));
 }
 
 // Products of a part: of some strips with some tokens, as many as fit.
