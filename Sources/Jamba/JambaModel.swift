@@ -11,6 +11,7 @@ public import JambaText
 public final class JambaModel: Sendable {
   let loaded: LoadedModel
   let text: ModelText
+  let draftText: DraftText?
 
   /// Opens a .jamba file, checks its directory and makes it ready to compute. Weights are checked before anything is
   /// computed with them: those that are copied into memory here, those that are mapped when a pass first comes to them,
@@ -37,11 +38,23 @@ public final class JambaModel: Sendable {
       // Text first: parsing a vocabulary takes more memory for a moment than keeping it, and the weights are not there yet.
       text = try readText()
       loaded = try LoadedModel(outline, progress: progress)
+      draftText = try JambaModel.draftText(options, text, loaded)
       return
     }
     let loaded = try LoadedModel(outline, progress: progress)
-    text = try loaded.checkingWeights(during: readText)
+    (text, draftText) = try loaded.checkingWeights { () throws(JambaError) in
+      let text = try readText()
+      return (text, try JambaModel.draftText(options, text, loaded))
+    }
     self.loaded = loaded
+  }
+
+  private static func draftText(
+    _ options: ModelOptions, _ text: ModelText, _ loaded: LoadedModel
+  ) throws(JambaError) -> DraftText? {
+    guard !options.draftTexts.isEmpty else { return nil }
+    guard let tokenizer = text.tokenizer else { throw .missing("tokenizer for the texts to guess from") }
+    return try DraftText.load(options.draftTexts, tokenizer, loaded.memory)
   }
 
   /// Where the memory would go if the file were opened with these options. Loads nothing.

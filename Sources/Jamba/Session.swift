@@ -10,7 +10,7 @@ public final class Session: Sendable {
 
   init(_ model: JambaModel, _ options: SessionOptions, layout: KeyValueLayout? = nil) throws(JambaError) {
     self.model = model
-    core = Mutex(try SessionCore(model.loaded, options, layout: layout))
+    core = Mutex(try SessionCore(model.loaded, options, layout: layout, model.draftText))
   }
 
   /// Tokens in the session's text so far.

@@ -13,6 +13,7 @@ enum ArgumentLimits {
   static let stopCount = 1 << 10
   static let biasCount = 1 << 16
   static let adapterCount = 64
+  static let draftTextCount = 64
   static let structByteCount = 4096
 }
 

@@ -77,7 +77,8 @@ internal import JambaFormat
 
 extension ModelOptions {
   init(_ pointer: UnsafePointer<jamba_model_options>?) throws(Failure) {
-    let given = unsafe try structure(pointer, jamba_model_options(), "the model's options")
+    let given = unsafe try structure(
+      pointer, jamba_model_options(), first: ModelOptions.firstStructByteCount, "the model's options")
     self.init()
     memory = unsafe try byteCount(given.memory, "memory")
     snapshotByteCount = unsafe try byteCount(given.snapshot_memory, "snapshot_memory")
@@ -94,7 +95,13 @@ extension ModelOptions {
     default: throw .argument(unsafe "the access is \(given.access.rawValue), which is none of jamba_access")
     }
     chatTemplate = unsafe try optionalText(given.chat_template, "the chat template")
+    draftTexts = unsafe try array(
+      given.draft_texts, given.draft_text_count, limit: ArgumentLimits.draftTextCount, "texts to guess from"
+    ).map { (path) throws(Failure) in unsafe try text(path, "the path of a text to guess from") }
   }
+
+  /// Of the struct before it knew of texts to guess from.
+  private static let firstStructByteCount = MemoryLayout<jamba_model_options>.offset(of: \.draft_texts)!
 }
 
 /// Bytes from C; zero is nil.

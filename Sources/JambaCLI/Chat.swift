@@ -49,7 +49,7 @@ struct Chat: ParsableCommand {
     let attention = attention.forChat(contextOption.context)
     let model = try loading.open(
       self.model, context: contextOption.context, sessions: attention.sessionOptions(draft: speculation.draft),
-      chatTemplate: templateOptions.template(), adapters: adapters.paths)
+      chatTemplate: templateOptions.template(), adapters: adapters.paths, draftTexts: speculation.draftTexts)
     let sessionOptions = SessionOptions(adapters: try adapters.load(model))
     let conversation: Conversation
     if let session, FileSystem.exists(session) {

@@ -65,7 +65,8 @@ struct Generate: ParsableCommand {
     let start = Terminal.seconds
     var sessionOptions = attention.sessionOptions(chunk: chunkOption.chunk, draft: speculation.draft)
     let model = try loading.open(
-      self.model, context: contextOption.context, sessions: sessionOptions, adapters: adapters.paths)
+      self.model, context: contextOption.context, sessions: sessionOptions, adapters: adapters.paths,
+      draftTexts: speculation.draftTexts)
     sessionOptions.adapters = try adapters.load(model)
     let loaded = Terminal.seconds
     let promptTokens = try promptTokens(model)

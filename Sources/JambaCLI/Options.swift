@@ -50,22 +50,25 @@ struct LoadingOptions: ParsableArguments {
 
   /// - Parameter sessions: how the model's sessions keep their text.
   func options(
-    context: Int?, sessions: SessionOptions = SessionOptions(), chatTemplate: String? = nil, adapters: [String] = []
+    context: Int?, sessions: SessionOptions = SessionOptions(), chatTemplate: String? = nil, adapters: [String] = [],
+    draftTexts: [String] = []
   ) -> ModelOptions {
     var options = ModelOptions(
       threads: threadOption.threads, memory: memory?.byteCount, context: context, sessionDefaults: sessions,
       access: access, chatTemplate: chatTemplate)
     options.adapters = adapters
+    options.draftTexts = draftTexts
     return options
   }
 
   func open(
     _ path: String, context: Int?, sessions: SessionOptions = SessionOptions(), chatTemplate: String? = nil,
-    adapters: [String] = []
+    adapters: [String] = [], draftTexts: [String] = []
   ) throws(JambaError) -> JambaModel {
     try JambaModel.open(
       path,
-      options: options(context: context, sessions: sessions, chatTemplate: chatTemplate, adapters: adapters))
+      options: options(
+        context: context, sessions: sessions, chatTemplate: chatTemplate, adapters: adapters, draftTexts: draftTexts))
   }
 }
 
@@ -95,8 +98,16 @@ struct SpeculationOption: ParsableArguments {
       "Guess tokens from what the text has said before and verify several in one pass, where that pays: auto or off. The tokens are the same.")
   var speculate = Mode.auto
 
+  @Option(
+    help: ArgumentHelp(
+      "Guess from this text, too, which answers are expected to repeat parts of, such as documentation or code; may be given several times.",
+      valueName: "file"))
+  var draftText: [String] = []
+
   /// The most tokens to guess.
   var draft: Int { speculate == .auto ? 7 : 0 }
+  /// Nothing is read that nobody guesses from.
+  var draftTexts: [String] { speculate == .auto ? draftText : [] }
 }
 
 /// How many tokens a pass takes.

@@ -24,6 +24,9 @@ struct Plan: ParsableCommand {
   @Option(help: ArgumentHelp("An adapter to keep memory for; may be given several times.", valueName: "file"))
   var adapter: [String] = []
 
+  @Option(help: ArgumentHelp("A text to guess from to keep memory for; may be given several times.", valueName: "file"))
+  var draftText: [String] = []
+
   @OptionGroup var contextOption: ContextOption
   @OptionGroup var chunkOption: ChunkOption
   @OptionGroup var attention: AttentionOptions
@@ -37,7 +40,7 @@ struct Plan: ParsableCommand {
   func run() throws {
     var options = loading.options(
       context: contextOption.context, sessions: attention.sessionOptions(chunk: chunkOption.chunk),
-      adapters: adapter)
+      adapters: adapter, draftTexts: draftText)
     options.sessions = sessions
     guard isCheckpoint(model) else {
       let plan = try JambaModel.plan(model, options: options)

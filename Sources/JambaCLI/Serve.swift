@@ -153,7 +153,7 @@ struct Serve: ParsableCommand {
     options.apiKeys = try keys()
     var modelOptions = loading.options(
       context: contextOption.context, sessions: attention.sessionOptions(draft: speculation.draft),
-      chatTemplate: template, adapters: adapter.map(\.adapter.path))
+      chatTemplate: template, adapters: adapter.map(\.adapter.path), draftTexts: speculation.draftTexts)
     modelOptions.sessions = sessions
     modelOptions.snapshotByteCount = cache?.byteCount ?? Serve.usualCacheByteCount
     let model = try JambaModel.open(self.model, options: modelOptions)

@@ -38,6 +38,8 @@ int main(void) {
     FIELD(jamba_model_options, draft);
     FIELD(jamba_model_options, access);
     FIELD(jamba_model_options, chat_template);
+    FIELD(jamba_model_options, draft_texts);
+    FIELD(jamba_model_options, draft_text_count);
     STRUCT(jamba_plan_item);
     FIELD(jamba_plan_item, name);
     FIELD(jamba_plan_item, bytes);

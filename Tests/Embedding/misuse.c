@@ -214,6 +214,13 @@ static void values(const char *path, const char *folder) {
     MODEL_OPTION(draft, 65);
     MODEL_OPTION(access, (jamba_access)77);
     MODEL_OPTION(chat_template, "\xC3");
+    MODEL_OPTION(draft_text_count, 1);
+    MODEL_OPTION(draft_text_count, SIZE_MAX);
+    const char *const nowhere[] = {"/nowhere/at/all.txt", NULL};
+    const jamba_model_options pathless = {.struct_size = sizeof pathless, .draft_texts = nowhere + 1, .draft_text_count = 1};
+    ARGUMENT(jamba_model_open(path, &pathless, NULL, &opened));
+    const jamba_model_options missing = {.struct_size = sizeof missing, .draft_texts = nowhere, .draft_text_count = 1};
+    CHECK_STATUS(jamba_model_open(path, &missing, NULL, &opened), JAMBA_ERROR_FILE);
     const jamba_model_options template = {.struct_size = sizeof template, .chat_template = "{% for %}"};
     CHECK_STATUS(jamba_model_open(path, &template, NULL, &opened), JAMBA_ERROR_TEMPLATE);
 

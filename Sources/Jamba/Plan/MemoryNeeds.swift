@@ -22,15 +22,17 @@ struct MemoryNeeds {
   private let expertCount: Int
   private let chunkByteCount: Int
   private let adapterByteCount: Int
+  private let draftTextByteCount: Int
   /// Bytes of the states of all sessions.
   private let session: (_ context: Int) -> Int
   private let maximumContext: Int
 
   init(
     _ directory: Directory, _ c: ModelConfiguration, _ catalog: WeightCatalog, _ layout: KeyValueLayout, draft: Int,
-    sessions: Int, adapters: Int = 0
+    sessions: Int, adapters: Int = 0, draftTexts: Int = 0
   ) throws(JambaError) {
     adapterByteCount = adapters
+    draftTextByteCount = draftTexts
     func documentByteCount(_ name: String) -> Int { directory.entries.first { $0.name == name }?.byteCount ?? 0 }
     base = [
       .init(name: "program", byteCount: MemoryNeeds.program),
@@ -85,11 +87,15 @@ struct MemoryNeeds {
   }
 
   func sessionItems(context: Int) -> [MemoryPlan.Item] {
-    [
+    let always: [MemoryPlan.Item] = [
       .init(name: "state", byteCount: session(0)),
       .init(name: "keys and values", byteCount: session(context) - session(0)),
       .init(name: "activations", byteCount: chunkByteCount),
-    ] + (adapterByteCount == 0 ? [] : [.init(name: "adapters", byteCount: adapterByteCount)])
+    ]
+    let asked: [MemoryPlan.Item] = [
+      .init(name: "adapters", byteCount: adapterByteCount), .init(name: "texts to guess from", byteCount: draftTextByteCount),
+    ]
+    return always + asked.filter { $0.byteCount > 0 }
   }
 
   private func total(_ residency: MemoryPlan.Residency, _ context: Int) -> Int {

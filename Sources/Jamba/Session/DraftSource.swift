@@ -1,12 +1,14 @@
 /// Guesses what comes next: what a grammar leaves no choice about, or else what followed the last occurrence of the text's
-/// last tokens (prompt lookup decoding), or what stands behind a guess that was wrong, since edits change a token and go on.
-/// How far ahead it guesses is what lately paid.
+/// last tokens (prompt lookup decoding) or what follows them in the model's draft text, or what stands behind a guess that was
+/// wrong, since edits change a token and go on. How far ahead it guesses is what lately paid.
 struct DraftSource {
   /// What a guess goes by.
   private enum Reason {
     case grammar
     /// So many tokens before it.
     case match(Int)
+    /// As many in the draft text.
+    case draftText(Int)
     /// The token before it was guessed wrong.
     case resumption
 
@@ -15,24 +17,35 @@ struct DraftSource {
       switch self {
       case .resumption: 4
       case .grammar: 3
-      case .match(let count): count >= 8 ? 2 : count >= 4 ? 1 : 0
+      case .match(let count): Reason.length(count)
+      case .draftText(let count): 5 + Reason.length(count)
       }
     }
+
+    private static func length(_ matched: Int) -> Int { matched >= 8 ? 2 : matched >= 4 ? 1 : 0 }
 
     /// That of the token behind.
     var next: Reason {
       switch self {
       case .grammar: self
       case .match(let count): .match(count + 1)
+      case .draftText(let count): .draftText(count + 1)
       case .resumption: .match(DraftSource.leastMatch)
       }
     }
   }
 
+  /// Where a guess stands.
+  private enum Place {
+    case text(Int)
+    case draftText(Int)
+  }
+
   /// How often a guessed token was right, lately, by how many tokens before it matched: 2-3, 4-7, 8 or more; where a grammar
-  /// foresaw it; and behind a wrong guess. Before anything is known, what is usual, which counts as four guesses.
-  private var accuracy: [Double] = [0.2, 0.4, 0.8, 0.7, 0.5]
-  private var learnt = [4.0, 4, 4, 4, 4]
+  /// foresaw it; behind a wrong guess; and in the draft text, again by how many matched. Before anything is known, what is usual, which
+  /// counts as four guesses.
+  private var accuracy: [Double] = [0.2, 0.4, 0.8, 0.7, 0.5, 0.1, 0.3, 0.7]
+  private var learnt = [Double](repeating: 4, count: 8)
   /// Seconds of a step of one token, and how much longer passes with guesses take, each kind learnt by itself: products
   /// take tokens by fours and twos.
   private var stepSeconds: Double?
@@ -40,7 +53,7 @@ struct DraftSource {
   /// Passes of each number of guesses that have been timed, until old ones are forgotten.
   private var timed = DraftSource.usualCosts.map { _ in 1.0 }
   /// The guess for the next token, whether or not it was computed, to learn from, and its place in the text.
-  private var expected: (token: Int32, reason: Reason, place: Int?)?
+  private var expected: (token: Int32, reason: Reason, place: Place?)?
 
   /// Numbers of guesses that are tried, and the length of a pass over them in steps: rather too long, so that nothing is
   /// lost before more is known. Accuracy is learnt without passes.
@@ -52,29 +65,34 @@ struct DraftSource {
   /// A gain below this is not worth the risk.
   private static let leastGain = 1.1
   private let isEager: Bool
+  private let draftText: DraftText?
 
   /// - Parameter isEager: guesses whenever it can, whether it pays or not.
-  init(isEager: Bool) { self.isEager = isEager }
+  init(isEager: Bool, _ draftText: DraftText?) {
+    self.isEager = isEager
+    self.draftText = draftText
+  }
 
   /// Tokens that may follow `text` and `token`, at most `limit`; none where guessing does not pay.
   mutating func propose(
     after text: [Int32], _ token: Int32, foreseen: ArraySlice<Int32>, limit: Int
   ) -> ArraySlice<Int32> {
     learn(token)
-    var resumption: Int?
-    if let expected, expected.token != token { resumption = expected.place.map { $0 + 1 } }
+    let resumption = expected.flatMap { $0.token == token ? nil : next($0.place, in: text) }
     expected = nil
-    var (guesses, reason, place) = (foreseen, Reason.grammar, Int?.none)
+    var (guesses, reason, place) = (foreseen, Reason.grammar, Place?.none)
     if guesses.isEmpty {
-      let match = DraftSource.lastOccurrence(in: text, token)
-      if let match { (reason, place) = (.match(match.matched), match.end) }
-      if let resumption, resumption < text.count,
-        match == nil || accuracy[reason.kind] < accuracy[Reason.resumption.kind]
+      var found: [(reason: Reason, place: Place)] = []
+      if let match = DraftSource.lastOccurrence(in: text, token) { found.append((.match(match.matched), .text(match.end))) }
+      if let match = draftText?.continuation(
+        of: text.suffix(DraftSource.mostMatch - 1) + [token], least: DraftSource.leastMatch, limit: limit)
       {
-        (reason, place) = (.resumption, resumption)
+        found.append((.draftText(match.matched), .draftText(match.place)))
       }
-      guard let place else { return [] }
-      guesses = text[place...]
+      if let resumption { found.append((.resumption, resumption)) }
+      guard let best = found.max(by: { accuracy[$0.reason.kind] < accuracy[$1.reason.kind] }) else { return [] }
+      (reason, place) = best
+      guesses = tokens(at: best.place, in: text, limit: max(1, limit))
     }
     expected = guesses.first.map { ($0, reason, place) }
     let count = bestCount(reason, limit: min(limit, guesses.count))
@@ -83,6 +101,22 @@ struct DraftSource {
       costs[index].steps += 0.01 * (usual.steps - costs[index].steps)
     }
     return guesses.prefix(count)
+  }
+
+  /// The place behind one; nil at the end.
+  private func next(_ place: Place?, in text: [Int32]) -> Place? {
+    switch place {
+    case .text(let index): index + 1 < text.count ? .text(index + 1) : nil
+    case .draftText(let index): index + 1 < draftText!.count ? .draftText(index + 1) : nil
+    case nil: nil
+    }
+  }
+
+  private func tokens(at place: Place, in text: [Int32], limit: Int) -> ArraySlice<Int32> {
+    switch place {
+    case .text(let index): text[index...].prefix(limit)
+    case .draftText(let index): draftText!.tokens(at: index, limit: limit)
+    }
   }
 
   /// Where the longest match of the last tokens ends, `text[end]` being what followed it, and its length; of equal ones the
@@ -134,8 +168,8 @@ struct DraftSource {
     guard let expected else { return }
     learn(expected.token)
     // What an earlier part of the text says is known beyond the pass, too.
-    let place = expected.place.map { $0 + 1 }.flatMap { $0 < text.count ? $0 : nil }
-    self.expected = (place.map { text[$0] } ?? next).map { ($0, expected.reason.next, place) }
+    let place = self.next(expected.place, in: text)
+    self.expected = (place.flatMap { tokens(at: $0, in: text, limit: 1).first } ?? next).map { ($0, expected.reason.next, place) }
   }
 
   /// A pass over `count` tokens took so long.

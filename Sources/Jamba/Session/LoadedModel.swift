@@ -60,7 +60,8 @@ final class LoadedModel: Sendable {
       return try MemoryPlan(
         MemoryNeeds(
           directory, configuration, catalog, try layout(directory, configuration, options), draft: options.draft,
-          sessions: options.sessions, adapters: try adapterByteCount(options.adapters)),
+          sessions: options.sessions, adapters: try adapterByteCount(options.adapters),
+          draftTexts: try DraftText.byteCount(of: options.draftTexts)),
         limit: options.memory.map { MemoryLimit(byteCount: $0) } ?? .ofProcess, context: context, chunk: options.chunk,
         snapshots: options.snapshotByteCount, access: options.access, fileByteCount: fileByteCount)
     }

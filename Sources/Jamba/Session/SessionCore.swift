@@ -26,7 +26,7 @@ struct SessionCore {
   var continuation: Continuation?
 
   /// - Parameter layout: how keys and values are kept, whatever the options say.
-  init(_ model: LoadedModel, _ options: SessionOptions, layout: KeyValueLayout?) throws(JambaError) {
+  init(_ model: LoadedModel, _ options: SessionOptions, layout: KeyValueLayout?, _ draftText: DraftText?) throws(JambaError) {
     try options.validate()
     let (preferred, defaults) = (model.layout, model.sessionDefaults)
     let chosen = KeyValueLayout(
@@ -52,7 +52,7 @@ struct SessionCore {
     }
     try model.batcher.makeRoom(for: adapters, memory)
     state = try SequenceState(c, layout, memory, adapters: adapters)
-    drafts = DraftSource(isEager: options.draftsEagerly || defaults.draftsEagerly)
+    drafts = DraftSource(isEager: options.draftsEagerly || defaults.draftsEagerly, draftText)
     lookahead = draft > 0 ? try Lookahead(c, draft: draft, memory) : nil
   }
 

@@ -34,11 +34,11 @@ struct SessionArguments: ParsableArguments {
   @Option(help: "A .jamba file to take the tokenizer from.")
   var vocabulary: String?
 
-  func open(draft: Int = 0, snapshotByteCount: Int? = nil) throws -> JambaModel {
-    try JambaModel.open(
-      model,
-      options: ModelOptions(
-        context: window, window: window, sinks: sinks, draft: draft, snapshotByteCount: snapshotByteCount))
+  func open(draft: Int = 0, draftTexts: [String] = [], snapshotByteCount: Int? = nil) throws -> JambaModel {
+    var options = ModelOptions(
+      context: window, window: window, sinks: sinks, draft: draft, snapshotByteCount: snapshotByteCount)
+    options.draftTexts = draftTexts
+    return try JambaModel.open(model, options: options)
   }
 
   func tokens(_ model: JambaModel, _ count: Int) throws -> [Int32] {
@@ -227,8 +227,11 @@ struct Speculate: ParsableCommand {
   @Option(help: "The most tokens to guess.")
   var draft = 7
 
+  @Option(help: "A text to guess from.")
+  var draftText: [String] = []
+
   func run() throws {
-    let model = try arguments.open(draft: draft)
+    let model = try arguments.open(draft: draft, draftTexts: draftText)
     let count = arguments.tokens
     let tokens = try arguments.tokens(model, count + generated)
     let answer =
