@@ -207,7 +207,7 @@ typedef struct jamba_model_options {
     /* A chat template to use instead of the model's own; NULL for that. */
     const char *chat_template;
     /* Files of text that answers are expected to repeat parts of, such as documentation or code: sessions with a draft guess
-     * from them, too. At most 64 of them and 64 MiB in all, which take three times as much memory. Do not change results. */
+     * from them, too. At most 64 of them and 16 MiB in all, which take three times as much memory. Do not change results. */
     const char *const *draft_texts;
     size_t draft_text_count;
 } jamba_model_options;

@@ -12,7 +12,7 @@ import JambaText
 @safe
 package final class DraftText: @unchecked Sendable {
   /// So many bytes all files may have: an index of as much takes seconds.
-  static let mostBytes = 64 << 20
+  static let mostBytes = 16 << 20
   /// Tokens by which places are told apart.
   private static let sortedCount = 24
   /// Memory of a byte of text. A token takes 8, in the text and its place, and the files of a vocabulary that fits them have one

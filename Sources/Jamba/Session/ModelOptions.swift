@@ -23,7 +23,7 @@ public struct ModelOptions: Sendable {
   public var access: FileAccess?
   /// Files of adapters that memory is kept for; `JambaModel.loadAdapter` loads them.
   public var adapters: [String] = []
-  /// Files of text that answers are expected to repeat parts of: sessions with a `draft` guess from them, too. At most 64 MiB in all, of
+  /// Files of text that answers are expected to repeat parts of: sessions with a `draft` guess from them, too. At most 16 MiB in all, of
   /// which each takes three in memory.
   public var draftTexts: [String] = []
   /// A chat template to use instead of the model's own.

@@ -22,6 +22,8 @@ struct SessionCore {
   private var lookahead: Lookahead?
   private var drafts: DraftSource
   private(set) var draftStatistics = DraftStatistics()
+  /// The last pass over guesses, while closing it has not been added to its time.
+  private var openPass: (seconds: Double, count: Int)?
   /// How generating goes on after the last token; nil when that was not generated.
   var continuation: Continuation?
 
@@ -67,6 +69,7 @@ struct SessionCore {
     lastSnapshot = nil
     row = nil
     lookahead?.close()
+    openPass = nil
     continuation = nil
   }
 
@@ -206,13 +209,17 @@ extension SessionCore {
       drafts.confirm(in: tokens, next: next < lookahead!.tokens.count ? lookahead!.tokens[next] : nil)
       return
     }
-    let start = monotonicSeconds()
+    let opened = monotonicSeconds()
     try settle()
+    let start = monotonicSeconds()
+    if let pass = openPass { drafts.record(seconds: pass.seconds + start - opened, count: pass.count) }
+    openPass = nil
     let most = min(lookahead!.capacity - 1, limit, room - 1, generatedInterval - state.position % generatedInterval - 1)
     let guesses = drafts.propose(after: tokens, token, foreseen: most > 0 ? foreseen(most) : [], limit: max(0, most))
     let isVerified = guesses.isEmpty ? false : try verify([token] + guesses)
     if !isVerified { try append(token) }
-    drafts.record(seconds: monotonicSeconds() - start, count: isVerified ? 1 + guesses.count : 1)
+    let seconds = monotonicSeconds() - start
+    if isVerified { openPass = (seconds, 1 + guesses.count) } else { drafts.record(seconds: seconds, count: 1) }
   }
 
   /// A pass over a token and guesses of what follows it.

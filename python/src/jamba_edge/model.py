@@ -140,7 +140,7 @@ class Model:
             access: how weights are read that do not fit into memory.
             chat_template: instead of the model's own.
             draft_texts: files of text that answers are expected to repeat parts of, such as documentation or code: sessions with a
-                `draft` guess from them, too. At most 64 MiB in all, which take three times as much memory. Do not change results.
+                `draft` guess from them, too. At most 16 MiB in all, which take three times as much memory. Do not change results.
             progress: called with bytes of weights done and in all; False stops.
         Raises:
             FileError, FormatError, OutOfMemoryError, TemplateError, ArgumentError; CancelledError by `progress`.
