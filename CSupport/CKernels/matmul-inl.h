@@ -109,11 +109,7 @@ JK_INLINE size_t block_tiles(size_t fours) {
     return PACKED_TILES / (MOST_TOGETHER == 8 || fours == 1 ? fours : PACKED_TOKENS / 4);
 }
 
-#ifdef TOKEN_PAIRS
-enum { EXPANDS_I8 = 1 };
-#else
-enum { EXPANDS_I8 = 0 };  // int8 tiles are bytes already
-
+#ifndef TOKEN_PAIRS
 JK_INLINE void arrange_codes(v8 dwords[4]) { v8_transpose(dwords); }
 JK_INLINE void pair_sums(tile_form form, const int tokens, vr *s) { (void)form, (void)tokens, (void)s; }
 JK_INLINE void part_sums(tile_form form, const int tokens, vr *s) { (void)form, (void)tokens, (void)s; }
@@ -217,12 +213,22 @@ JK_INLINE void multiply_some(jk_type type, tile_form form, size_t tokens, const 
     }
 }
 
+// Whether it pays to expand tiles for so many tokens. Those of int8 are bytes already, but not in the order of pairs: there, expanding
+// them costs as much as zipping them twice.
+JK_INLINE bool pays_to_expand(jk_type type, size_t tokens) {
+#ifdef TOKEN_PAIRS
+    return tokens > (type == JK_I8 ? 8 : 4);
+#else
+    return type != JK_I8 && tokens > 4;
+#endif
+}
+
 // The strips of a vector, a block of their columns, a block of tokens.
 JK_INLINE void multiply_block(jk_type type, const strip_block *block, const uint8_t *next, const packed_tile *packed,
                               size_t fours, size_t tokens, float *y, size_t y_stride) {
     const uint8_t *tiles = block->strip.tiles + block->first_tile * block->strip.tile_size;
 #if MOST_TOGETHER == 4
-    if ((type != JK_I8 || EXPANDS_I8) && tokens > 4) {
+    if (pays_to_expand(type, tokens)) {
         uint8_t expanded[PACKED_TILES / (PACKED_TOKENS / 4)][EXPANDED_TILE];
         for (size_t g = 0; g < block->count; g++) {
             prefetch_ahead(type, block, tiles, g, next);

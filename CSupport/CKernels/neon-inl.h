@@ -1,11 +1,12 @@
-// Products of tiles for 64-bit ARM: expand_tile, add_tile and multiply_peak of neon.c and neon_dot.c. In neon_i8mm.c they are its own,
-// but for a token alone and for what is not worth rearranging.
+// Products of tiles for 64-bit ARM: expand_tile, add_tile and multiply_peak of neon.c and neon_dot.c. neon_i8mm.c has its own
+// expand_tile and add_tile, of which a token alone and few packed ones still come here.
 //
 // A register holds 4 columns x 4 rows of weights and meets 4 codes in all of its lanes. Both sides are signed, so weights need
 // no offset.
 //
 // Defined before: tiles-inl.h; add_products(sum, w, codes, lane), which adds to each int32 lane four products of w's signed bytes
-// with those of dword `lane` of the codes; with TOKEN_PAIRS what it asks for, too.
+// with those of dword `lane` of the codes; with TOKEN_PAIRS also pair_codes, REGISTER_PRODUCTS and
+// add_register.
 #ifndef JK_NEON_INL_H
 #define JK_NEON_INL_H
 

@@ -1,11 +1,11 @@
-// The kernels for 64-bit ARM with matrix instructions for int8 (FEAT_I8MM: optional from ARMv8.2 on): those of neon_dot.c, but packed
-// tokens pass by twos, in half the instructions for their products.
+// The kernels for 64-bit ARM with matrix instructions for int8 (FEAT_I8MM: optional from ARMv8.2 on): those of neon_dot.c, but
+// packed tokens pass by twos, in half the instructions for their products.
 //
 // Such an instruction has 8 columns of two rows in one register and 8 columns of two tokens in the other; each of the four int32
-// lanes gets the products of a row and a token. Tiles have 4 columns side by side, so two planes are zipped to 8: once for the many
-// tokens of an expanded tile, but again for each four of those that are not. Sums, the floats too, stay as the instruction has
-// them from a block's beginning to its end, and an expanded tile holds its scales for them: to part every tile's sums by tokens would
-// cost half as much as the products.
+// lanes gets the products of a row and a token. Tiles have 4 columns side by side, so that two planes are zipped to 8: once for
+// all tokens where a tile is expanded, else for each four of them. Sums, of floats too, stay in the order of the instruction's lanes
+// from a block's beginning to its end, and an expanded tile holds its scales in that order: to part the sums of every tile by
+// tokens would cost half as much as the products.
 #if defined(__aarch64__)
 #include <arm_neon.h>
 
@@ -46,7 +46,7 @@ JK_INLINE int32x4_t add_register(int32x4_t sum, int8x16_t a, int8x16_t b) { retu
 
 #include "neon-inl.h"
 
-// Whether the sums of packed tokens are those of pairs. For fewer than four, zipping the planes takes what it saves.
+// Whether the sums of packed tokens are those of pairs. For fewer than four, zipping a tile's planes takes as much as it saves.
 JK_INLINE bool are_pairs(tile_form form, const int tokens) { return form == FORM_EXPANDED || tokens == 4; }
 
 // Lanes of both, taking turns: rows of two tokens become (row, token) of 0 0, 0 1, 1 0, 1 1 and so on to row 7.

@@ -8,10 +8,11 @@
 //   JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, const uint8_t *tile, size_t beside,
 //                           vr scales, const tile_tokens *x, vr *s);
 //     s[t] = fma((float)dot, scales * x_scale, s[t]) for each token; the codes of its columns 4k ... 4k + 3 are at
-//     x->codes[t] + k * step. `form`, `tokens` and `step` are constants to the compiler.
+//     x->codes[t] + k * step; with TOKEN_PAIRS those of packed tokens begin at x->codes[0], in the order of arrange_codes. `form`,
+//     `tokens` and `step` are constants to the compiler.
 //   JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, vr scales, uint8_t expanded[EXPANDED_TILE]);
 //     Only where MOST_TOGETHER is 4: makes a tile of indices of each strip a tile of FORM_EXPANDED. Where TOKEN_PAIRS is
-//     defined, tiles of int8, too, and `scales`, which this form's add_tile is not given again, become part of it.
+//     defined, tiles of int8, too, and the expanded tile has a place for `scales`.
 //   JK_INLINE void pack_offsets(const float codes[8][4], int32_t offsets[PACKED_OFFSETS][4]);
 //     Only where PACKED_OFFSETS > 1: the offsets of a tile, made from four tokens' codes.
 //   JK_INLINE void arrange_codes(v8 dwords[4]);
