@@ -48,7 +48,8 @@ JK_INLINE __m256i multiply_bytes(__m256i a, __m256i b) {
 // Where plane j of a strip is in an expanded tile.
 JK_INLINE size_t expanded_plane(size_t j, size_t strip) { return 64 * j + 32 * strip; }
 
-JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]) {
+JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, vr scales, uint8_t expanded[EXPANDED_TILE]) {
+    (void)scales;
     JK_UNROLL for (size_t k = 0; k < 2; k++)
         JK_UNROLL for (size_t j = 0; j < 4; j++) {
             __m256i low, high;

@@ -49,13 +49,30 @@ static bool has_amx_int8(void) {
 static bool has_amx_int8(void) { return false; }
 #endif
 #elif defined(__aarch64__)
+#if defined(__APPLE__)
+static bool has_feature(const char *name) {
+    int present = 0;
+    size_t size = sizeof present;
+    return sysctlbyname(name, &present, &size, NULL, 0) == 0 && present;
+}
+#endif
+
 static bool has_dot_products(void) {
 #if defined(__linux__)
     return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
 #elif defined(__APPLE__)
-    int present = 0;
-    size_t size = sizeof present;
-    return sysctlbyname("hw.optional.arm.FEAT_DotProd", &present, &size, NULL, 0) == 0 && present;
+    return has_feature("hw.optional.arm.FEAT_DotProd");
+#else
+    return false;
+#endif
+}
+
+static bool has_matrix_products(void) {
+#if defined(__linux__)
+    enum { I8MM = 1 << 13 };  // HWCAP2_I8MM, which headers before Linux 5.7 lack
+    return (getauxval(AT_HWCAP2) & I8MM) != 0;
+#elif defined(__APPLE__)
+    return has_feature("hw.optional.arm.FEAT_I8MM");
 #else
     return false;
 #endif
@@ -74,6 +91,7 @@ static bool machine_has(jk_instruction_set set) {
 #elif defined(__aarch64__)
         case JK_NEON: return true;
         case JK_NEON_DOT: return has_dot_products();
+        case JK_NEON_I8MM: return has_dot_products() && has_matrix_products();
 #endif
         default: return false;
     }

@@ -78,7 +78,7 @@ struct jk_kernels {
     SET(JK_SCALAR, scalar) SET(JK_AVX2, avx2) SET(JK_AVX_VNNI, avx_vnni) SET(JK_AVX512, avx512) \
     SET(JK_AVX512_VBMI, avx512_vbmi) SET(JK_AMX, amx)
 #elif defined(__aarch64__)
-#define JK_SETS(SET) SET(JK_SCALAR, scalar) SET(JK_NEON, neon) SET(JK_NEON_DOT, neon_dot)
+#define JK_SETS(SET) SET(JK_SCALAR, scalar) SET(JK_NEON, neon) SET(JK_NEON_DOT, neon_dot) SET(JK_NEON_I8MM, neon_i8mm)
 #else
 #define JK_SETS(SET) SET(JK_SCALAR, scalar)
 #endif

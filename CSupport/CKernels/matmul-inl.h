@@ -94,7 +94,7 @@ JK_INLINE void multiply_alone(jk_type type, const jk_matrix *w, const jk_rows *x
 
 // Quantized activations of 4 tokens and a tile, side by side: one pointer reaches all.
 typedef struct {
-    float codes[8][4];  // [4 columns][token]: 4 codes each, moved as if they were floats
+    float codes[8][4];  // [4 columns][token]: 4 codes each, moved as if they were floats; or in the order of arrange_codes
     float scales[4];
     int32_t offsets[PACKED_OFFSETS][4];
 } packed_tile;
@@ -108,6 +108,12 @@ enum { PACKED_TOKENS = 32, PACKED_TILES = MOST_TOGETHER == 8 ? 640 : 256 };
 JK_INLINE size_t block_tiles(size_t fours) {
     return PACKED_TILES / (MOST_TOGETHER == 8 || fours == 1 ? fours : PACKED_TOKENS / 4);
 }
+
+#ifndef TOKEN_PAIRS
+JK_INLINE void arrange_codes(v8 dwords[4]) { v8_transpose(dwords); }
+JK_INLINE void pair_sums(tile_form form, const int tokens, vr *s) { (void)form, (void)tokens, (void)s; }
+JK_INLINE void part_sums(tile_form form, const int tokens, vr *s) { (void)form, (void)tokens, (void)s; }
+#endif
 
 // Packs `count` tokens, 1 to 4, where the last one stands in for those that are missing; tile g of them goes to packed[g * fours].
 static void pack(const jk_rows *x, const uint32_t *index, size_t token, size_t count, size_t first_tile, size_t tiles,
@@ -125,7 +131,7 @@ static void pack(const jk_rows *x, const uint32_t *index, size_t token, size_t c
     for (size_t g = 0; g < tiles; g++, packed += fours) {
         v8 dwords[4];
         for (size_t t = 0; t < 4; t++) dwords[t] = v8_load((const float *)(const void *)(codes[t] + g * JK_GROUP));
-        v8_transpose(dwords);
+        arrange_codes(dwords);
         for (size_t k = 0; k < 4; k++) v8_store(packed->codes[2 * k], dwords[k]);
         for (size_t t = 0; t < 4; t++) packed->scales[t] = scales[t][g];
 #if PACKED_OFFSETS == 1
@@ -175,11 +181,13 @@ JK_INLINE void multiply_packed(jk_type type, tile_form form, const int tokens, c
     vr s[MOST_TOGETHER];
     JK_UNROLL for (int t = 0; t < tokens; t++)
         s[t] = block->begins ? vr_zero() : vr_load_first(y + (size_t)t * y_stride, strip->lanes);
+    pair_sums(form, tokens, s);
     for (size_t g = 0; g < block->count; g++, tile += tile_size, x += fours) {
         const tile_tokens now = tokens_of(x, tokens);
         if (next) prefetch_ahead(type, block, tiles, g, next);
         add_tile(form, tokens, PACKED, tile, strip->beside, group_scales(strip, block->first_tile + g), &now, s);
     }
+    part_sums(form, tokens, s);
     const vr scales = row_scales(strip);
     JK_UNROLL for (int t = 0; t < tokens; t++) {
         if (block->ends) s[t] = vr_keep_first(vr_mul(s[t], scales), strip->rows);
@@ -205,17 +213,27 @@ JK_INLINE void multiply_some(jk_type type, tile_form form, size_t tokens, const 
     }
 }
 
+// Whether it pays to expand tiles for so many tokens. Those of int8 are bytes already, but not in the order of pairs: there, expanding
+// them costs as much as zipping them twice.
+JK_INLINE bool pays_to_expand(jk_type type, size_t tokens) {
+#ifdef TOKEN_PAIRS
+    return tokens > (type == JK_I8 ? 8 : 4);
+#else
+    return type != JK_I8 && tokens > 4;
+#endif
+}
+
 // The strips of a vector, a block of their columns, a block of tokens.
 JK_INLINE void multiply_block(jk_type type, const strip_block *block, const uint8_t *next, const packed_tile *packed,
                               size_t fours, size_t tokens, float *y, size_t y_stride) {
     const uint8_t *tiles = block->strip.tiles + block->first_tile * block->strip.tile_size;
 #if MOST_TOGETHER == 4
-    // int8 tiles are bytes already.
-    if (type != JK_I8 && tokens > 4) {
+    if (pays_to_expand(type, tokens)) {
         uint8_t expanded[PACKED_TILES / (PACKED_TOKENS / 4)][EXPANDED_TILE];
         for (size_t g = 0; g < block->count; g++) {
             prefetch_ahead(type, block, tiles, g, next);
-            expand_tile(form_of(type), tiles + g * jk_tile_size(type), block->strip.beside, expanded[g]);
+            const vr scales = group_scales(&block->strip, block->first_tile + g);
+            expand_tile(form_of(type), tiles + g * jk_tile_size(type), block->strip.beside, scales, expanded[g]);
         }
         for (size_t t = 0; t < tokens; t += 4)
             multiply_some(type, FORM_EXPANDED, tokens - t, block, expanded[0], NULL, packed + t / 4, fours,

@@ -1,11 +1,12 @@
-// Products of tiles for 64-bit ARM: expand_tile, add_tile and multiply_peak of neon.c and neon_dot.c.
+// Products of tiles for 64-bit ARM: expand_tile, add_tile and multiply_peak of neon.c and neon_dot.c. neon_i8mm.c has its own
+// expand_tile and add_tile, of which a token alone and few packed ones still come here.
 //
 // A register holds 4 columns x 4 rows of weights and meets 4 codes in all of its lanes. Both sides are signed, so weights need
-// no offset. The matrix instruction of i8mm is not used: its operands are 8 columns of 2 rows or tokens, which neither tiles
-// nor packed tokens have side by side, and rearranging them costs part of what it gains.
+// no offset.
 //
 // Defined before: tiles-inl.h; add_products(sum, w, codes, lane), which adds to each int32 lane four products of w's signed bytes
-// with those of dword `lane` of the codes.
+// with those of dword `lane` of the codes; with TOKEN_PAIRS also pair_codes, REGISTER_PRODUCTS and
+// add_register.
 #ifndef JK_NEON_INL_H
 #define JK_NEON_INL_H
 
@@ -83,31 +84,24 @@ JK_INLINE void look_up(tile_form form, const uint8_t *tile, size_t j, plane *low
     }
 }
 
-JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]) {
-    (void)beside;
-    JK_UNROLL for (size_t j = 0; j < 4; j++) {
-        plane planes[2];
-        look_up(form, tile, j, planes, planes + 1);
-        JK_UNROLL for (size_t k = 0; k < 2; k++) {
-            vst1q_u8(expanded + 32 * (j + 4 * k), vreinterpretq_u8_s8(planes[k].low));
-            vst1q_u8(expanded + 32 * (j + 4 * k) + 16, vreinterpretq_u8_s8(planes[k].high));
-        }
-    }
-}
-
 // Codes of columns 4j ... 4j + 3 of token t, in a lane of the register that holds those of 16 columns, or of 4 packed
 // tokens: add_products takes them from there.
 JK_INLINE void add_plane(v8i *dot, plane w, const tile_tokens *x, size_t step, int t, int j) {
-    const bool packed = step == 16;
+    const bool packed = step == PACKED;
+#ifdef TOKEN_PAIRS
+    const int8x16_t codes = vld1q_s8(packed ? pair_codes(x, j % 4, t / 2) : x->codes[t] + 16 * (j / 4));
+    const int lane = packed ? t % 2 * 2 + j / 4 : j % 4;
+#else
     const int8x16_t codes = vld1q_s8(packed ? x->codes[0] + 16 * j : x->codes[t] + 16 * (j / 4));
     const int lane = packed ? t : j % 4;
+#endif
     dot->low = add_products(dot->low, w.low, codes, lane);
     dot->high = add_products(dot->high, w.high, codes, lane);
 }
 
-JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, const uint8_t *tile, size_t beside,
-                        vr scales, const tile_tokens *x, vr *s) {
-    (void)beside;
+// add_tile with sums of a token each.
+JK_INLINE void add_planes(tile_form form, const int tokens, const size_t step, const uint8_t *tile, vr scales,
+                          const tile_tokens *x, vr *s) {
     v8i dot[4];
     JK_UNROLL for (int t = 0; t < tokens; t++) dot[t] = (v8i){vdupq_n_s32(0), vdupq_n_s32(0)};
     if (form != FORM_I8 && form != FORM_EXPANDED) {
@@ -129,14 +123,38 @@ JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, con
         s[t] = v8_fma(v8i_float(dot[t]), v8_mul(scales, v8_set(*x->scales[t])), s[t]);
 }
 
+#ifndef TOKEN_PAIRS
+JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, vr scales, uint8_t expanded[EXPANDED_TILE]) {
+    (void)beside, (void)scales;
+    JK_UNROLL for (size_t j = 0; j < 4; j++) {
+        plane planes[2];
+        look_up(form, tile, j, planes, planes + 1);
+        JK_UNROLL for (size_t k = 0; k < 2; k++) {
+            vst1q_u8(expanded + 32 * (j + 4 * k), vreinterpretq_u8_s8(planes[k].low));
+            vst1q_u8(expanded + 32 * (j + 4 * k) + 16, vreinterpretq_u8_s8(planes[k].high));
+        }
+    }
+}
+
+JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, const uint8_t *tile, size_t beside,
+                        vr scales, const tile_tokens *x, vr *s) {
+    (void)beside;
+    add_planes(form, tokens, step, tile, scales, x, s);
+}
+
+// The products of two registers.
+enum { REGISTER_PRODUCTS = 16 };
+JK_INLINE int32x4_t add_register(int32x4_t sum, int8x16_t a, int8x16_t b) { return add_products(sum, a, b, 0); }
+#endif
+
 static void multiply_peak(size_t rounds, int32_t sink[8]) {
-    enum { SUMS = 16, PRODUCTS = SUMS * 16 };
+    enum { SUMS = 16, PRODUCTS = SUMS * REGISTER_PRODUCTS };
     int32x4_t sums[SUMS];
     JK_UNROLL for (int i = 0; i < SUMS; i++) sums[i] = vdupq_n_s32(i);
     for (size_t i = 0; i < rounds * (JK_PEAK_PRODUCTS / PRODUCTS); i++)
         JK_UNROLL for (int k = 0; k < SUMS; k++) {
             const int8x16_t bytes = vreinterpretq_s8_s32(sums[k]);
-            sums[k] = add_products(sums[k], bytes, bytes, 0);
+            sums[k] = add_register(sums[k], bytes, bytes);
         }
     JK_UNROLL for (int i = 2; i < SUMS; i++) sums[i % 2] = veorq_s32(sums[i % 2], sums[i]);
     vst1q_s32(sink, sums[0]);

@@ -13,16 +13,7 @@ JK_BEGIN_TARGET("arch=armv8.2-a+dotprod")
 #include "v8-neon-inl.h"
 #include "tiles-inl.h"
 
-// `lane` is a constant to the compiler, but not in the language.
-JK_INLINE int32x4_t add_products(int32x4_t sum, int8x16_t w, int8x16_t codes, int lane) {
-    switch (lane) {
-        case 0: return vdotq_laneq_s32(sum, w, codes, 0);
-        case 1: return vdotq_laneq_s32(sum, w, codes, 1);
-        case 2: return vdotq_laneq_s32(sum, w, codes, 2);
-        default: return vdotq_laneq_s32(sum, w, codes, 3);
-    }
-}
-
+#include "dot-neon-inl.h"
 #include "neon-inl.h"
 
 #include "attention-neon-inl.h"

@@ -8,14 +8,22 @@
 //   JK_INLINE void add_tile(tile_form form, const int tokens, const size_t step, const uint8_t *tile, size_t beside,
 //                           vr scales, const tile_tokens *x, vr *s);
 //     s[t] = fma((float)dot, scales * x_scale, s[t]) for each token; the codes of its columns 4k ... 4k + 3 are at
-//     x->codes[t] + k * step. `form`, `tokens` and `step` are constants to the compiler.
-//   JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]);
-//     Only where MOST_TOGETHER is 4: makes a tile of indices of each strip a tile of FORM_EXPANDED.
+//     x->codes[t] + k * step; with TOKEN_PAIRS those of packed tokens begin at x->codes[0], in the order of arrange_codes. `form`,
+//     `tokens` and `step` are constants to the compiler.
+//   JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, vr scales, uint8_t expanded[EXPANDED_TILE]);
+//     Only where MOST_TOGETHER is 4: makes a tile of indices of each strip a tile of FORM_EXPANDED. Where TOKEN_PAIRS is
+//     defined, tiles of int8, too, and the expanded tile has a place for `scales`.
 //   JK_INLINE void pack_offsets(const float codes[8][4], int32_t offsets[PACKED_OFFSETS][4]);
 //     Only where PACKED_OFFSETS > 1: the offsets of a tile, made from four tokens' codes.
+//   JK_INLINE void arrange_codes(v8 dwords[4]);
+//   JK_INLINE void pair_sums(tile_form form, const int tokens, vr *s);
+//   JK_INLINE void part_sums(tile_form form, const int tokens, vr *s);
+//     Only where TOKEN_PAIRS is defined, as an instruction multiplies the codes of two tokens at once: makes of 8 dwords of each of
+//     four tokens what is packed of them; brings the sums that packed tokens begin with, of a token each, into the order in which
+//     add_tile adds to them; and brings them back.
 //
-// Defined before: the vectors (v8-*-inl.h), kernels.h; where a set has its own, VR_STRIPS with vr and vr_*, MOST_TOGETHER and
-// PACKED_OFFSETS.
+// Defined before: the vectors (v8-*-inl.h), kernels.h; where a set has its own, VR_STRIPS with vr and vr_*, MOST_TOGETHER,
+// PACKED_OFFSETS and TOKEN_PAIRS.
 #ifndef JK_TILES_INL_H
 #define JK_TILES_INL_H
 
@@ -41,8 +49,12 @@ JK_INLINE vr vr_load_i8(const int8_t *p, size_t beside) { return (void)beside, v
 // The forms of a tile that add_tile takes: as stored, or a tile of indices that have been looked up for many tokens to come.
 typedef enum { FORM_I8, FORM_I6, FORM_NL4, FORM_R3, FORM_R2, FORM_EXPANDED } tile_form;
 
-// Bytes of a vector's strips' tiles whose weights are a byte each.
+// Bytes of a vector's strips' tiles whose weights are a byte each; of pairs, behind them the scales, twice.
+#ifdef TOKEN_PAIRS
+enum { EXPANDED_TILE = 256 * VR_STRIPS + 2 * sizeof(vr) };
+#else
 enum { EXPANDED_TILE = 256 * VR_STRIPS };
+#endif
 
 // From one dword of a token's codes to its next: those of a token alone, and of four that are packed side by side.
 enum { ALONE = 4, PACKED = 16 };

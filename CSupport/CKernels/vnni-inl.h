@@ -15,7 +15,8 @@
 #include "look-up-inl.h"
 
 #if MOST_TOGETHER == 4
-JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, uint8_t expanded[EXPANDED_TILE]) {
+JK_INLINE void expand_tile(tile_form form, const uint8_t *tile, size_t beside, vr scales, uint8_t expanded[EXPANDED_TILE]) {
+    (void)scales;
     JK_UNROLL for (size_t j = 0; j < 4; j++) {
         vb low, high;
         look_up(form, tile, beside, j, &low, &high);

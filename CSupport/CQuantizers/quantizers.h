@@ -29,13 +29,13 @@ struct jk_quantizers {
 #define JK_QUANTIZER_TABLE(set) \
     const struct jk_quantizers jk_##set##_quantizers = {JK_CODE_TYPES(JK_QUANTIZER_ENTRIES)};
 
-// Instruction sets and whose quantizers they have: dot products and look-ups change nothing here.
+// Instruction sets and whose quantizers they have: products of bytes and look-ups change nothing here.
 #if defined(__x86_64__)
 #define JK_QUANTIZER_SETS(SET)                                                                        \
     SET(JK_SCALAR, scalar) SET(JK_AVX2, avx2) SET(JK_AVX_VNNI, avx2) SET(JK_AVX512, avx512)             \
     SET(JK_AVX512_VBMI, avx512) SET(JK_AMX, avx512)
 #elif defined(__aarch64__)
-#define JK_QUANTIZER_SETS(SET) SET(JK_SCALAR, scalar) SET(JK_NEON, neon) SET(JK_NEON_DOT, neon)
+#define JK_QUANTIZER_SETS(SET) SET(JK_SCALAR, scalar) SET(JK_NEON, neon) SET(JK_NEON_DOT, neon) SET(JK_NEON_I8MM, neon)
 #else
 #define JK_QUANTIZER_SETS(SET) SET(JK_SCALAR, scalar)
 #endif

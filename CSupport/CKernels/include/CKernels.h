@@ -66,7 +66,8 @@ typedef enum {
     JK_NEON = 5,      // every 64-bit ARM processor
     JK_NEON_DOT = 6,  // with dot products
     JK_AMX = 7,       // with int8, and AVX512_VBMI
-    JK_INSTRUCTION_SETS = 8
+    JK_NEON_I8MM = 8,  // and products of matrices of int8
+    JK_INSTRUCTION_SETS = 9
 } jk_instruction_set;
 
 // The kernels of one instruction set, or NULL where this machine or build lacks it.
