@@ -114,10 +114,21 @@ def test_plans(demo):
         jamba_edge.Model.plan(demo, memory=1 << 20)
 
 
+def test_texts_to_guess_from_change_no_token(session, demo, tmp_path):
+    wanted = session.generate("Once upon a time", max_tokens=60, ignore_end=True).text()
+    text = tmp_path / "draft.txt"
+    text.write_text(f"Once upon a time{wanted}", "utf-8")
+    with jamba_edge.Model.open(demo, draft=7, draft_texts=[text]) as guessing, guessing.session() as other:
+        assert other.generate("Once upon a time", max_tokens=60, ignore_end=True).text() == wanted
+    plan = jamba_edge.Model.plan(demo, draft=7, draft_texts=[text])
+    assert plan.items["texts to guess from"] > 0
+
+
 def test_what_is_wrong_is_refused_with_a_sentence(model, session, demo, tmp_path):
     cases = [
         (jamba_edge.FileError, lambda: jamba_edge.Model.open("/nowhere/at/all.jamba")),
         (jamba_edge.FormatError, lambda: jamba_edge.Model.open(__file__)),
+        (jamba_edge.FileError, lambda: jamba_edge.Model.open(demo, draft_texts=["/nowhere/at/all.txt"])),
         (jamba_edge.ArgumentError, lambda: jamba_edge.Model.open(demo, threads=4096)),
         (jamba_edge.ArgumentError, lambda: jamba_edge.Model.open(demo, threads=1 << 32)),
         (jamba_edge.ArgumentError, lambda: jamba_edge.Model.open(demo, memory=-1)),
