@@ -101,7 +101,7 @@ extension ModelOptions {
   }
 
   /// Of the struct before it knew of texts to guess from.
-  private static let firstStructByteCount = MemoryLayout<jamba_model_options>.offset(of: \.draft_texts)!
+  private static let firstStructByteCount = unsafe MemoryLayout<jamba_model_options>.offset(of: \.draft_texts)!
 }
 
 /// Bytes from C; zero is nil.

@@ -124,7 +124,7 @@ extension SessionOptions {
   }
 
   /// Of the struct before it knew of adapters.
-  private static let firstStructByteCount = MemoryLayout<jamba_session_options>.offset(of: \.adapters)!
+  private static let firstStructByteCount = unsafe MemoryLayout<jamba_session_options>.offset(of: \.adapters)!
 
   /// Members that both a session's and a model's options have in C; zero is the default.
   init(
