@@ -77,7 +77,8 @@ internal import JambaFormat
 
 extension ModelOptions {
   init(_ pointer: UnsafePointer<jamba_model_options>?) throws(Failure) {
-    let given = unsafe try structure(pointer, jamba_model_options(), "the model's options")
+    let given = unsafe try structure(
+      pointer, jamba_model_options(), first: ModelOptions.firstStructByteCount, "the model's options")
     self.init()
     memory = unsafe try byteCount(given.memory, "memory")
     snapshotByteCount = unsafe try byteCount(given.snapshot_memory, "snapshot_memory")
@@ -94,7 +95,11 @@ extension ModelOptions {
     default: throw .argument(unsafe "the access is \(given.access.rawValue), which is none of jamba_access")
     }
     chatTemplate = unsafe try optionalText(given.chat_template, "the chat template")
+    keepsUses = unsafe given.keep_uses != 0
   }
+
+  /// Of the version that ended with the chat template.
+  private static let firstStructByteCount = MemoryLayout<jamba_model_options>.offset(of: \.keep_uses)!
 }
 
 /// Bytes from C; zero is nil.

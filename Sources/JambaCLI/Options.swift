@@ -50,22 +50,25 @@ struct LoadingOptions: ParsableArguments {
 
   /// - Parameter sessions: how the model's sessions keep their text.
   func options(
-    context: Int?, sessions: SessionOptions = SessionOptions(), chatTemplate: String? = nil, adapters: [String] = []
+    context: Int?, sessions: SessionOptions = SessionOptions(), chatTemplate: String? = nil, adapters: [String] = [],
+    keepsUses: Bool = false
   ) -> ModelOptions {
     var options = ModelOptions(
       threads: threadOption.threads, memory: memory?.byteCount, context: context, sessionDefaults: sessions,
       access: access, chatTemplate: chatTemplate)
     options.adapters = adapters
+    options.keepsUses = keepsUses
     return options
   }
 
   func open(
     _ path: String, context: Int?, sessions: SessionOptions = SessionOptions(), chatTemplate: String? = nil,
-    adapters: [String] = []
+    adapters: [String] = [], keepsUses: Bool = false
   ) throws(JambaError) -> JambaModel {
     try JambaModel.open(
       path,
-      options: options(context: context, sessions: sessions, chatTemplate: chatTemplate, adapters: adapters))
+      options: options(
+        context: context, sessions: sessions, chatTemplate: chatTemplate, adapters: adapters, keepsUses: keepsUses))
   }
 }
 
@@ -97,6 +100,18 @@ struct SpeculationOption: ParsableArguments {
 
   /// The most tokens to guess.
   var draft: Int { speculate == .auto ? 7 : 0 }
+}
+
+struct UsesOption: ParsableArguments {
+  enum Mode: String, ExpressibleByArgument, CaseIterable { case auto, off }
+
+  @Option(
+    help:
+      "Where experts take turns in memory, count which are used in MODEL.uses beside the model, and begin with those used most: auto or off. The tokens are the same."
+  )
+  var uses = Mode.auto
+
+  var areKept: Bool { uses == .auto }
 }
 
 /// How many tokens a pass takes.

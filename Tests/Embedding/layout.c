@@ -38,6 +38,7 @@ int main(void) {
     FIELD(jamba_model_options, draft);
     FIELD(jamba_model_options, access);
     FIELD(jamba_model_options, chat_template);
+    FIELD(jamba_model_options, keep_uses);
     STRUCT(jamba_plan_item);
     FIELD(jamba_plan_item, name);
     FIELD(jamba_plan_item, bytes);

@@ -206,6 +206,9 @@ typedef struct jamba_model_options {
     jamba_access access;
     /* A chat template to use instead of the model's own; NULL for that. */
     const char *chat_template;
+    /* Other than 0 keeps counts of the experts that texts use in a file beside the model's, `path` and ".uses", so that the
+     * next opening begins with those used most; where experts take turns in memory, that is. Does not change results. */
+    uint32_t keep_uses;
 } jamba_model_options;
 
 typedef enum jamba_residency {

@@ -23,6 +23,10 @@ public struct ModelOptions: Sendable {
   public var access: FileAccess?
   /// Files of adapters that memory is kept for; `JambaModel.loadAdapter` loads them.
   public var adapters: [String] = []
+  /// Whether counts of the experts that texts use are kept in `FILE.uses` beside the file, so that the next opening begins with
+  /// the ones used most; where experts take turns in memory, that is. It changes no result, and where no file can be written
+  /// there is none.
+  public var keepsUses = false
   /// A chat template to use instead of the model's own.
   public var chatTemplate: String?
 

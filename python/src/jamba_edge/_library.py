@@ -49,7 +49,7 @@ class ModelOptions(Struct):
     _fields_ = [
         ("struct_size", c_size_t), ("memory", c_uint64), ("snapshot_memory", c_uint64), ("threads", c_uint32),
         ("context", c_uint32), ("chunk", c_uint32), ("sessions", c_uint32), ("window", c_uint32), ("sinks", c_uint32),
-        ("cache_type", c_int), ("draft", c_uint32), ("access", c_int), ("chat_template", c_char_p),
+        ("cache_type", c_int), ("draft", c_uint32), ("access", c_int), ("chat_template", c_char_p), ("keep_uses", c_uint32),
     ]
 
 

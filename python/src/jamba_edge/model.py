@@ -124,7 +124,7 @@ class Model:
     def open(
         cls, path: Path, *, memory: int = 0, snapshot_memory: int = 0, threads: int = 0, context: int = 0, chunk: int = 0,
         sessions: int = 0, window: int = 0, sinks: int = 0, cache_type: CacheType | None = None, draft: int = 0,
-        access: Access | None = None, chat_template: str | None = None, progress: c.Progress | None = None,
+        access: Access | None = None, chat_template: str | None = None, keep_uses: bool = False, progress: c.Progress | None = None,
     ) -> Model:
         """Opens a .jamba file, checks it and makes it ready to compute. Ctrl-C stops it.
 
@@ -138,13 +138,16 @@ class Model:
             window, sinks, cache_type, draft: what sessions have that do not say it themselves; see `session`.
             access: how weights are read that do not fit into memory.
             chat_template: instead of the model's own.
+            keep_uses: count which experts are used, in a file beside the model's, and begin with those used most where not all
+                fit into memory. Does not change results.
             progress: called with bytes of weights done and in all; False stops.
         Raises:
             FileError, FormatError, OutOfMemoryError, TemplateError, ArgumentError; CancelledError by `progress`.
         """
         stop = c.Stop(progress)
         options = _model_options(
-            memory, snapshot_memory, threads, context, chunk, sessions, window, sinks, cache_type, draft, access, chat_template)
+            memory, snapshot_memory, threads, context, chunk, sessions, window, sinks, cache_type, draft, access, chat_template,
+            keep_uses)
         handle = c.Handle("model")
         place = os.fsencode(path)
         stop.run(lambda: c.call(
@@ -163,7 +166,7 @@ class Model:
             OutOfMemoryError: nothing works within `memory`; the sentence names the least that does.
         """
         options = _model_options(
-            memory, snapshot_memory, threads, context, chunk, sessions, window, sinks, cache_type, draft, access, None)
+            memory, snapshot_memory, threads, context, chunk, sessions, window, sinks, cache_type, draft, access, None, False)
         plan = c.Plan()
         c.call(c.library.jamba_model_plan, os.fsencode(path), ctypes.byref(options), ctypes.byref(plan))
         return Plan(
@@ -301,7 +304,7 @@ class Sampler:
 
 def _model_options(
     memory: int, snapshot_memory: int, threads: int, context: int, chunk: int, sessions: int, window: int, sinks: int,
-    cache_type: CacheType | None, draft: int, access: Access | None, chat_template: str | None,
+    cache_type: CacheType | None, draft: int, access: Access | None, chat_template: str | None, keep_uses: bool,
 ) -> c.ModelOptions:
     return c.ModelOptions(
         memory=c.number(memory, 64, "memory"), snapshot_memory=c.number(snapshot_memory, 64, "snapshot_memory"),
@@ -309,7 +312,8 @@ def _model_options(
         sessions=c.number(sessions, 32, "sessions"), window=c.number(window, 32, "window"), sinks=c.number(sinks, 32, "sinks"),
         cache_type=given.choice(cache_type, given.CACHE_TYPES, "cache_type"), draft=c.number(draft, 32, "draft"),
         access=given.choice(access, given.ACCESSES, "access"),
-        chat_template=None if chat_template is None else c.text(chat_template, "the chat template"))
+        chat_template=None if chat_template is None else c.text(chat_template, "the chat template"),
+        keep_uses=int(bool(keep_uses)))
 
 
 def _session_options(
