@@ -146,6 +146,9 @@ public final class JambaModel: Sendable {
 
   // MARK: What it has cost
 
+  /// Writes the counts of experts' uses, if they are kept (`ModelOptions.keepsUses`): for a process that ends without closing the model.
+  package func keepUses() { loaded.keepUses() }
+
   /// Statistics of passes over the weights.
   public var passStatistics: PassStatistics { loaded.batcher.statistics }
 

@@ -98,6 +98,7 @@ extension ModelOptions {
     draftTexts = unsafe try array(
       given.draft_texts, given.draft_text_count, limit: ArgumentLimits.draftTextCount, "texts to guess from"
     ).map { (path) throws(Failure) in unsafe try text(path, "the path of a text to guess from") }
+    keepsUses = unsafe given.keep_uses != 0
   }
 
   /// Of the struct before it knew of texts to guess from.

@@ -35,6 +35,7 @@ struct Chat: ParsableCommand {
   @OptionGroup var templateOptions: TemplateOptions
   @OptionGroup var contextOption: ContextOption
   @OptionGroup var speculation: SpeculationOption
+  @OptionGroup var uses: UsesOption
   @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
@@ -49,7 +50,8 @@ struct Chat: ParsableCommand {
     let attention = attention.forChat(contextOption.context)
     let model = try loading.open(
       self.model, context: contextOption.context, sessions: attention.sessionOptions(draft: speculation.draft),
-      chatTemplate: templateOptions.template(), adapters: adapters.paths, draftTexts: speculation.draftTexts)
+      chatTemplate: templateOptions.template(), adapters: adapters.paths, draftTexts: speculation.draftTexts,
+      keepsUses: uses.areKept)
     let sessionOptions = SessionOptions(adapters: try adapters.load(model))
     let conversation: Conversation
     if let session, FileSystem.exists(session) {

@@ -43,6 +43,7 @@ struct Generate: ParsableCommand {
   @OptionGroup var contextOption: ContextOption
   @OptionGroup var chunkOption: ChunkOption
   @OptionGroup var speculation: SpeculationOption
+  @OptionGroup var uses: UsesOption
   @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
@@ -66,7 +67,7 @@ struct Generate: ParsableCommand {
     var sessionOptions = attention.sessionOptions(chunk: chunkOption.chunk, draft: speculation.draft)
     let model = try loading.open(
       self.model, context: contextOption.context, sessions: sessionOptions, adapters: adapters.paths,
-      draftTexts: speculation.draftTexts)
+      draftTexts: speculation.draftTexts, keepsUses: uses.areKept)
     sessionOptions.adapters = try adapters.load(model)
     let loaded = Terminal.seconds
     let promptTokens = try promptTokens(model)

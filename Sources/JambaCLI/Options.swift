@@ -51,24 +51,26 @@ struct LoadingOptions: ParsableArguments {
   /// - Parameter sessions: how the model's sessions keep their text.
   func options(
     context: Int?, sessions: SessionOptions = SessionOptions(), chatTemplate: String? = nil, adapters: [String] = [],
-    draftTexts: [String] = []
+    draftTexts: [String] = [], keepsUses: Bool = false
   ) -> ModelOptions {
     var options = ModelOptions(
       threads: threadOption.threads, memory: memory?.byteCount, context: context, sessionDefaults: sessions,
       access: access, chatTemplate: chatTemplate)
     options.adapters = adapters
     options.draftTexts = draftTexts
+    options.keepsUses = keepsUses
     return options
   }
 
   func open(
     _ path: String, context: Int?, sessions: SessionOptions = SessionOptions(), chatTemplate: String? = nil,
-    adapters: [String] = [], draftTexts: [String] = []
+    adapters: [String] = [], draftTexts: [String] = [], keepsUses: Bool = false
   ) throws(JambaError) -> JambaModel {
     try JambaModel.open(
       path,
       options: options(
-        context: context, sessions: sessions, chatTemplate: chatTemplate, adapters: adapters, draftTexts: draftTexts))
+        context: context, sessions: sessions, chatTemplate: chatTemplate, adapters: adapters, draftTexts: draftTexts,
+        keepsUses: keepsUses))
   }
 }
 
@@ -108,6 +110,18 @@ struct SpeculationOption: ParsableArguments {
   var draft: Int { speculate == .auto ? 7 : 0 }
   /// Nothing is read that nobody guesses from.
   var draftTexts: [String] { speculate == .auto ? draftText : [] }
+}
+
+struct UsesOption: ParsableArguments {
+  enum Mode: String, ExpressibleByArgument, CaseIterable { case auto, off }
+
+  @Option(
+    help:
+      "Where experts take turns in memory, count which are used in MODEL.uses beside the model, and begin with those used most: auto or off. The tokens are the same."
+  )
+  var uses = Mode.auto
+
+  var areKept: Bool { uses == .auto }
 }
 
 /// How many tokens a pass takes.

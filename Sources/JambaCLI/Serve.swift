@@ -113,6 +113,7 @@ struct Serve: ParsableCommand {
 
   @OptionGroup var contextOption: ContextOption
   @OptionGroup var speculation: SpeculationOption
+  @OptionGroup var uses: UsesOption
   @OptionGroup var attention: AttentionOptions
   @OptionGroup var loading: LoadingOptions
 
@@ -153,7 +154,8 @@ struct Serve: ParsableCommand {
     options.apiKeys = try keys()
     var modelOptions = loading.options(
       context: contextOption.context, sessions: attention.sessionOptions(draft: speculation.draft),
-      chatTemplate: template, adapters: adapter.map(\.adapter.path), draftTexts: speculation.draftTexts)
+      chatTemplate: template, adapters: adapter.map(\.adapter.path), draftTexts: speculation.draftTexts,
+      keepsUses: uses.areKept)
     modelOptions.sessions = sessions
     modelOptions.snapshotByteCount = cache?.byteCount ?? Serve.usualCacheByteCount
     let model = try JambaModel.open(self.model, options: modelOptions)
@@ -176,6 +178,8 @@ struct Serve: ParsableCommand {
       outcome.withLock { $0 = result }
       outcome.signal(.result)
     }
+    // What is still held of the model when the program ends is not closed.
+    defer { model.keepUses() }
     do { try outcome.wait(for: .result, { $0 }).get() } catch let error as ServerError {
       throw CommandFailure("\(error)")
     }

@@ -40,6 +40,7 @@ int main(void) {
     FIELD(jamba_model_options, chat_template);
     FIELD(jamba_model_options, draft_texts);
     FIELD(jamba_model_options, draft_text_count);
+    FIELD(jamba_model_options, keep_uses);
     STRUCT(jamba_plan_item);
     FIELD(jamba_plan_item, name);
     FIELD(jamba_plan_item, bytes);

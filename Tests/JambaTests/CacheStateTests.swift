@@ -8,13 +8,14 @@ import Testing
   static let expertCount = 8
 
   /// Two pools, as of a model whose layers stream and whose experts are cached: the second has a unit a layer.
-  func state(expertSlots: Int, layerSlots: Int, pieces: Int) -> CacheState {
+  func state(expertSlots: Int, layerSlots: Int, pieces: Int, fillsEmptySlots: Bool = false) -> CacheState {
     let experts = (0..<CacheStateTests.layerCount * CacheStateTests.expertCount).map { $0 / CacheStateTests.expertCount }
     let layers = experts + Array(0..<CacheStateTests.layerCount)
     return CacheState(
       pieceCounts: [Int](repeating: pieces, count: layers.count), layers: layers,
       pools: layers.indices.map { $0 < experts.count ? 0 : 1 }, slotCounts: [expertSlots, layerSlots],
-      shares: layers.indices.map { $0 < experts.count ? 0.25 : 1 }, layerCount: CacheStateTests.layerCount)
+      shares: layers.indices.map { $0 < experts.count ? 0.25 : 1 }, layerCount: CacheStateTests.layerCount,
+      fillsEmptySlots: fillsEmptySlots)
   }
 
   /// A session: goes through the layers, demands a few units of each, leases and releases them in order.
@@ -161,5 +162,125 @@ import Testing
       state.release(slot: slot)
     }
     #expect(state.statistics.prefetchHits == 4)
+  }
+
+  // MARK: Counts of earlier uses
+
+  /// Of these units, by layer, all of 100 tokens that were counted chose some expert: the further at the end, the more did.
+  func counts() -> UseCounts {
+    var counts = UseCounts(expertCounts: [Int](repeating: CacheStateTests.expertCount, count: CacheStateTests.layerCount))
+    for layer in 0..<CacheStateTests.layerCount {
+      counts.add((0..<CacheStateTests.expertCount).map { (expert: $0, tokens: 10 * $0) }, of: 100, layer: layer)
+    }
+    return counts
+  }
+
+  func next(_ state: inout CacheState) throws -> CacheState.Job {
+    let job = state.nextJob()
+    return try #require(job)
+  }
+
+  func countedState(slots: Int, pieces: Int = 1) -> CacheState {
+    let units = CacheStateTests.layerCount * CacheStateTests.expertCount
+    return CacheState(
+      pieceCounts: [Int](repeating: pieces, count: units), layers: (0..<units).map { $0 / CacheStateTests.expertCount },
+      pools: [Int](repeating: 0, count: units), slotCounts: [slots], shares: [Float](repeating: 0.25, count: units),
+      layerCount: CacheStateTests.layerCount, counts: counts(), fillsEmptySlots: true)
+  }
+
+  /// Without any demand the slots are filled with the units expected to be used first, and then reading ends.
+  @Test func emptySlotsAreFilledWithWhatWasUsedMost() throws {
+    var state = countedState(slots: CacheStateTests.layerCount)
+    var units: [Int] = []
+    while let job = state.nextJob() {
+      units.append(job.unit)
+      _ = state.finish(job, byteCount: 1, failure: nil)
+      try #require(units.count <= CacheStateTests.layerCount)
+    }
+    // Of the layers that come next the expert used most, and of a near one the second before the first of one far off.
+    #expect(units == [15, 23, 14, 31, 22, 39])
+    #expect(state.statistics.requests == 0)
+    let demand = state.demand([15], layer: 1)
+    let lease = state.lease(15, of: demand)
+    #expect(lease != nil && state.statistics.prefetchHits == 1)
+  }
+
+  /// What is demanded goes before what fills: also when all slots are being filled.
+  @Test func fillingYieldsToDemands() throws {
+    var state = countedState(slots: 2, pieces: 3)
+    let begun = try (0..<4).map { _ in try next(&state) }
+    #expect(begun.map(\.unit) == [15, 15, 15, 23])
+    let demand = state.demand([0, 1], layer: 0)
+    // The slots are still written to; the one whose unit is not asked for to its end is the first to be free.
+    let early = state.nextJob()
+    #expect(early == nil)
+    for job in begun { _ = state.finish(job, byteCount: 1, failure: nil) }
+    for unit in [0, 1] {
+      for piece in 0..<3 {
+        let job = try next(&state)
+        #expect(job.unit == unit && job.piece == piece)
+        _ = state.finish(job, byteCount: 1, failure: nil)
+      }
+      guard case .success(let slot) = state.lease(unit, of: demand) else {
+        Issue.record("unit \(unit) is not there")
+        continue
+      }
+      state.release(slot: slot)
+    }
+    #expect(state.nextJob() == nil, "there is no empty slot, and nothing makes room for a fill")
+  }
+
+  /// A layer that passes without using what is being read for it is no reason to give that up.
+  @Test func fillingGoesOnWhenItsLayerHasPassed() throws {
+    var state = countedState(slots: 3, pieces: 2)
+    let first = try next(&state)
+    #expect(first.unit == 15)
+    _ = state.demand([8], layer: 1)
+    #expect(try (0..<3).map { _ in try next(&state).unit } == [8, 8, 15])
+  }
+
+  /// Nobody waits for a fill, so nobody would be told of one that fails again and again.
+  @Test func afterAFailureNothingIsFilled() throws {
+    var state = countedState(slots: 4)
+    let job = try next(&state)
+    _ = state.finish(job, byteCount: 0, failure: .damaged(path: "x", reason: "y"))
+    #expect(state.nextJob() == nil)
+    // Who needs the unit has it read again.
+    _ = state.demand([job.unit], layer: 1)
+    #expect(state.nextJob()?.unit == job.unit)
+  }
+
+  /// What was seldom used makes room first, from the beginning.
+  @Test func countsDecideWhatMakesRoom() throws {
+    for (counts, expected) in [(nil, 1), (counts(), 0)] {
+      var state = CacheState(
+        pieceCounts: [1, 1, 1], layers: [0, 0, 0], pools: [0, 0, 0], slotCounts: [2], shares: [0.5, 0.5, 0.5], layerCount: 1,
+        counts: counts.map { _ in
+          var few = UseCounts(expertCounts: [3])
+          few.add([(0, 1), (1, 90), (2, 1)], of: 100, layer: 0)
+          return few
+        })
+      for unit in [1, 0] {
+        let demand = state.demand([unit], layer: 0)
+        let job = try next(&state)
+        _ = state.finish(job, byteCount: 1, failure: nil)
+        guard case .success(let slot) = state.lease(unit, of: demand) else { throw CancellationError() }
+        state.release(slot: slot)
+      }
+      _ = state.demand([2], layer: 0)
+      let evicting = try next(&state)
+      // Slot 0 holds unit 1, slot 1 unit 0.
+      #expect(evicting.slot == (expected == 1 ? 0 : 1))
+    }
+  }
+
+  @Test(arguments: [1, 2, 5, 48], [1, 2])
+  func sessionsGetOnWhileSlotsAreFilled(slots: Int, walkers: Int) throws {
+    for seed in 0..<8 {
+      var random = FixedGenerator(state: UInt64(seed))
+      var state = state(expertSlots: slots, layerSlots: 2, pieces: 1 + seed % 3, fillsEmptySlots: true)
+      let statistics = try run(&state, walkers: walkers, rounds: 20, failures: seed % 2 == 1, &random)
+      #expect(statistics.requests == statistics.hits + statistics.lateHits + statistics.misses)
+    }
   }
 }

@@ -210,6 +210,9 @@ typedef struct jamba_model_options {
      * from them, too. At most 64 of them and 16 MiB in all, which take three times as much memory. Do not change results. */
     const char *const *draft_texts;
     size_t draft_text_count;
+    /* Other than 0 keeps counts of the experts that texts use in a file beside the model's, `path` and ".uses", so that the
+     * next opening begins with those used most; where experts take turns in memory, that is. Does not change results. */
+    uint32_t keep_uses;
 } jamba_model_options;
 
 typedef enum jamba_residency {

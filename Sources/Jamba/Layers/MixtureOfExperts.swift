@@ -32,11 +32,12 @@ struct MixtureOfExperts {
 
     let output = w.output.mutableValues
     output.clear()
-    let chosen = experts.indices.filter { expert in
-      (0..<pass.count).contains { w.expertWeights.values[$0, expert] >= 0 }
-    }
-    try weights.forEachExpert(chosen, ofLayer: layer, whileReading: { predictor?.prefetch(pass, weights) }) {
-      expert, view in
+    let uses = experts.indices.map { expert in (0..<pass.count).count { w.expertWeights.values[$0, expert] >= 0 } }
+    let chosen = experts.indices.filter { uses[$0] > 0 }
+    try weights.forEachExpert(
+      chosen, ofLayer: layer, uses: chosen.map { uses[$0] }, tokens: pass.count,
+      whileReading: { predictor?.prefetch(pass, weights) }
+    ) { expert, view in
       w.expertTokens.gather(expert, of: w.expertWeights.values)
       let tokens = w.expertTokens.rows
       experts[expert].forward(pass.with(view), rows: tokens, into: w.expertOutput)

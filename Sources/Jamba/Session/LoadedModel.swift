@@ -102,7 +102,7 @@ final class LoadedModel: Sendable {
     let share = Float(configuration.numExpertsPerTok) / Float(max(configuration.numExperts, 1))
     weights = try ModelWeights(
       file, outline.catalog, plan.residency, access: plan.access, expertShare: min(share, 0.999),
-      engine, progress: progress)
+      keepsUses: options.keepsUses, engine, progress: progress)
     network = try Network(file, weights, configuration)
     memory = SessionMemory(plan.limit, free: plan.sessionByteCount, snapshots: plan.snapshotByteCount)
     batcher = try Batcher(network, engine, capacity: options.chunk, sessions: options.sessions, memory)
@@ -110,6 +110,9 @@ final class LoadedModel: Sendable {
 
   /// The cost so far of weights that are offloaded to the file.
   var memoryStatistics: MemoryStatistics { weights.statistics }
+
+  /// Writes the counts of uses, where they are kept.
+  func keepUses() { weights.keepUses() }
 
   /// Has threads that are free check mapped weights while `body` runs.
   ///

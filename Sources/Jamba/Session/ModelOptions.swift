@@ -26,6 +26,10 @@ public struct ModelOptions: Sendable {
   /// Files of text that answers are expected to repeat parts of: sessions with a `draft` guess from them, too. At most 16 MiB in all, of
   /// which each takes three in memory.
   public var draftTexts: [String] = []
+  /// Whether counts of the experts that texts use are kept in `FILE.uses` beside the file, so that the next opening begins with
+  /// the ones used most; where experts take turns in memory, that is. It changes no result, and where no file can be written
+  /// there is none.
+  public var keepsUses = false
   /// A chat template to use instead of the model's own.
   public var chatTemplate: String?
 

@@ -5,7 +5,8 @@ import JambaFormat
 ///
 /// A unit is *demanded* when computing needs it, in the order in which it will be taken, and *prefetched* when it may soon.
 /// Demanded units are read first; units to be prefetched only while nothing demanded is left to read, and only in place of units
-/// that are expected to be used later. A unit that is leased, or demanded and in memory, stays; except that of demanded
+/// that are expected to be used later; and while nothing is asked for at all, empty slots are filled with the units expected
+/// to be used first. A unit that is leased, or demanded and in memory, stays; except that of demanded
 /// units the last gives way to the first, so that two sessions with few slots cannot wait for each other.
 package struct CacheState {
   /// A read: piece `piece` of `unit`, into `slot`.
@@ -33,6 +34,8 @@ package struct CacheState {
     var isCancelled = false
     /// Read ahead and not yet used.
     var isPrefetch = false
+    /// Read only because the slot was empty and nothing else was to be read.
+    var isFill = false
   }
 
   private let pieceCounts: [Int]
@@ -51,6 +54,8 @@ package struct CacheState {
   private var isToBePrefetched: [Bool]
   private var forecast: UseForecast
   private let layers: [Int]
+  /// Whether empty slots are filled. One such read that fails ends it: nobody is told, and it would be tried for ever.
+  private var fillsEmptySlots: Bool
   package internal(set) var statistics = MemoryStatistics()
   var isStopping = false
 
@@ -59,9 +64,11 @@ package struct CacheState {
   ///   - layers: the layer that uses each unit.
   ///   - pools: the pool of each unit.
   ///   - slotCounts: slots of each pool.
-  ///   - shares: see `UseForecast`.
+  ///   - shares, counts: see `UseForecast`.
+  ///   - fillsEmptySlots: whether slots that are still empty are filled while nothing is asked for.
   package init(
-    pieceCounts: [Int], layers: [Int], pools: [Int], slotCounts: [Int], shares: [Float], layerCount: Int
+    pieceCounts: [Int], layers: [Int], pools: [Int], slotCounts: [Int], shares: [Float], layerCount: Int,
+    counts: UseCounts? = nil, fillsEmptySlots: Bool = false
   ) {
     self.pieceCounts = pieceCounts
     self.layers = layers
@@ -77,18 +84,25 @@ package struct CacheState {
     demandCounts = [Int](repeating: 0, count: layers.count)
     prefetches = [[Int]](repeating: [], count: slotCounts.count)
     isToBePrefetched = [Bool](repeating: false, count: layers.count)
-    forecast = UseForecast(layers: layers, shares: shares, layerCount: layerCount)
+    forecast = UseForecast(layers: layers, shares: shares, layerCount: layerCount, counts: counts)
+    self.fillsEmptySlots = fillsEmptySlots
   }
+
+  /// Uses counted so far, with those from before.
+  package var counts: UseCounts { forecast.counts }
 
   // MARK: What computing says
 
   /// Demands units of `layer`, all of one pool, to be leased in this order.
   ///
+  /// - Parameters:
+  ///   - uses: how many of the pass's tokens use each; all when not given.
+  ///   - tokens: those of the pass.
   /// - Returns: the number of the demand.
-  package mutating func demand(_ units: [Int], layer: Int) -> Int {
+  package mutating func demand(_ units: [Int], layer: Int, uses: [Int]? = nil, tokens: Int = 1) -> Int {
     demandCount += 1
     guard let first = units.first else { return demandCount }
-    forecast.enter(layer: layer, chosen: units)
+    forecast.enter(layer: layer, chosen: units, uses: uses ?? units.map { _ in tokens }, tokens: tokens)
     for unit in units {
       demanded.append((unit, demandCount))
       demandCounts[unit] += 1
@@ -108,7 +122,9 @@ package struct CacheState {
     }
     // What was read ahead for this layer and is not wanted after all need not be read to the end.
     prefetch([], pool: pools[first])
-    for slot in poolSlots[pools[first]] where layers[slots[slot].unit] == layer { cancelIfUnwanted(slot) }
+    for slot in poolSlots[pools[first]] where layers[slots[slot].unit] == layer && !slots[slot].isFill {
+      cancelIfUnwanted(slot)
+    }
     return demandCount
   }
 
@@ -170,6 +186,27 @@ package struct CacheState {
         if let job = takePiece(of: unit) { return job }
       }
     }
+    return takeFill()
+  }
+
+  /// A read that fills an empty slot, what has been begun first.
+  private mutating func takeFill() -> Job? {
+    guard fillsEmptySlots else { return nil }
+    for slot in slots.indices where slots[slot].isFill {
+      if let job = takePiece(of: slots[slot].unit) { return job }
+    }
+    for (pool, places) in poolSlots.enumerated() {
+      guard let slot = places.first(where: isEmpty) else { continue }
+      let absent = slotOfUnit.indices.filter { pools[$0] == pool && slotOfUnit[$0] == nil }
+      guard let unit = absent.min(by: { forecast.expectedLayersUntil($0) < forecast.expectedLayersUntil($1) }) else {
+        continue
+      }
+      fill(slot, with: unit)
+      slots[slot].isPrefetch = true
+      slots[slot].isFill = true
+      statistics.prefetches += 1
+      return takePiece(of: unit)
+    }
     return nil
   }
 
@@ -188,6 +225,7 @@ package struct CacheState {
     if let failure {
       // The rest of the unit is not worth reading.
       if case .failed = slots[job.slot].content {} else { slots[job.slot].content = .failed(failure) }
+      if slots[job.slot].isFill { fillsEmptySlots = false }
     }
     let isComplete = slots[job.slot].done == slots[job.slot].taken
     switch slots[job.slot].content {
@@ -217,6 +255,10 @@ package struct CacheState {
     slots[slot].content = .loading
     slots[slot].unit = unit
     slotOfUnit[unit] = slot
+  }
+
+  private func isEmpty(_ slot: Int) -> Bool {
+    if case .empty = slots[slot].content { true } else { false }
   }
 
   /// Whether a read writes into the slot, or is going to.

@@ -23,12 +23,13 @@ final class ModelWeights: Sendable {
   private let experts: [[WeightCache.Unit]]
 
   /// - Parameters:
-  ///   - expertShare: the share of passes through a layer expected to use one of its experts.
+  ///   - expertShare: the share of tokens through a layer expected to use one of its experts.
+  ///   - keepsUses: whether the uses of experts that take turns are kept beside the file.
   ///   - engine: its threads check what is mapped, and as many others read what is copied.
   ///   - progress: as for `ResidentWeights`.
   init(
     _ file: JambaFile, _ catalog: WeightCatalog, _ residency: WeightResidency, access: FileAccess, expertShare: Float,
-    _ engine: Engine, progress: (Int, Int) -> Bool
+    keepsUses: Bool, _ engine: Engine, progress: (Int, Int) -> Bool
   ) throws(JambaError) {
     let all = catalog.layers.indices
     let hasExperts = catalog.experts.contains { !$0.isEmpty }
@@ -60,7 +61,8 @@ final class ModelWeights: Sendable {
       self.experts = all.map { _ in [] }
       return
     }
-    let cache = try WeightCache(file, pools: pools, layerCount: all.count, access: access)
+    let record = keepsUses && hasExperts ? UseRecord(file, expertCounts: catalog.experts.map(\.count)) : nil
+    let cache = try WeightCache(file, pools: pools, layerCount: all.count, access: access, record: record)
     layers = all.map { layer in streamed.firstIndex(of: layer).map { cache.unit($0, in: .layers) } }
     var count = 0
     self.experts = catalog.experts.map { units in
@@ -79,6 +81,9 @@ final class ModelWeights: Sendable {
 
   /// The cost so far of weights that are offloaded to the file.
   var statistics: MemoryStatistics { cache?.statistics ?? MemoryStatistics() }
+
+  /// Writes the counts of uses, where they are kept.
+  func keepUses() { cache?.keepUses() }
 
   /// Of everything that stays: what belongs to no layer, at least.
   var residentView: WeightView { WeightView(resident) }
@@ -104,15 +109,20 @@ final class ModelWeights: Sendable {
   /// Lends some experts of a layer, in the order given.
   ///
   /// - Parameters:
+  ///   - uses: how many of the pass's tokens chose each.
+  ///   - tokens: those of the pass.
   ///   - whileReading: called once those that are not in memory are being read.
   func forEachExpert(
-    _ chosen: [Int], ofLayer layer: Int, whileReading: () -> Void, _ body: (Int, WeightView) -> Void
+    _ chosen: [Int], ofLayer layer: Int, uses: [Int], tokens: Int, whileReading: () -> Void,
+    _ body: (Int, WeightView) -> Void
   ) throws(JambaError) {
     guard let cache, !experts[layer].isEmpty else {
       for expert in chosen { body(expert, residentView) }
       return
     }
-    try cache.forEach(chosen.map { experts[layer][$0] }, layer: layer, whileReading: whileReading) {
+    try cache.forEach(
+      chosen.map { experts[layer][$0] }, layer: layer, uses: uses, tokens: tokens, whileReading: whileReading
+    ) {
       (index, view) throws(JambaError) in body(chosen[index], view)
     }
   }

@@ -23,7 +23,7 @@ final class WeightCache: Sendable {
   struct Slots {
     var slotCount: Int
     var units: [WeightUnit]
-    /// The share of passes through its layer expected to use a unit; 1 for all.
+    /// The share of tokens through its layer expected to use a unit; 1 for all.
     var share: Float
 
     var slotByteCount: Int { units.reduce(0) { max($0, $1.byteCount) } }
@@ -41,9 +41,12 @@ final class WeightCache: Sendable {
     /// By pool: its first unit.
     let firstUnits: [Int]
     let monitor: Monitor<CacheState>
+    let record: UseRecord?
 
-    init(_ file: JambaFile, _ pools: [Slots], layerCount: Int) throws(JambaError) {
+    init(_ file: JambaFile, _ pools: [Slots], layerCount: Int, _ record: UseRecord?) throws(JambaError) {
       self.file = file
+      self.record = record
+      let counts = record?.read()
       units = pools.flatMap(\.units)
       let byteCount = pools.reduce(0) { $0 + $1.byteCount }
       do { memory = try AlignedBuffer(byteCount: byteCount) } catch { throw .outOfMemory(byteCount: byteCount) }
@@ -66,7 +69,8 @@ final class WeightCache: Sendable {
           pieceCounts: units.map(\.pieceCount), layers: units.map(\.layer),
           pools: pools.enumerated().flatMap { [Int](repeating: $0, count: $1.units.count) },
           slotCounts: pools.map(\.slotCount),
-          shares: pools.flatMap { [Float](repeating: $0.share, count: $0.units.count) }, layerCount: layerCount))
+          shares: pools.flatMap { [Float](repeating: $0.share, count: $0.units.count) }, layerCount: layerCount,
+          counts: counts, fillsEmptySlots: counts != nil))
     }
 
     /// A reading thread's life.
@@ -85,6 +89,8 @@ final class WeightCache: Sendable {
         } catch { failure = error }
         let mayBeAwaited = monitor.withLock { $0.finish(job, byteCount: byteCount, failure: failure) }
         if mayBeAwaited { monitor.signal(.result) }
+        // Here, where nobody waits for it.
+        record?.keepNowAndThen { monitor.withLock(\.counts) }
       }
     }
 
@@ -104,8 +110,11 @@ final class WeightCache: Sendable {
   /// Memory of the readers beside the slots.
   static let scratchByteCount = readerCount * BlockReader.scratchByteCount
 
-  init(_ file: JambaFile, pools: [Slots], layerCount: Int, access: FileAccess) throws(JambaError) {
-    let core = try Core(file, pools, layerCount: layerCount)
+  /// - Parameter record: where uses are counted from run to run, if they are.
+  init(
+    _ file: JambaFile, pools: [Slots], layerCount: Int, access: FileAccess, record: UseRecord?
+  ) throws(JambaError) {
+    let core = try Core(file, pools, layerCount: layerCount, record)
     var readers: [BackgroundThread] = []
     for _ in 0..<WeightCache.readerCount {
       do { readers.append(try BackgroundThread { core.read(access: access) }) } catch {
@@ -121,7 +130,11 @@ final class WeightCache: Sendable {
     core.monitor.withLock { $0.isStopping = true }
     core.monitor.signal(.work)
     for reader in readers { reader.join() }
+    keepUses()
   }
+
+  /// Writes the counts of uses, where they are kept.
+  func keepUses() { core.record?.keep(core.monitor.withLock(\.counts)) }
 
   var statistics: MemoryStatistics { core.monitor.withLock { $0.statistics } }
 
@@ -155,8 +168,8 @@ final class WeightCache: Sendable {
     let number: Int
     private let core: Core
 
-    init(_ units: [Int], layer: Int, _ core: Core) {
-      number = core.monitor.withLock { $0.demand(units, layer: layer) }
+    init(_ units: [Int], layer: Int, uses: [Int]?, tokens: Int, _ core: Core) {
+      number = core.monitor.withLock { $0.demand(units, layer: layer, uses: uses, tokens: tokens) }
       core.monitor.signal(.work)
       self.core = core
     }
@@ -171,13 +184,16 @@ final class WeightCache: Sendable {
   /// Has units of `layer`, all of one pool, read and calls `body` with each where it is in memory, in order. `body`
   /// returns when it has done with the weights.
   ///
-  /// - Parameter whileReading: called once those that are not in memory are being read.
+  /// - Parameters:
+  ///   - uses: how many of the pass's tokens use each unit; all when not given.
+  ///   - tokens: those of the pass.
+  ///   - whileReading: called once those that are not in memory are being read.
   /// - Throws: `format` when a unit cannot be read; what `body` throws.
   func forEach(
-    _ units: [Unit], layer: Int, whileReading: () -> Void,
+    _ units: [Unit], layer: Int, uses: [Int]? = nil, tokens: Int = 1, whileReading: () -> Void,
     _ body: (_ index: Int, WeightView) throws(JambaError) -> Void
   ) throws(JambaError) {
-    let demand = Demand(units.map(\.number), layer: layer, core)
+    let demand = Demand(units.map(\.number), layer: layer, uses: uses, tokens: tokens, core)
     whileReading()
     for (index, unit) in units.enumerated() {
       let lease = try lease(unit, of: demand)

@@ -18,6 +18,14 @@ package struct AtomicFile: ~Copyable {
     file = try .create(temporaryPath)
   }
 
+  /// A file that other processes may be writing at the same time: it has a name of its own until it is complete.
+  package init(shared path: String) throws(SystemError) {
+    self.path = path
+    isKept = false
+    temporaryPath = AtomicFile.temporaryPath(for: "\(path).\(UInt64.random(in: .min ... .max))")
+    file = try .create(temporaryPath, mayExist: false)
+  }
+
   /// Goes on with a file that an earlier run has left unfinished.
   package init(continuing path: String) throws(SystemError) {
     self.path = path

@@ -11,8 +11,9 @@
 package struct FileDescriptor: ~Copyable, Sendable {
   package let raw: Int32
 
+  /// Opens a regular file. Anything else opens, too, to be refused by `regularFileSize`: a pipe does not wait for its writer.
   package static func open(reading path: String) throws(SystemError) -> FileDescriptor {
-    try FileDescriptor(path, O_RDONLY | O_CLOEXEC)
+    try FileDescriptor(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
   }
 
   /// Opens the file that `other` is, for reading past the page cache: buffers, offsets and sizes are multiples of
@@ -61,8 +62,10 @@ package struct FileDescriptor: ~Copyable, Sendable {
   }
 
   /// Creates the file, or empties the one that is there.
-  package static func create(_ path: String) throws(SystemError) -> FileDescriptor {
-    try FileDescriptor(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC)
+  ///
+  /// - Parameter mayExist: false throws where something stands at `path`, even a link.
+  package static func create(_ path: String, mayExist: Bool = true) throws(SystemError) -> FileDescriptor {
+    try FileDescriptor(path, O_RDWR | O_CREAT | (mayExist ? O_TRUNC : O_EXCL) | O_CLOEXEC)
   }
 
   package static func open(updating path: String) throws(SystemError) -> FileDescriptor {

@@ -29,7 +29,7 @@ package struct FuzzTarget: Sendable {
     uniqueKeysWithValues: (server + [
       jambaFile, journal, sessionFile, safetensors, packedCheckpoint, gguf, peftAdapter, ggufAdapter, configuration,
       tokenizerJSON, sentencePiece, roundTrip, detokenizer, utf8, chatTemplate, gbnf, lark, pattern, jsonSchema, json,
-      answer,
+      answer, uses,
     ]).map { ($0.name, $0) })
 
   #if GUIDED

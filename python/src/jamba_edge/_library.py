@@ -50,7 +50,7 @@ class ModelOptions(Struct):
         ("struct_size", c_size_t), ("memory", c_uint64), ("snapshot_memory", c_uint64), ("threads", c_uint32),
         ("context", c_uint32), ("chunk", c_uint32), ("sessions", c_uint32), ("window", c_uint32), ("sinks", c_uint32),
         ("cache_type", c_int), ("draft", c_uint32), ("access", c_int), ("chat_template", c_char_p),
-        ("draft_texts", POINTER(c_char_p)), ("draft_text_count", c_size_t),
+        ("draft_texts", POINTER(c_char_p)), ("draft_text_count", c_size_t), ("keep_uses", c_uint32),
     ]
 
 

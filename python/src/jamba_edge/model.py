@@ -124,7 +124,7 @@ class Model:
     def open(
         cls, path: Path, *, memory: int = 0, snapshot_memory: int = 0, threads: int = 0, context: int = 0, chunk: int = 0,
         sessions: int = 0, window: int = 0, sinks: int = 0, cache_type: CacheType | None = None, draft: int = 0,
-        access: Access | None = None, chat_template: str | None = None, draft_texts: Sequence[Path] = (),
+        access: Access | None = None, chat_template: str | None = None, draft_texts: Sequence[Path] = (), keep_uses: bool = False,
         progress: c.Progress | None = None,
     ) -> Model:
         """Opens a .jamba file, checks it and makes it ready to compute. Ctrl-C stops it.
@@ -141,6 +141,8 @@ class Model:
             chat_template: instead of the model's own.
             draft_texts: files of text that answers are expected to repeat parts of, such as documentation or code: sessions with a
                 `draft` guess from them, too. At most 16 MiB in all, which take three times as much memory. Do not change results.
+            keep_uses: count which experts are used, in a file beside the model's, and begin with those used most where not all
+                fit into memory. Does not change results.
             progress: called with bytes of weights done and in all; False stops.
         Raises:
             FileError, FormatError, OutOfMemoryError, TemplateError, ArgumentError; CancelledError by `progress`.
@@ -148,7 +150,7 @@ class Model:
         stop = c.Stop(progress)
         options = _model_options(
             memory, snapshot_memory, threads, context, chunk, sessions, window, sinks, cache_type, draft, access, chat_template,
-            draft_texts)
+            draft_texts, keep_uses)
         handle = c.Handle("model")
         place = os.fsencode(path)
         stop.run(lambda: c.call(
@@ -167,7 +169,8 @@ class Model:
             OutOfMemoryError: nothing works within `memory`; the sentence names the least that does.
         """
         options = _model_options(
-            memory, snapshot_memory, threads, context, chunk, sessions, window, sinks, cache_type, draft, access, None, draft_texts)
+            memory, snapshot_memory, threads, context, chunk, sessions, window, sinks, cache_type, draft, access, None, draft_texts,
+            False)
         plan = c.Plan()
         c.call(c.library.jamba_model_plan, os.fsencode(path), ctypes.byref(options), ctypes.byref(plan))
         return Plan(
@@ -305,8 +308,8 @@ class Sampler:
 
 def _model_options(
     memory: int, snapshot_memory: int, threads: int, context: int, chunk: int, sessions: int, window: int, sinks: int,
-    cache_type: CacheType | None, draft: int, access: Access | None, chat_template: str | None,
-    draft_texts: Sequence[Path],
+    cache_type: CacheType | None, draft: int, access: Access | None, chat_template: str | None, draft_texts: Sequence[Path],
+    keep_uses: bool,
 ) -> c.ModelOptions:
     paths = (ctypes.c_char_p * len(draft_texts))(*map(os.fsencode, draft_texts))
     return c.ModelOptions(
@@ -316,7 +319,8 @@ def _model_options(
         cache_type=given.choice(cache_type, given.CACHE_TYPES, "cache_type"), draft=c.number(draft, 32, "draft"),
         access=given.choice(access, given.ACCESSES, "access"),
         chat_template=None if chat_template is None else c.text(chat_template, "the chat template"),
-        draft_texts=ctypes.cast(paths, ctypes.POINTER(ctypes.c_char_p)), draft_text_count=len(draft_texts))
+        draft_texts=ctypes.cast(paths, ctypes.POINTER(ctypes.c_char_p)), draft_text_count=len(draft_texts),
+        keep_uses=int(bool(keep_uses)))
 
 
 def _session_options(
