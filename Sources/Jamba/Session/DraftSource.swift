@@ -85,7 +85,7 @@ struct DraftSource {
       var found: [(reason: Reason, place: Place)] = []
       if let match = DraftSource.lastOccurrence(in: text, token) { found.append((.match(match.matched), .text(match.end))) }
       if let match = draftText?.continuation(
-        of: text.suffix(DraftSource.mostMatch - 1) + [token], least: DraftSource.leastMatch, limit: limit)
+        of: text.suffix(DraftSource.mostMatch - 1) + [token], least: DraftSource.leastMatch, limit: max(1, limit))
       {
         found.append((.draftText(match.matched), .draftText(match.place)))
       }
