@@ -149,23 +149,25 @@ package final class DraftText: @unchecked Sendable {
   /// Where the longest end of `context` is found that has at least `least` tokens: the place behind it, of those with most that is the same
   /// for `limit` tokens.
   package func continuation(of context: [Int32], least: Int, limit: Int) -> (place: Int, matched: Int)? {
-    var best: (places: Range<Int>, matched: Int)?
-    var matched = least
-    while matched <= min(context.count, DraftText.sortedCount) {
-      var places = 0..<count
-      for (index, token) in context.suffix(matched).enumerated() where !places.isEmpty { places = narrow(places, behind: index, token) }
-      guard !places.isEmpty else { break }
-      best = (places, matched)
-      matched += 1
+    let context = Array(context.suffix(DraftText.sortedCount))
+    guard context.count >= least else { return nil }
+    var (matched, places) = (least, self.places(of: context.suffix(least)))
+    guard !places.isEmpty else { return nil }
+    // Where an end occurs, those that are shorter do, too.
+    var most = context.count
+    while matched < most {
+      let middle = (matched + most + 1) / 2
+      let found = self.places(of: context.suffix(middle))
+      if found.isEmpty { most = middle - 1 } else { (matched, places) = (middle, found) }
     }
-    guard var (places, common) = best else { return nil }
+    var common = matched
     let end = min(common + limit, DraftText.sortedCount)
     while places.count > 1, common < end {
       places = narrow(places, behind: common, commonest(places, behind: common))
       common += 1
     }
-    let place = unsafe Int(self.places[places.lowerBound]) + best!.matched
-    return place < count ? (place, best!.matched) : nil
+    let place = unsafe Int(self.places[places.lowerBound]) + matched
+    return place < count ? (place, matched) : nil
   }
 
   /// Up to `limit` tokens from a place on.
@@ -173,19 +175,34 @@ package final class DraftText: @unchecked Sendable {
     unsafe Array(UnsafeBufferPointer(start: tokens + place, count: max(0, min(limit, count - place))))[...]
   }
 
+  /// Where these tokens stand.
+  private func places(of tokens: ArraySlice<Int32>) -> Range<Int> {
+    /// How what stands at a place differs from them: below zero if it comes before them.
+    func order(_ place: Int32) -> Int {
+      for (index, token) in tokens.enumerated() {
+        let other = self.token(behind: place, index)
+        if other != token { return other < token ? -1 : 1 }
+      }
+      return 0
+    }
+    let first = firstPlace(in: 0..<count) { order($0) >= 0 }
+    return first..<firstPlace(in: first..<count) { order($0) > 0 }
+  }
+
   /// Those of some places with the same first `common` tokens where `token` comes next.
   private func narrow(_ range: Range<Int>, behind common: Int, _ token: Int32) -> Range<Int> {
-    /// The first for which `token` is not after what comes next, or is before it.
-    func bound(from start: Int, _ isBefore: (Int32) -> Bool) -> Int {
-      var (low, high) = (start, range.upperBound)
-      while low < high {
-        let middle = low + (high - low) / 2
-        if unsafe isBefore(self.token(behind: places[middle], common)) { low = middle + 1 } else { high = middle }
-      }
-      return low
+    let first = firstPlace(in: range) { self.token(behind: $0, common) >= token }
+    return first..<firstPlace(in: first..<range.upperBound) { self.token(behind: $0, common) > token }
+  }
+
+  /// The first place from which on something is true.
+  private func firstPlace(in range: Range<Int>, where isTrue: (Int32) -> Bool) -> Int {
+    var (low, high) = (range.lowerBound, range.upperBound)
+    while low < high {
+      let middle = low + (high - low) / 2
+      if unsafe isTrue(places[middle]) { high = middle } else { low = middle + 1 }
     }
-    let first = bound(from: range.lowerBound) { $0 < token }
-    return first..<bound(from: first) { $0 <= token }
+    return low
   }
 
   /// The token that comes next at most of the places, as a sample of them says; less than any where all of them end the text.
