@@ -89,7 +89,7 @@ JK_INLINE void expand_block(jk_type type, const strip_block *block, const uint8_
         prefetch_tile(type, next + g * jk_tile_size(type));
         prefetch_tile(type, next + g * jk_tile_size(type) + strip->beside);
         expand_signed(form_of(type), strip->tiles + tile * jk_tile_size(type), strip->beside, weights->codes[g]);
-        vr_store_first(weights->scales[g], REGISTER_LANES, group_scales(strip, tile));
+        vr_store_first(weights->scales[g], REGISTER_LANES, group_scales(type, strip, tile));
     }
 }
 

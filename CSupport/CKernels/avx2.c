@@ -33,6 +33,7 @@ JK_INLINE vr vr_load_rows(const float *p, size_t beside) {
     return (vr){{v8_load(p), v8_load((const float *)(const void *)((const uint8_t *)p + beside))}};
 }
 JK_INLINE vr vr_load_i8(const int8_t *p, size_t beside) { return (vr){{v8_load_i8(p), v8_load_i8(p + beside)}}; }
+JK_INLINE vr vr_load_scales(const uint8_t *p, size_t beside) { return (vr){{v8_load_scales(p), v8_load_scales(p + beside)}}; }
 
 #define PACKED_OFFSETS 4
 #include "bytes-avx2-inl.h"

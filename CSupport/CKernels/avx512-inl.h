@@ -27,6 +27,16 @@ JK_INLINE vr vr_load_i8(const int8_t *p, size_t beside) {
     const __m128i upper = _mm_loadl_epi64((const __m128i *)(const void *)(p + beside));
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_unpacklo_epi64(lower, upper)));
 }
+// The grid in a register: of an index, the instruction takes the lowest four bits alone.
+JK_INLINE vr vr_load_scales(const uint8_t *p, size_t beside) {
+    int32_t lower, upper;
+    memcpy(&lower, p, sizeof lower);
+    memcpy(&upper, p + beside, sizeof upper);
+    const __m512i stored = _mm512_inserti64x4(_mm512_set1_epi32(lower), _mm256_set1_epi32(upper), 1);
+    const __m512i counts = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28);
+    const __m128i grid = _mm_loadu_si128((const __m128i *)(const void *)jk_scale_grid);
+    return _mm512_permutexvar_ps(_mm512_srlv_epi32(stored, counts), _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(grid)));
+}
 
 #include "tiles-inl.h"
 

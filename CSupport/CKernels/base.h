@@ -111,6 +111,12 @@ JK_INLINE int32_t jk_tile_stored(jk_type type, const uint8_t *tile, size_t r, si
     __builtin_trap();
 }
 
+// The scale of group k of row r in the strip that begins at `header`.
+JK_INLINE int32_t jk_group_scale(jk_type type, const uint8_t *header, size_t k, size_t r) {
+    if (jk_scale_bytes(type) == 4) return jk_scale_grid[header[32 + 4 * k + r / 2] >> r % 2 * 4 & 15];
+    return (int8_t)header[32 + 8 * k + r];
+}
+
 // The code that a tile stores so.
 JK_INLINE int32_t jk_stored_code(jk_type type, int32_t stored) {
     switch (type) {

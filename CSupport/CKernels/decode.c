@@ -3,11 +3,11 @@
 
 static void decode_codes(const jk_matrix *matrix, const uint8_t *strip, size_t lane, float *out) {
     const size_t group = jk_scale_group(matrix->type, matrix->columns);
-    const uint8_t *tiles = strip + jk_header_size(jk_parts(matrix->columns, group));
+    const uint8_t *tiles = strip + jk_header_size(matrix->type, jk_parts(matrix->columns, group));
     float row_scale;
     memcpy(&row_scale, strip + 4 * lane, sizeof row_scale);
     for (size_t c = 0; c < matrix->columns; c++) {
-        const float scale = row_scale * (float)(int8_t)strip[32 + c / group * 8 + lane];
+        const float scale = row_scale * (float)jk_group_scale(matrix->type, strip, c / group, lane);
         const uint8_t *tile = tiles + c / JK_GROUP * jk_tile_size(matrix->type);
         const int32_t stored = jk_tile_stored(matrix->type, tile, lane, c % JK_GROUP);
         out[c] = scale * (float)jk_stored_code(matrix->type, stored);

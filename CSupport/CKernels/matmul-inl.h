@@ -39,7 +39,7 @@ JK_INLINE strip_view view_strips(jk_type type, const jk_matrix *w, size_t strip,
     const size_t group = jk_scale_group(type, w->columns), size = jk_strip_size(type, w->columns);
     const uint8_t *header = (const uint8_t *)w->strips + strip * size;
     const size_t lanes = 8 * (VR_STRIPS == 1 ? 1 : jk_least(VR_STRIPS, last - strip));
-    const strip_view view = {header, header + jk_header_size(jk_parts(w->columns, group)),
+    const strip_view view = {header, header + jk_header_size(type, jk_parts(w->columns, group)),
                              jk_tile_size(type), lanes > 8 ? size : 0, lanes,
                              jk_least(lanes, w->rows - strip * JK_LANES), group == 64};
     return view;
@@ -49,8 +49,10 @@ JK_INLINE vr row_scales(const strip_view *strip) {
     return vr_load_rows((const float *)(const void *)strip->header, strip->beside);
 }
 
-JK_INLINE vr group_scales(const strip_view *strip, size_t tile) {
-    return vr_load_i8((const int8_t *)strip->header + 32 + 8 * (tile >> strip->shift), strip->beside);
+JK_INLINE vr group_scales(jk_type type, const strip_view *strip, size_t tile) {
+    const uint8_t *scales = strip->header + 32 + jk_scale_bytes(type) * (tile >> strip->shift);
+    if (jk_scale_bytes(type) == 4) return vr_load_scales(scales, strip->beside);
+    return vr_load_i8((const int8_t *)scales, strip->beside);
 }
 
 JK_INLINE void prefetch_line(const uint8_t *line) { __builtin_prefetch(line, 0, 2); }
@@ -81,7 +83,7 @@ JK_INLINE void multiply_alone(jk_type type, const jk_matrix *w, const jk_rows *x
     far += headers;
     for (size_t g = 0; g < tiles; g++, tile += view.tile_size) {
         JK_UNROLL for (size_t k = 0; k < VR_STRIPS; k++, far += view.tile_size) prefetch_tile(type, far);
-        add_tile(form_of(type), 1, ALONE, tile, view.beside, group_scales(&view, g), &now, &sum);
+        add_tile(form_of(type), 1, ALONE, tile, view.beside, group_scales(type, &view, g), &now, &sum);
         now.codes[0] += JK_GROUP;
         now.scales[0]++;
         now.offsets[0]++;
@@ -185,7 +187,8 @@ JK_INLINE void multiply_packed(jk_type type, tile_form form, const int tokens, c
     for (size_t g = 0; g < block->count; g++, tile += tile_size, x += fours) {
         const tile_tokens now = tokens_of(x, tokens);
         if (next) prefetch_ahead(type, block, tiles, g, next);
-        add_tile(form, tokens, PACKED, tile, strip->beside, group_scales(strip, block->first_tile + g), &now, s);
+        const vr scales = group_scales(type, strip, block->first_tile + g);
+        add_tile(form, tokens, PACKED, tile, strip->beside, scales, &now, s);
     }
     part_sums(form, tokens, s);
     const vr scales = row_scales(strip);
@@ -232,7 +235,7 @@ JK_INLINE void multiply_block(jk_type type, const strip_block *block, const uint
         uint8_t expanded[PACKED_TILES / (PACKED_TOKENS / 4)][EXPANDED_TILE];
         for (size_t g = 0; g < block->count; g++) {
             prefetch_ahead(type, block, tiles, g, next);
-            const vr scales = group_scales(&block->strip, block->first_tile + g);
+            const vr scales = group_scales(type, &block->strip, block->first_tile + g);
             expand_tile(form_of(type), tiles + g * jk_tile_size(type), block->strip.beside, scales, expanded[g]);
         }
         for (size_t t = 0; t < tokens; t += 4)

@@ -89,7 +89,7 @@ JK_INLINE void matmul_tiles(jk_type type, const jk_matrix *w, const jk_rows *x, 
     const size_t tile_size = jk_tile_size(type), strip_size = jk_strip_size(type, w->columns);
     for (size_t strip = first; strip < last; strip++) {
         const uint8_t *header = (const uint8_t *)w->strips + strip * strip_size;
-        const uint8_t *tile = header + jk_header_size(jk_parts(w->columns, group));
+        const uint8_t *tile = header + jk_header_size(type, jk_parts(w->columns, group));
         float row_scales[8];
         memcpy(row_scales, header, sizeof row_scales);
         for (size_t i = first_token; i < last_token; i++) {
@@ -100,7 +100,7 @@ JK_INLINE void matmul_tiles(jk_type type, const jk_matrix *w, const jk_rows *x, 
             for (int r = 0; r < 8; r++) {
                 float s = 0.0f;
                 for (size_t g = 0; g < tiles; g++) {
-                    const int8_t group_scale = (int8_t)header[32 + g * JK_GROUP / group * 8 + (size_t)r];
+                    const int32_t group_scale = jk_group_scale(type, header, g * JK_GROUP / group, (size_t)r);
                     int32_t dot = 0;
                     for (int c = 0; c < JK_GROUP; c++)
                         dot += jk_stored_code(type, jk_tile_stored(type, tile + g * tile_size, (size_t)r, (size_t)c)) *

@@ -41,9 +41,10 @@ JK_INLINE vr vr_mul(vr a, vr b) { return v8_mul(a, b); }
 JK_INLINE vr vr_load_first(const float *p, size_t n) { return v8_load_first(p, n, 0.0f); }
 JK_INLINE void vr_store_first(float *p, size_t n, vr x) { v8_store_first(p, n, x); }
 JK_INLINE vr vr_keep_first(vr x, size_t n) { return v8_keep_first(x, n); }
-// 8 floats, or 8 signed bytes, for each strip.
+// 8 floats, 8 signed bytes, or 8 indices into jk_scale_grid, for each strip.
 JK_INLINE vr vr_load_rows(const float *p, size_t beside) { return (void)beside, v8_load(p); }
 JK_INLINE vr vr_load_i8(const int8_t *p, size_t beside) { return (void)beside, v8_load_i8(p); }
+JK_INLINE vr vr_load_scales(const uint8_t *p, size_t beside) { return (void)beside, v8_load_scales(p); }
 #endif
 
 // The forms of a tile that add_tile takes: as stored, or a tile of indices that have been looked up for many tokens to come.

@@ -72,6 +72,14 @@ JK_INLINE v8 v8_load_bf16(const uint16_t *p) {
 JK_INLINE v8 v8_load_i8(const int8_t *p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
 }
+JK_INLINE v8 v8_load_scales(const uint8_t *p) {
+    int32_t stored;
+    memcpy(&stored, p, sizeof stored);
+    const __m128i even = _mm_cvtsi32_si128(stored), odd = _mm_srli_epi16(even, 4);
+    const __m128i indices = _mm_and_si128(_mm_unpacklo_epi8(even, odd), _mm_set1_epi8(15));
+    const __m128i grid = _mm_loadu_si128((const __m128i *)(const void *)jk_scale_grid);
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_shuffle_epi8(grid, indices)));
+}
 
 // A column of double sums: rows 0-3, and rows 4-7.
 typedef struct {

@@ -105,6 +105,15 @@ JK_INLINE v8 v8_load_i8(const int8_t *p) {
     return (v8){vcvtq_f32_s32(vmovl_s16(vget_low_s16(words))), vcvtq_f32_s32(vmovl_s16(vget_high_s16(words)))};
 }
 
+JK_INLINE v8 v8_load_scales(const uint8_t *p) {
+    uint32_t stored;
+    memcpy(&stored, p, sizeof stored);
+    const uint8x8_t bytes = vreinterpret_u8_u32(vdup_n_u32(stored));
+    const uint8x8_t indices = vzip1_u8(vand_u8(bytes, vdup_n_u8(15)), vshr_n_u8(bytes, 4));
+    const int16x8_t words = vmovl_s8(vqtbl1_s8(vld1q_s8(jk_scale_grid), indices));
+    return (v8){vcvtq_f32_s32(vmovl_s16(vget_low_s16(words))), vcvtq_f32_s32(vmovl_s16(vget_high_s16(words)))};
+}
+
 // A column of double sums, rows by twos.
 typedef struct {
     float64x2_t two[4];

@@ -113,3 +113,4 @@ V8_OPERATION(v8_load_f16, (const uint16_t *p), half_to_float(p[i]))
 JK_INLINE void v8_store_f16(uint16_t *p, v8 x) { EACH_LANE p[i] = float_to_half(x.lane[i]); }
 
 V8_OPERATION(v8_load_i8, (const int8_t *p), (float)p[i])
+V8_OPERATION(v8_load_scales, (const uint8_t *p), (float)jk_scale_grid[p[i / 2] >> i % 2 * 4 & 15])

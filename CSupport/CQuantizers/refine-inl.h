@@ -151,9 +151,9 @@ JK_INLINE void refiner_improve_ring(int bits, const ring_grid *grid, refiner_blo
     }
 }
 
-// A group's scale to its best multiple of the row's; one that would become 0 stays. Keeps the gradient of the group alone, or, with
+// A group's scale to its best multiple of the row's; one that would become 0, or is 0 in a grid, stays. Keeps the gradient of the group alone, or, with
 // what has `moved` since the gradient was taken, none.
-JK_INLINE v8 refiner_improve_scale(refiner_block *b, const float *moments, size_t size, size_t first, size_t count,
+JK_INLINE v8 refiner_improve_scale(jk_type type, refiner_block *b, const float *moments, size_t size, size_t first, size_t count,
                                    v8 scale, v8 row_scale, v8 inverse_row, const v8 *moved) {
     const v8 zero = v8_set(0.0f);
     v8 slope = zero, curvature = zero, products[64];
@@ -172,7 +172,8 @@ JK_INLINE v8 refiner_improve_scale(refiner_block *b, const float *moments, size_
     }
     const v8 best = v8_sub(scale, v8_select(v8_less(zero, curvature), v8_div(slope, curvature), zero));
     const v8 limited = v8_max(v8_min(v8_mul(best, inverse_row), v8_set(127.0f)), v8_set(-127.0f));
-    const v8 code = v8i_float(v8_round(limited));
+    v8 code = v8i_float(v8_round(limited));
+    if (jk_scale_bytes(type) == 4) code = v8_select(v8_less(zero, v8_abs(scale)), encoder_nearest_scale(limited), zero);
     const v8 found = v8_select(v8_less(zero, v8_abs(code)), v8_mul(row_scale, code), scale);
     const v8 change = v8_sub(found, scale);
     if (refiner_is_zero(change)) return scale;
@@ -218,7 +219,7 @@ JK_INLINE bool refiner_sweep(jk_type type, refiner_block *b, const float *moment
         if (bits) refiner_improve_ring(bits, &grid, b, moments, size, first, *scale, moved);
         else refiner_improve_codes(type, b, moments, size, first, group, *scale);
         if (!keeps_scales)
-            *scale = refiner_improve_scale(b, moments, size, first, group, *scale, row_scale, inverse_row, bits ? moved : NULL);
+            *scale = refiner_improve_scale(type, b, moments, size, first, group, *scale, row_scale, inverse_row, bits ? moved : NULL);
         refiner_differ(b, first, group, *scale, before, &change);
         const bool same = refiner_is_none(&change);
         changed |= !same;
@@ -236,7 +237,7 @@ JK_INLINE void refiner_refine(jk_type type, const float *rows, size_t stride, si
                               double error[2]) {
     const size_t group = jk_scale_group(type, columns), groups = jk_parts(columns, group);
     const size_t tile = jk_tile_size(type);
-    uint8_t *tiles = strip + jk_header_size(groups);
+    uint8_t *tiles = strip + jk_header_size(type, groups);
     const v8 zero = v8_set(0.0f);
 
     float power[8], unpower[8], spread[8], lanes[8];
@@ -256,7 +257,7 @@ JK_INLINE void refiner_refine(jk_type type, const float *rows, size_t stride, si
         for (size_t i = 0; i < count; i += JK_GROUP)
             refiner_read_tile(type, tiles + (start + i) / JK_GROUP * tile, &b, i);
         for (size_t k = 0; k < count / group; k++) {
-            for (int r = 0; r < 8; r++) lanes[r] = (float)(int8_t)strip[32 + 8 * (start / group + k) + (size_t)r];
+            for (int r = 0; r < 8; r++) lanes[r] = (float)jk_group_scale(type, strip, start / group + k, (size_t)r);
             b.scales[k] = v8_mul(row_scale, v8_load(lanes));
         }
         for (size_t first = 0; !jk_ring_bits(type) && first < count; first += group) {
@@ -277,11 +278,8 @@ JK_INLINE void refiner_refine(jk_type type, const float *rows, size_t stride, si
         }
         for (size_t i = 0; i < count; i += JK_GROUP)
             refiner_write_tile(type, tiles + (start + i) / JK_GROUP * tile, &b, i);
-        for (size_t k = 0; k < count / group; k++) {
-            int32_t stored[8];
-            v8i_store(stored, v8_round(v8_mul(b.scales[k], inverse_row)));
-            for (int r = 0; r < 8; r++) strip[32 + 8 * (start / group + k) + (size_t)r] = (uint8_t)(int8_t)stored[r];
-        }
+        for (size_t k = 0; k < count / group; k++)
+            encoder_write_scales(type, strip, start / group + k, v8_mul(b.scales[k], inverse_row));
         encoder_add_errors(errors, squares, unpower, row_count, error);
     }
 }

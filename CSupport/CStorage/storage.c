@@ -8,6 +8,10 @@ const uint8_t jk_nl4_grid[16] = {0, 12, 22, 31, 39, 46, 53, 59, 65, 71, 77, 83, 
 const uint8_t jk_r3_grid[16] = {81, 47, 107, 32, 60, 94, 19, 70, 93, 81, 50, 60, 38, 122, 71, 2};
 const uint8_t jk_r2_grid[16] = {6, 68, 46, 101, 99, 47, 23, 73, 71, 126, 90, 52, 49, 89, 67, 28};
 
+// Eight magnitudes from 40 to 120 in equal ratios, and seven of the other sign between them. Groups of one row spread so far in trained
+// models; a scale of the other sign turns the points of a ring around, so that both signs are worth the index's bit.
+const int8_t jk_scale_grid[16] = {0, 40, -43, 47, -51, 55, -59, 64, -70, 75, -82, 88, -96, 103, -113, 120};
+
 bool jk_is_type(uint32_t number) {
     switch (number) {
         JK_TYPES(JK_CASE) return true;
@@ -37,5 +41,5 @@ size_t jk_scale_group(jk_type type, size_t columns) {
 size_t jk_strip_size(jk_type type, size_t columns) {
     const size_t group = jk_scale_group(type, columns), tile = jk_tile_size(type);
     if (group == 0) return columns * tile;
-    return jk_header_size((columns + group - 1) / group) + (columns + JK_GROUP - 1) / JK_GROUP * tile;
+    return jk_header_size(type, (columns + group - 1) / group) + (columns + JK_GROUP - 1) / JK_GROUP * tile;
 }

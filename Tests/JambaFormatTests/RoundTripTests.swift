@@ -110,7 +110,7 @@ import Testing
     try writer.finish()
     #expect(try JambaFile(path: path).directory.entries.map(\.type) == [type])
     let version = try FileSystem.contents(of: path, limit: 1 << 20)[8]
-    #expect(version == ([.int3, .int2].contains(type) ? 2 : 1))
+    #expect(version == ([.int3, .int2].contains(type) ? 3 : 1))
   }
 
   @Test func aConversionContinuesWhereItStopped() throws {

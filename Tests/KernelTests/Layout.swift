@@ -16,7 +16,8 @@ struct Layout {
     case JK_NL4, JK_R3, JK_R2: group = 32
     default: fatalError("The layout of \(matrix.value.type) is not described here.")
     }
-    header = (32 + 8 * ((columns + group - 1) / group) + 63) / 64 * 64
+    let scaleBytes = Layout.ringBits(of: matrix.value.type) == nil ? 8 : 4
+    header = (32 + scaleBytes * ((columns + group - 1) / group) + 63) / 64 * 64
   }
 
   /// Bits that a weight adds to its row's ring; nil where codes are stored one by one.
@@ -87,8 +88,15 @@ struct Layout {
     UnsafeRawPointer(strip(ofRow: row)).load(fromByteOffset: 4 * (row % 8), as: Float.self)
   }
 
+  /// Group scales of ring types, by index.
+  static let scaleGrid = [0, 40, -43, 47, -51, 55, -59, 64, -70, 75, -82, 88, -96, 103, -113, 120]
+
   func groupScale(_ row: Int, _ column: Int) -> Int {
-    Int(Int8(bitPattern: strip(ofRow: row)[32 + 8 * (column / group) + row % 8]))
+    if Layout.ringBits(of: matrix.value.type) != nil {
+      let word = (0..<4).reduce(0) { $0 | Int(strip(ofRow: row)[32 + 4 * (column / group) + $1]) << (8 * $1) }
+      return Layout.scaleGrid[word >> (4 * (row % 8)) & 15]
+    }
+    return Int(Int8(bitPattern: strip(ofRow: row)[32 + 8 * (column / group) + row % 8]))
   }
 
   func code(_ row: Int, _ column: Int) -> Int {

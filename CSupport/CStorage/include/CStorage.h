@@ -21,13 +21,14 @@ enum {
 
 // Every type, one row each: the enum, sizes, kernels, quantizers and the tests' loops expand from this list.
 //
-//   TYPE(enumerator, number, name, kernels, tile, group, least, most)
+//   TYPE(enumerator, number, name, kernels, tile, group, scales, least, most)
 //
 //   number       in .jamba files (docs/FORMAT.md)
 //   name         for people: "int4"
 //   kernels      the ending of its kernels' names: matmul_i8, encode_i8
 //   tile         bytes of a tile
 //   group        the most columns that share a scale; where they do not divide the columns, it is 32. 0: no scales
+//   scales       bytes of a group's scales in a strip
 //   least, most  the ends of its codes
 //
 // A new type is a row, what its tiles hold (jk_tile_stored and CQuantizers' encoder_write_tile), how products pass by them
@@ -35,17 +36,17 @@ enum {
 // those that do not know it. docs/FORMAT.md and the comment below describe it.
 
 // Weights are numbers as they are; products read the activations' floats.
-#define JK_FLOAT_TYPES(TYPE)                         \
-    TYPE(JK_F32, 2, "f32", f32, 32, 0, 0, 0)         \
-    TYPE(JK_BF16, 3, "bf16", bf16, 16, 0, 0, 0)
+#define JK_FLOAT_TYPES(TYPE)                            \
+    TYPE(JK_F32, 2, "f32", f32, 32, 0, 0, 0, 0)         \
+    TYPE(JK_BF16, 3, "bf16", bf16, 16, 0, 0, 0, 0)
 
 // Weights are integers under scales; products read the activations' int8 codes.
-#define JK_CODE_TYPES(TYPE)                          \
-    TYPE(JK_I8, 4, "int8", i8, 256, 64, -127, 127)   \
-    TYPE(JK_NL4, 5, "int4", nl4, 128, 32, -64, 57)   \
-    TYPE(JK_I6, 6, "int6", i6, 192, 64, -32, 31)     \
-    TYPE(JK_R3, 7, "int3", r3, 96, 32, -62, 58)      \
-    TYPE(JK_R2, 8, "int2", r2, 64, 32, -58, 62)
+#define JK_CODE_TYPES(TYPE)                             \
+    TYPE(JK_I8, 4, "int8", i8, 256, 64, 8, -127, 127)   \
+    TYPE(JK_NL4, 5, "int4", nl4, 128, 32, 8, -64, 57)   \
+    TYPE(JK_I6, 6, "int6", i6, 192, 64, 8, -32, 31)     \
+    TYPE(JK_R3, 9, "int3", r3, 96, 32, 4, -62, 58)      \
+    TYPE(JK_R2, 10, "int2", r2, 64, 32, 4, -58, 62)
 
 #define JK_TYPES(TYPE) JK_FLOAT_TYPES(TYPE) JK_CODE_TYPES(TYPE)
 
@@ -67,7 +68,8 @@ enum {
 //            jk_r3_grid, whose entry minus 64 is the weight's code. Neighbours in the ring share a bit. Group: 32 columns.
 //   JK_R2    strip = header, then C'/32 tiles of 64 bytes: 2 planes, which are rings of 64 bits likewise. Column 4t+k has the 4
 //            bits from bit 16k + 2t on, an index into jk_r2_grid. Neighbours share two bits. Group: 32 columns.
-//   header = 8 floats (scale of each row), then 8 signed bytes per group ([group][row]), zeros up to a multiple of 64.
+//   header = 8 floats (scale of each row), then 8 signed bytes per group ([group][row]), zeros up to a multiple of 64. Of JK_R3 and
+//            JK_R2: 4 bytes per group, of which bits 4r ... 4r + 3, the lowest first, are row r's index into jk_scale_grid.
 //
 // weight = row scale x group scale x code.
 typedef enum {
@@ -77,6 +79,9 @@ typedef enum {
 } jk_type;
 
 extern const uint8_t jk_nl4_grid[16], jk_r3_grid[16], jk_r2_grid[16];
+
+// Group scales of 4 bits: 0, then by magnitude, of either sign in turn.
+extern const int8_t jk_scale_grid[16];
 
 // Labels of a switch: `JK_FLOAT_TYPES(JK_CASE)` stands for those of all floats.
 #define JK_CASE(type, ...) case type:
@@ -107,8 +112,21 @@ static inline size_t jk_tile_size(jk_type type) {
     __builtin_trap();
 }
 
+// Bytes of a group's scales in a strip: 8, or 4 where they are indices.
+static inline size_t jk_scale_bytes(jk_type type) {
+    switch (type) {
+#define JK_SCALE_BYTES(type, number, name, kernels, tile, group, scales, ...) \
+    case type: return scales;
+        JK_TYPES(JK_SCALE_BYTES)
+#undef JK_SCALE_BYTES
+    }
+    __builtin_trap();
+}
+
 // Bytes before the first tile of a strip whose rows have `groups` groups.
-static inline size_t jk_header_size(size_t groups) { return (32 + 8 * groups + 63) / 64 * 64; }
+static inline size_t jk_header_size(jk_type type, size_t groups) {
+    return (32 + jk_scale_bytes(type) * groups + 63) / 64 * 64;
+}
 
 // Columns that share a scale: 64 or 32 for JK_I8 and JK_I6, 32 for the other codes, 0 for floats.
 size_t jk_scale_group(jk_type type, size_t columns);

@@ -3,8 +3,9 @@ import CChecksum
 /// The first 64 bytes of a .jamba file (docs/FORMAT.md).
 struct FileHeader: Equatable {
   static let byteCount = 64
-  /// Those that this program reads: the second adds types of weights, and is said only by files that use them.
-  static let versions: ClosedRange<UInt32> = 1...2
+  /// Those that this program reads. The third is said only by files with int3 or int2; the second had other scales for these, and few
+  /// files were made.
+  static let versions: Set<UInt32> = [1, 3]
   /// Not ASCII at first, so no text is mistaken for it; the line ending shows a transfer in text mode.
   static let magic: [UInt8] = [0x8D, 0x4A, 0x41, 0x4D, 0x42, 0x41, 0x0D, 0x0A]
 
@@ -40,7 +41,7 @@ struct FileHeader: Equatable {
   init(_ bytes: [UInt8], path: String) throws(FormatError) {
     guard bytes.count >= 12, Array(bytes[..<8]) == FileHeader.magic else { throw .notJamba(path: path) }
     var reader = ByteReader(bytes[8...])
-    guard let version = reader.read(UInt32.self), FileHeader.versions ~= version else {
+    guard let version = reader.read(UInt32.self), FileHeader.versions.contains(version) else {
       var reader = ByteReader(bytes[8...])
       throw .unsupportedVersion(path: path, version: reader.read() ?? 0)
     }

@@ -6,7 +6,7 @@ public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
   case system(action: String, path: String, SystemError)
   /// The file is no .jamba file at all.
   case notJamba(path: String)
-  /// Written by a newer version of the format.
+  /// Of a version that is not read: a newer one, or 2.
   case unsupportedVersion(path: String, version: UInt32)
   /// The bytes contradict themselves or their checksums.
   case damaged(path: String, reason: String)
@@ -33,7 +33,7 @@ public enum FormatError: Error, Equatable, Sendable, CustomStringConvertible {
     case .notJamba(let path):
       "\(path) is not a .jamba file; convert a Hugging Face checkpoint with: jamba convert CHECKPOINT OUT.jamba"
     case .unsupportedVersion(let path, let version):
-      "\(path) has format version \(version), this program reads versions up to \(FileHeader.versions.upperBound); update it or convert the model again"
+      "\(path) has format version \(version), this program reads \(FileHeader.versions.sorted().map(String.init).joined(separator: " and ")); update it or convert the model again"
     case .damaged(let path, let reason): "\(path) is damaged (\(reason)); copy or convert it again"
     case .invalidModel(let path, let reason): "\(path) does not hold a usable model: \(reason)"
     case .cannotResume(let path, let reason):

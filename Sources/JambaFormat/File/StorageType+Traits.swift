@@ -29,9 +29,9 @@ extension StorageType {
     case .int8: Traits(JK_I8, relativeNoise: 0.006, errorBound: 0.05)
     case .int4: Traits(JK_NL4, relativeNoise: 1, errorBound: 0.5)
     case .int6: Traits(JK_I6, relativeNoise: 0.1, errorBound: 0.1)
-    // Of normal weights 17 and 11 dB.
-    case .int3: Traits(JK_R3, relativeNoise: 3.6, errorBound: 0.6, firstVersion: 2)
-    case .int2: Traits(JK_R2, relativeNoise: 13.5, errorBound: 0.8, firstVersion: 2)
+    // Of normal weights 16.8 and 11.1 dB.
+    case .int3: Traits(JK_R3, relativeNoise: 3.8, errorBound: 0.6, firstVersion: 3)
+    case .int2: Traits(JK_R2, relativeNoise: 14, errorBound: 0.8, firstVersion: 3)
     }
   }
 }

@@ -16,9 +16,9 @@ public enum StorageType: UInt8, Sendable, CaseIterable {
   /// 6 bit, a scale per 64 (or 32) columns.
   case int6 = 6
   /// 3 bit in rings of 32 weights whose indices share bits, a scale per ring.
-  case int3 = 7
+  case int3 = 9
   /// 2 bit, likewise.
-  case int2 = 8
+  case int2 = 10
 
   public var name: String { traits.name }
 
