@@ -60,7 +60,7 @@ package struct PlannedModel {
   ///
   /// - Returns: nil where 2 bits everywhere are too many.
   package func recipe(_ fits: (Directory) -> Bool) throws(ConversionError) -> Recipe? {
-    // In hundredths: 2 bits are 2.25 with their scales, and more where rows are padded; 8 are 8.5.
+    // In hundredths: 2 bits are 2.125 with their scales, and more where rows are padded; 8 are 8.5.
     var (low, high) = (200, 1000)
     var best: Recipe?
     while low < high {

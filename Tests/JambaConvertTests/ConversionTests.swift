@@ -140,7 +140,7 @@ import Testing
     let error = #expect(throws: ConversionError.self) {
       try Recipe.meeting(bits: 2.2, checkpoint: Fixtures.checkpoint("demo"))
     }
-    #expect(try #require(error).description.contains("at least 2.5"))
+    #expect(try #require(error).description.contains("at least 2.28"))
   }
 
   @Test(arguments: ["moe", "dense", "long", "odd", "demo"], ["f32", "bf16", "int8", "int6", "int3", "int2", "balanced", "small"])

@@ -105,8 +105,9 @@ import Testing
         }.min()!
       }
     }
-    // Codes of 4 and 6 bits are tried at many scales, those of 8 at one: there the luckiest of 122 leaves 9 to 14 % less.
-    #expect(found <= (codes.count > 64 ? 1.25 : 1.05) * best)
+    // Codes of 4 and 6 bits are tried at many scales, those of 8 at one: there the luckiest of 122 leaves 9 to 14 % less. Rings have
+    // no other scales than the 15 of a grid: 5 to 16 % less.
+    #expect(found <= (codes.count > 64 || isRing ? 1.25 : 1.05) * best)
   }
 
   /// With a step, scales are step x root mean square / distance of codes, for groups of importance g times

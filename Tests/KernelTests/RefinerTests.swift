@@ -177,8 +177,13 @@ import Testing
           let curvature = (0..<layout.group).reduce(0.0) { $0 + codes[$1] * products[first + $1] }
           guard curvature > 0 else { continue }
           let before = scale
-          let found = Int(min(127, max(-127, (before - slope / curvature) / rowScale)).rounded(.toNearestOrEven))
-          if found != 0 { groups[at].scale = found }
+          let best = (before - slope / curvature) / rowScale
+          if bits == nil {
+            let found = Int(min(127, max(-127, best)).rounded(.toNearestOrEven))
+            if found != 0 { groups[at].scale = found }
+          } else if before != 0 {
+            groups[at].scale = Layout.scaleGrid[1...].min { abs(Double($0) - best) < abs(Double($1) - best) }!
+          }
           for j in 0..<size { gradient[j] += (scale - before) * products[j] }
         }
       }
