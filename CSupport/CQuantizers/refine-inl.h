@@ -151,8 +151,8 @@ JK_INLINE void refiner_improve_ring(int bits, const ring_grid *grid, refiner_blo
     }
 }
 
-// A group's scale to its best multiple of the row's; one that would become 0, or is 0 in a grid, stays. Keeps the gradient of the group alone, or, with
-// what has `moved` since the gradient was taken, none.
+// A group's scale to its best multiple of the row's; one that would become 0, or is 0 in a grid, stays. Keeps the gradient of the group
+// alone, or, with what has `moved` since the gradient was taken, none.
 JK_INLINE v8 refiner_improve_scale(jk_type type, refiner_block *b, const float *moments, size_t size, size_t first, size_t count,
                                    v8 scale, v8 row_scale, v8 inverse_row, const v8 *moved) {
     const v8 zero = v8_set(0.0f);
@@ -173,7 +173,7 @@ JK_INLINE v8 refiner_improve_scale(jk_type type, refiner_block *b, const float *
     const v8 best = v8_sub(scale, v8_select(v8_less(zero, curvature), v8_div(slope, curvature), zero));
     const v8 limited = v8_max(v8_min(v8_mul(best, inverse_row), v8_set(127.0f)), v8_set(-127.0f));
     v8 code = v8i_float(v8_round(limited));
-    if (jk_scale_bytes(type) == 4) code = v8_select(v8_less(zero, v8_abs(scale)), encoder_nearest_scale(limited), zero);
+    if (jk_scale_bytes(type) == 4) code = v8_select(v8_less(zero, v8_abs(scale)), scale_nearest(limited), zero);
     const v8 found = v8_select(v8_less(zero, v8_abs(code)), v8_mul(row_scale, code), scale);
     const v8 change = v8_sub(found, scale);
     if (refiner_is_zero(change)) return scale;
@@ -279,7 +279,7 @@ JK_INLINE void refiner_refine(jk_type type, const float *rows, size_t stride, si
         for (size_t i = 0; i < count; i += JK_GROUP)
             refiner_write_tile(type, tiles + (start + i) / JK_GROUP * tile, &b, i);
         for (size_t k = 0; k < count / group; k++)
-            encoder_write_scales(type, strip, start / group + k, v8_mul(b.scales[k], inverse_row));
+            scale_write(type, strip, start / group + k, v8_mul(b.scales[k], inverse_row));
         encoder_add_errors(errors, squares, unpower, row_count, error);
     }
 }
