@@ -261,15 +261,17 @@ class Pages(unittest.TestCase):
 class Log(unittest.TestCase):
     def lines(self, *arguments):
         with Server(Options.program, Options.model, "--log-requests", *arguments) as server:
-            get(server, "/health")
+            def stream():
+                body = json.dumps({"prompt": "a secret", "max_tokens": 2, "stream": True}).encode()
+                with urllib.request.urlopen(urllib.request.Request(server.url + "/v1/completions", body)) as answer:
+                    answer.read()
             body = {"messages": [{"role": "user", "content": "a secret"}], "max_tokens": 3, "temperature": 0}
-            post(server, "/v1/chat/completions", body)
-            with urllib.request.urlopen(urllib.request.Request(
-                    server.url + "/v1/completions", json.dumps({"prompt": "a secret", "max_tokens": 2, "stream": True}).encode())) as answer:
-                answer.read()
-            post(server, "/v1/chat/completions", {"messages": "a secret"})
-            post(server, "/v1/secret", {})
-            wait_until(lambda: len(server.lines) >= 6)
+            # A line is written when its answer has been sent, which a client may see before: each waits for its own.
+            for number, ask in enumerate([
+                    lambda: get(server, "/health"), lambda: post(server, "/v1/chat/completions", body), stream,
+                    lambda: post(server, "/v1/chat/completions", {"messages": "a secret"}), lambda: post(server, "/v1/secret", {})]):
+                ask()
+                wait_until(lambda: len(server.lines) >= number + 2)
             time.sleep(0.2)
             return [line.rstrip("\n") for line in server.lines[1:]]
 
