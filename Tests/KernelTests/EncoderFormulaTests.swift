@@ -78,7 +78,7 @@ import Testing
     let layout = encode(type, columns: columns, weights, importance: importance)
     let codes = Layout.codes(of: type)
     let isRing = Layout.ringBits(of: type) != nil
-    var (found, best) = (0.0, 0.0)
+    var (found, best, bestOfGrid) = (0.0, 0.0, 0.0)
     for row in 0..<(isRing ? 2 : rows) {
       let x = weights[row * columns..<(row + 1) * columns].map(Double.init)
       let spread = 2 * x.reduce(0) { $0 + $1 * $1 } / Double(columns)
@@ -103,11 +103,17 @@ import Testing
             ? Layout.leastRingError(Array(x[group]), group.map(weight), scale: scale, of: type)
             : error(scale) { Layout.nearestCode(to: x[$0] / scale, of: type) }
         }.min()!
+        guard isRing else { continue }
+        bestOfGrid += Layout.scaleGrid.map { scale in
+          Layout.leastRingError(
+            Array(x[group]), group.map(weight), scale: Double(layout.rowScale(row)) * Double(scale), of: type)
+        }.min()!
       }
     }
     // Codes of 4 and 6 bits are tried at many scales, those of 8 at one: there the luckiest of 122 leaves 9 to 14 % less. Rings have
-    // no other scales than the 15 of a grid: 5 to 16 % less.
-    #expect(found <= (codes.count > 64 || isRing ? 1.25 : 1.05) * best)
+    // no scales but the 15 of a grid: to these they are held as closely, and all others leave 7 to 16 % less.
+    #expect(found <= (codes.count > 64 ? 1.25 : isRing ? 1.2 : 1.05) * best)
+    if isRing { #expect(found <= 1.05 * bestOfGrid) }
   }
 
   /// With a step, scales are step x root mean square / distance of codes, for groups of importance g times
