@@ -86,7 +86,8 @@ JK_INLINE float encoder_distance(jk_type type) {
 }
 
 // What a group's largest weight, or its root mean square, is mapped to in the search for its scale: about an end of the grid, or
-// of rings, in which many weights decide together, what normal weights have as codes.
+// of rings, in which many weights decide together, what normal weights have as codes. Rings need few of them: what is found is where the
+// search among the scales that can be stored begins.
 typedef struct {
     const float *values;
     size_t count;
@@ -96,8 +97,8 @@ JK_INLINE encoder_targets encoder_targets_of(jk_type type) {
     static const float nl4[] = {-47, -52, -56, -60, -64, -68, -73, -80, 42, 46, 50, 53, 57, 61, 66, 72};
     static const float i8[] = {126.5f, 127, 127.5f};
     static const float i6[] = {-30, -31, -32, -33, -34, 29, 30, 31, 32, 33};
-    static const float r3[] = {-54, -62, -70, 50, 58, 66};
-    static const float r2[] = {-50, -60, 50, 60};
+    static const float r3[] = {-62, 58};
+    static const float r2[] = {55};
     switch (type) {
         case JK_NL4: return (encoder_targets){nl4, sizeof nl4 / sizeof *nl4};
         case JK_I8: return (encoder_targets){i8, sizeof i8 / sizeof *i8};
@@ -110,8 +111,8 @@ JK_INLINE encoder_targets encoder_targets_of(jk_type type) {
 }
 
 JK_INLINE encoder_targets encoder_mean_targets_of(jk_type type) {
-    static const float r3[] = {-19, -22, -25, -28, -32, 19, 22, 25, 28, 32};
-    static const float r2[] = {-22, -25, -29, -33, 22, 25, 29, 33};
+    static const float r3[] = {-22, -28, 22, 28};
+    static const float r2[] = {-22, -29, 25, 33};
     switch (type) {
         case JK_R3: return (encoder_targets){r3, sizeof r3 / sizeof *r3};
         case JK_R2: return (encoder_targets){r2, sizeof r2 / sizeof *r2};
@@ -128,13 +129,8 @@ JK_INLINE encoder_targets encoder_mean_targets_of(jk_type type) {
 JK_INLINE void encoder_try(jk_type type, const encoder_group *g, size_t count, v8 inverse, v8 *best, v8 *best_gain) {
     v8 xq = v8_set(0.0f), qq = v8_set(0.0f);
     v8i stored;
-    v8 codes[JK_GROUP], indices[JK_GROUP];
-    if (jk_ring_bits(type)) {
-        const ring_grid grid = ring_grid_of(type);
-        ring_nearest(jk_ring_bits(type), &grid, g->x, g->w, inverse, false, codes, indices);
-    }
     for (size_t i = 0; i < count; i++) {
-        v8 q = jk_ring_bits(type) ? codes[i] : encoder_nearest(type, v8_mul(g->x[i], inverse), &stored);
+        v8 q = encoder_nearest(type, v8_mul(g->x[i], inverse), &stored);
         v8 wq = v8_mul(g->w[i], q);
         xq = v8_fma(wq, g->x[i], xq);
         qq = v8_fma(wq, q, qq);
@@ -162,7 +158,8 @@ JK_INLINE void encoder_compare(jk_type type, const encoder_group *g, v8 inverse,
 }
 
 // The best scale of a group: the largest weight is mapped to an end of the grid times a ratio. Where the ends differ,
-// both signs are tried; the last step starts from the best scale found.
+// both signs are tried. Of codes stored one by one the last step starts from the best scale found; of a ring that is enough to begin
+// with (scale_search).
 JK_INLINE v8 encoder_search(jk_type type, const encoder_group *g, size_t count) {
     const encoder_targets targets = encoder_targets_of(type);
     const v8 zero = v8_set(0.0f);
@@ -181,10 +178,10 @@ JK_INLINE v8 encoder_search(jk_type type, const encoder_group *g, size_t count) 
         const v8 mean = v8_sqrt(v8_mul(squares, v8_set(1.0f / (float)count)));
         inverse = v8_select(v8_less(zero, mean), v8_div(v8_set(1.0f), mean), zero);
         encoder_compare(type, g, inverse, encoder_mean_targets_of(type), &best, &gain);
-    } else {
-        for (size_t k = 0; k < targets.count; k++)
-            encoder_try(type, g, count, v8_mul(inverse, v8_set(targets.values[k])), &best, &gain);
+        return best;
     }
+    for (size_t k = 0; k < targets.count; k++)
+        encoder_try(type, g, count, v8_mul(inverse, v8_set(targets.values[k])), &best, &gain);
     const v8 found = v8_less(zero, v8_abs(best));
     encoder_try(type, g, count, v8_select(found, v8_div(v8_set(1.0f), best), zero), &best, &gain);
     return best;
@@ -352,7 +349,7 @@ JK_INLINE void encoder_encode(jk_type type, const float *rows, size_t stride, si
         v8 errors = zero, squares = zero, ring[JK_GROUP], indices[JK_GROUP];
         int32_t codes[64][8];
         if (jk_ring_bits(type)) {
-            ring_nearest(jk_ring_bits(type), &grid, g.x, g.w, inverse, true, ring, indices);
+            ring_nearest(jk_ring_bits(type), &grid, g.x, g.w, inverse, ring, indices);
             ring_write(jk_ring_bits(type), first_tile, indices);
         }
         for (size_t i = 0; i < group; i++) {

@@ -86,12 +86,13 @@ JK_INLINE v8 scale_fit_row(const uint8_t *wanted, const uint8_t *energy, size_t 
     return best;
 }
 
-// The scale in the grid that costs a ring of weights x, which count w, least, of those around the wanted one, in units of the row's; 0 where none is better.
+// The scale in the grid that costs a ring of weights x, which count w, least, of those around the wanted one, in units of the row's; 0
+// where none is better. Costs go up and down from scale to scale, those of 3 bits more than those of 2.
 JK_INLINE v8 scale_search(jk_type type, const ring_grid *grid, const v8 *x, const v8 *w, v8 scaled, v8 row_scale) {
-    enum { AROUND = 3 };
+    const int around = jk_ring_bits(type) == 3 ? 5 : 4;
     const v8 zero = v8_set(0.0f), one = v8_set(1.0f), nearest = scale_nearest_magnitude(v8_abs(scaled));
     v8 best = zero, least = zero;
-    for (int i = -AROUND; i <= AROUND; i++) {
+    for (int i = -around; i <= around; i++) {
         const v8 index = v8_max(v8_min(v8_add(nearest, v8_set((float)i)), v8_set(15.0f)), one);
         const v8 found = scale_of_index(index), scale = v8_mul(row_scale, found);
         const v8 cost = ring_least_cost(jk_ring_bits(type), grid, x, w, v8_div(one, scale));

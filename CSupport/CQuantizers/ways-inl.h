@@ -88,28 +88,24 @@ JK_INLINE v8 ring_least_cost(int bits, const ring_grid *grid, const v8 *x, const
     return cost[0][0];
 }
 
-// The best way for 32 weights x times inverse: its codes and indices, by columns.
-//
-// - closed: whether it has to end in the state in which it began, as ways that are stored do.
-JK_INLINE void ring_nearest(int bits, const ring_grid *grid, const v8 *x, const v8 *w, v8 inverse, bool closed, v8 *codes, v8 *indices) {
+// The best way for 32 weights x times inverse that ends in the state in which it began: its codes and indices, by columns.
+JK_INLINE void ring_nearest(int bits, const ring_grid *grid, const v8 *x, const v8 *w, v8 inverse, v8 *codes, v8 *indices) {
     const int states = ring_states(bits);
     const v8 zero = v8_set(0.0f), far = v8_set(1e30f), doubled = v8_mul(v8_set(-2.0f), inverse);
     v8 cost[RING_STATES], state = zero;
-    for (int s = 0; s < states; s++) cost[s] = zero;
-    if (closed) {
-        // From which state each row's way begins: the others are put out of reach.
-        v8 from[RING_STATES][RING_STATES], least = far;
-        for (int k = 0; k < states; k++)
-            for (int s = 0; s < states; s++) from[k][s] = s == k ? zero : far;
-        ring_least_costs(bits, grid, x, w, doubled, states, from);
-        for (int k = 0; k < states; k++) {
-            state = v8_select(v8_less(from[k][k], least), v8_set((float)k), state);
-            least = v8_min(from[k][k], least);
-        }
-        for (int s = 0; s < states; s++) {
-            const v8 other = v8_less(v8_set(0.25f), v8_abs(v8_sub(state, v8_set((float)s))));
-            cost[s] = v8_select(other, far, zero);
-        }
+
+    // From which state each row's way begins: the others are put out of reach.
+    v8 from[RING_STATES][RING_STATES], least = far;
+    for (int k = 0; k < states; k++)
+        for (int s = 0; s < states; s++) from[k][s] = s == k ? zero : far;
+    ring_least_costs(bits, grid, x, w, doubled, states, from);
+    for (int k = 0; k < states; k++) {
+        state = v8_select(v8_less(from[k][k], least), v8_set((float)k), state);
+        least = v8_min(from[k][k], least);
+    }
+    for (int s = 0; s < states; s++) {
+        const v8 other = v8_less(v8_set(0.25f), v8_abs(v8_sub(state, v8_set((float)s))));
+        cost[s] = v8_select(other, far, zero);
     }
 
     v8 index[JK_GROUP][RING_STATES], before[JK_GROUP][RING_STATES];
@@ -133,13 +129,6 @@ JK_INLINE void ring_nearest(int bits, const ring_grid *grid, const v8 *x, const 
             next[s] = best;
         }
         for (int s = 0; s < states; s++) cost[s] = next[s];
-    }
-    if (!closed) {
-        v8 least = cost[0];
-        for (int s = 1; s < states; s++) {
-            state = v8_select(v8_less(cost[s], least), v8_set((float)s), state);
-            least = v8_min(cost[s], least);
-        }
     }
     for (size_t place = JK_GROUP; place-- > 0;) {
         v8 found = index[place][0], from = before[place][0];
